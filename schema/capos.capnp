@@ -1,0 +1,398 @@
+# SPDX-License-Identifier: MIT
+#
+# The capOS ABI: every number, name and message that crosses the line between a process and the
+# kernel, or between two processes of the base system, is defined in this one file.
+#
+# How to read it. A process acts only by submitting entries (SQEs) to the ring of one of its
+# threads; the ring's memory layout is in lib/ring/ring.h. A CALL names a capability, a method
+# number (the ordinal in this file) and a message. The message is the parameter struct in Cap'n
+# Proto encoding, in one of two forms:
+#
+#   inline  The parameter struct has no pointers and at most four data words: its data section
+#           travels inside the SQE. Results likewise travel inside the CQE.
+#   area    Anything else: a single segment without framing, its first word the root pointer,
+#           in the message area that belongs to the thread's ring.
+#
+# Errors come in three layers that never mix. `Status` in a CQE is the transport: was the request
+# well formed and carried out at all? The CQE's exception is the callee's typed refusal. Whatever
+# is an ordinary answer ("no such file") is a union in the result.
+#
+# Kernel methods name capabilities of the caller as plain `CapId` data; nothing is transferred.
+# Between processes, capabilities travel in the transfer list beside the message.
+
+@0x8ddc46451e79e3c0;
+
+const abiLevel :UInt32 = 1;
+# Stands in the boot package. A kernel starts no package of another level.
+
+using CapId = UInt64;
+# A capability as its holder names it: slot index (bits 0 to 19) and slot generation (bits 20 to
+# 63). Zero names nothing. A generation never repeats; a slot that has used its last is retired.
+
+enum Status {
+  # The outcome of an operation. `ok` is zero; everything else says what was refused, and a
+  # refused operation has changed nothing.
+
+  ok @0;
+  badRequest @1;      # malformed SQE: unknown operation or flag, or a reserved field is not zero
+  badCapability @2;   # the CapId names no slot of this process, or an empty one
+  stale @3;           # the generation differs: released, or revoked by the object's owner
+  wrongType @4;       # the capability does not offer this operation
+  badMethod @5;       # the interface has no such method
+  badMessage @6;      # the message is not what the schema says
+  badRange @7;        # an offset, length, count or address is out of range or not aligned
+  occupied @8;        # the place asked for is taken
+  notFound @9;        # nothing is there
+  busy @10;           # in use in a way that excludes the request
+  overBudget @11;     # the account that would be charged cannot pay
+  noMemory @12;       # the machine is out of memory (inside a budget this does not happen)
+  cancelled @13;      # ended by CANCEL, or because its thread or process ended
+  timedOut @14;       # the deadline passed first
+  peerGone @15;       # the other side of the endpoint no longer exists
+  queueFull @16;      # no room: completion queue or pending operations exhausted
+  poisoned @17;       # the ring's indices were out of range; the ring takes no more work
+  denied @18;         # the holder may not do this to that object
+  retired @19;        # the slot has used its last generation
+  tooLong @20;        # the message does not fit the receiver's buffer
+  unsupported @21;    # this machine or build cannot do it
+  badImage @22;       # a program image that cannot be loaded
+  fault @23;          # a memory access failed
+  pinned @24;         # the memory is pinned by the kernel or a device
+}
+
+enum RingOperation {
+  # What an SQE asks for.
+
+  nop @0;             # complete at once
+  call @1;            # send a message to `target`, wait for the answer
+  recv @2;            # take the next message of endpoint `target`
+  return @3;          # answer the call named by `target`; see the rearm flag
+  release @4;         # give up capability `target`; with the revoke flag take back all others
+  wait @5;            # until `target` (notification, thread, process handle) has something to say
+  timeout @6;         # complete when the clock reaches payload word 0 (nanoseconds since boot)
+  cancel @7;          # end the pending operation whose user data equals `target`
+}
+
+enum Access {
+  # What a mapping or a view of memory allows. Nothing is ever writable and executable.
+
+  read @0;
+  readWrite @1;
+  readExecute @2;
+}
+
+# ---------------------------------------------------------------------------------------------
+# Kernel interfaces
+# ---------------------------------------------------------------------------------------------
+
+interface Factory {
+  # Creates kernel objects, charged to the account of the process this factory was made for.
+
+  createMemory @0 (pageCount :UInt64) -> (memory :CapId);
+  # Zeroed, resident pages. Large requests complete later, in bounded steps.
+  createEndpoint @1 () -> (endpoint :CapId);
+  createNotification @2 () -> (notification :CapId);
+  createTimer @3 () -> (timer :CapId);
+  createThread @4 (entry :UInt64, stackTop :UInt64, argument :UInt64, ring :UInt64) -> (thread :CapId);
+  # Starts a thread at `entry` with rdi = `ring`, rsi = `argument`. The kernel maps the new
+  # thread's ring, ringPageCount pages, at address `ring`, where nothing may be mapped yet.
+}
+
+interface VirtualMemory {
+  # One address space.
+
+  map @0 (memory :CapId, address :UInt64, pageOffset :UInt32, pageCount :UInt32, access :Access);
+  # Maps pages of a memory object at a page-aligned address; the whole range must be unmapped.
+  unmap @1 (address :UInt64, pageCount :UInt64);
+  # Removes exactly one earlier mapping. Completes when no CPU can use it any longer.
+  protect @2 (address :UInt64, pageCount :UInt64, access :Access);
+  # Changes the access of exactly one earlier mapping, within what the memory capability allowed.
+  setTls @3 (base :UInt64);
+  # The calling thread's FS base.
+}
+
+interface Memory {
+  # A memory object: resident frames, charged to its creator until the last pin and mapping go.
+
+  size @0 () -> (pageCount :UInt64, access :Access, mappingCount :UInt32, pinCount :UInt32);
+  view @1 (pageOffset :UInt64, pageCount :UInt64, access :Access) -> (memory :CapId);
+  # A narrower memory object over the same frames, revocable on its own.
+}
+
+interface Endpoint {
+  # The receiving end: RECV takes messages here.
+
+  mint @0 (badge :UInt64) -> (client :CapId);
+  # A sending end. Each is an object of its own: revoking one leaves the others alone.
+}
+
+interface EndpointClient {
+  # The sending end. Every CALL is delivered with the badge it was minted with; method numbers
+  # and messages mean what the receiver says.
+}
+
+interface Notification {
+  # A word of bits. WAIT takes all set bits and clears them.
+
+  signal @0 (bits :UInt64);
+  mint @1 (mask :UInt64) -> (signaller :CapId);
+  # A capability that can only set the bits of `mask`.
+}
+
+interface Signaller {
+  signal @0 (bits :UInt64);
+}
+
+interface Timer {
+  now @0 () -> (nanoseconds :UInt64);
+  # Time since boot.
+  arm @1 (notification :CapId, bits :UInt64, deadline :UInt64, period :UInt64);
+  # Signals `bits` at `deadline` (nanoseconds since boot), then every `period` if that is not 0.
+  # The notification may be a Notification or a Signaller whose mask covers `bits`.
+  disarm @2 ();
+}
+
+interface Thread {
+  # WAIT completes when the thread has ended; payload word 0 is its exit code.
+
+  setPriority @0 (priority :UInt8);
+  # Up to the process's maximum.
+}
+
+interface ProcessSpawner {
+  # Starts processes whose budgets are taken out of the account this spawner was made for.
+
+  spawn @0 (request :SpawnRequest) -> (process :CapId);
+  # The transfer list beside the message gives the child its capabilities, in order.
+}
+
+struct SpawnRequest {
+  name @0 :Text;               # at most 31 bytes, for people
+  image @1 :CapId;             # a Memory capability of the caller that holds an ELF64 executable
+  imageOffset @2 :UInt64;      # bytes
+  imageLength @3 :UInt64;      # bytes
+  priority @4 :UInt8;
+  maxPriority @5 :UInt8;
+  cpuBudgetMicros @6 :UInt32;  # CPU time per period; 0 means no limit
+  cpuPeriodMicros @7 :UInt32;
+  budget @8 :Budget;
+  startMessage @9 :Data;       # copied to the start of the child's message area, a StartInfo
+}
+
+struct Budget {
+  # What a process may hold. All of it is set aside before the process exists.
+
+  frames @0 :UInt32;           # 4 KiB frames: memory, page tables, rings, kernel tables
+  capSlots @1 :UInt32;
+  objects @2 :UInt32;          # kernel objects of every kind
+  threads @3 :UInt32;
+}
+
+interface ProcessHandle {
+  # WAIT completes when the process is gone and its memory settled: payload word 0 is the exit
+  # code, word 1 an ExitReason.
+
+  kill @0 ();
+  info @1 () -> (pid :UInt64, state :ProcessState);
+}
+
+enum ProcessState { starting @0; running @1; ending @2; gone @3; }
+
+enum ExitReason { exited @0; crashed @1; killed @2; }
+
+interface Console {
+  # The serial console.
+
+  write @0 (text :Data);
+  read @1 (limit :UInt32) -> (bytes :Data);
+  # Completes with at least one byte of input.
+}
+
+interface Diagnostics {
+  # What the kernel knows about itself, for a person. Lists start at a cursor and end when short.
+
+  processes @0 (afterPid :UInt64) -> (processes :List(ProcessInfo));
+  capabilities @1 (pid :UInt64, afterIndex :UInt32) -> (capabilities :List(CapabilityInfo));
+  memory @2 () -> (info :MemoryInfo);
+  cpus @3 () -> (cpus :List(CpuInfo));
+  log @4 (sequence :UInt64) -> (next :UInt64, lost :UInt64, text :Data);
+  # Kernel log text from byte `sequence` on; `lost` counts the bytes already overwritten.
+}
+
+struct ProcessInfo {
+  pid @0 :UInt64;
+  name @1 :Text;
+  state @2 :ProcessState;
+  priority @3 :UInt8;
+  threads @4 :UInt32;
+  cpuMicros @5 :UInt64;
+  frames @6 :UInt32;
+  frameLimit @7 :UInt32;
+  capSlots @8 :UInt32;
+  capSlotLimit @9 :UInt32;
+  objects @10 :UInt32;
+  objectLimit @11 :UInt32;
+}
+
+struct CapabilityInfo {
+  index @0 :UInt32;
+  generation @1 :UInt64;
+  kind @2 :ObjectKind;
+  stale @3 :Bool;
+  object @4 :UInt32;           # which object, so that two holders of one can be told
+}
+
+enum ObjectKind {
+  none @0;
+  factory @1;
+  virtualMemory @2;
+  memory @3;
+  endpoint @4;
+  endpointClient @5;
+  notification @6;
+  signaller @7;
+  timer @8;
+  thread @9;
+  processSpawner @10;
+  processHandle @11;
+  console @12;
+  diagnostics @13;
+  power @14;
+}
+
+struct MemoryInfo {
+  # Counts of 4 KiB frames. The kinds add up to `total`.
+
+  total @0 :UInt64;
+  free @1 :UInt64;
+  reserved @2 :UInt64;         # firmware, holes between, the boot package
+  kernelImage @3 :UInt64;
+  frameTable @4 :UInt64;
+  slabs @5 :UInt64;            # kernel objects
+  pageTables @6 :UInt64;
+  rings @7 :UInt64;
+  memoryObjects @8 :UInt64;
+  capTables @9 :UInt64;
+  perCpu @10 :UInt64;          # stacks and CPU-local data
+}
+
+struct CpuInfo {
+  index @0 :UInt32;
+  apicId @1 :UInt32;
+  idleMicros @2 :UInt64;
+  busyMicros @3 :UInt64;
+  switches @4 :UInt64;
+  interrupts @5 :UInt64;
+}
+
+interface Power {
+  halt @0 ();
+  reboot @1 ();
+}
+
+# ---------------------------------------------------------------------------------------------
+# Start of a process
+# ---------------------------------------------------------------------------------------------
+
+struct StartInfo {
+  # What a new process finds at the start of its first thread's message area. Its capabilities
+  # are in its table from index 1 on, in the order of `capabilities`, each of generation 1: first
+  # the two that every process has, its Factory and its VirtualMemory, then those it was given.
+
+  arguments @0 :List(Text);
+  capabilities @1 :List(Text);  # names of the given ones
+}
+
+# ---------------------------------------------------------------------------------------------
+# Boot package and manifest
+# ---------------------------------------------------------------------------------------------
+
+struct BootPackage {
+  abiLevel @0 :UInt32;
+  manifest @1 :Manifest;
+  images @2 :List(Image);
+}
+
+struct Image {
+  name @0 :Text;
+  elf @1 :Data;
+}
+
+struct Manifest {
+  # The kernel starts programs[0], init, and gives it every kernel capability; init starts the
+  # rest.
+
+  programs @0 :List(Program);
+}
+
+struct Program {
+  name @0 :Text;
+  image @1 :Text;
+  start @2 :Start;
+  priority @3 :UInt8 = 16;      # 0 (idle) to 31
+  maxPriority @4 :UInt8 = 16;
+  cpuBudgetMicros @5 :UInt32;   # 0: no limit
+  cpuPeriodMicros @6 :UInt32 = 10000;
+  budget @7 :Budget;
+  arguments @8 :List(Text);
+  grants @9 :List(Grant);
+}
+
+enum Start {
+  boot @0;                      # init starts it, in the manifest's order
+  demand @1;                    # when somebody asks the launcher
+}
+
+struct Grant {
+  # One capability that the program finds under `name`.
+
+  name @0 :Text;
+  source :union {
+    console @1 :Void;
+    diagnostics @2 :Void;
+    power @3 :Void;
+    spawner @4 :Void;
+    bootPackage @5 :Void;       # the whole package, read only
+    timer @6 :Void;             # a timer of its own
+    serves @7 :Text;            # the receiving end of the named service
+    uses @8 :Text;              # a sending end of the named service, badged per program
+  }
+}
+
+# ---------------------------------------------------------------------------------------------
+# Services of the base system
+# ---------------------------------------------------------------------------------------------
+
+interface Launcher {
+  # Served by init: programs of the manifest, by name.
+
+  run @0 (program :Text, arguments :List(Text)) -> (result :LaunchResult);
+  # On success a ProcessHandle is in the transfer list.
+  kill @1 (pid :UInt64) -> (found :Bool);
+  programs @2 () -> (programs :List(Text));
+}
+
+struct LaunchResult {
+  union {
+    pid @0 :UInt64;
+    unknownProgram @1 :Void;
+    refused @2 :Status;         # what the kernel said to the spawn
+    missingService @3 :Text;    # a grant whose service no running program serves
+  }
+}
+
+interface Echo {
+  # A server to measure and test IPC with.
+
+  echo @0 (value :UInt64) -> (value :UInt64);
+  text @1 (text :Text) -> (text :Text);
+}
+
+interface Share {
+  # A server that hands out shared memory: exercises transfer and revocation.
+
+  open @0 (pageCount :UInt32) -> (session :UInt64);
+  # A Memory capability and a Signaller are in the transfer list.
+  close @1 (session :UInt64);
+  # The server revokes the session's memory: mappings in the client disappear.
+}
