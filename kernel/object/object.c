@@ -258,6 +258,22 @@ void object_revoke(struct object *object, struct cap_entry *entry, struct proces
     }
 }
 
+void object_revoke_all(struct object *object)
+{
+    const uint32_t count = object->handles;
+
+    KVERIFY(advance(object->place));
+    if (count == 0) {
+        return;
+    }
+    object->handles = 0;
+    if (object_types[object->kind]->unnamed != NULL) {
+        object_types[object->kind]->unnamed(object);
+    }
+    object->refs -= count - 1;
+    object_put(object);
+}
+
 uint32_t object_count(void)
 {
     return live_count;

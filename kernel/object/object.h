@@ -95,6 +95,9 @@ void object_ungrant(struct process *process, uint32_t index);
  */
 void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker);
 
+/** Take back every capability of the object, without exception. */
+void object_revoke_all(struct object *object);
+
 /** Free the memory and the place of a destroyed object. For the reaper. */
 void object_free(struct object *object);
 
