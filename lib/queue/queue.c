@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The two sides of the shared-memory queue. See queue.h for the layout and the reasoning.
+ *
+ * Indices and flag are touched only through base/atomic.h. Entries are plain memory: the release
+ * of an index and its acquire by the peer are what keeps the two sides apart.
+ */
+
+#include "queue/queue.h"
+
+#include "base/atomic.h"
+
+/* An entry is the caller's structure, read and written here as words. */
+typedef uint64_t __attribute__((may_alias)) queue_word;
+
+static bool queue_shape_valid(uint32_t capacity, uint32_t entry_bytes)
+{
+    return capacity != 0 && (capacity & (capacity - 1)) == 0 && capacity <= QUEUE_MAX_CAPACITY &&
+           entry_bytes != 0 && entry_bytes % sizeof(queue_word) == 0;
+}
+
+static bool queue_memory_valid(const struct queue_memory *memory, uint64_t memory_bytes,
+                               uint32_t capacity, uint32_t entry_bytes)
+{
+    return memory != NULL && (uintptr_t)memory % sizeof(queue_word) == 0 &&
+           queue_shape_valid(capacity, entry_bytes) &&
+           queue_memory_bytes(capacity, entry_bytes) <= memory_bytes;
+}
+
+uint64_t queue_memory_bytes(uint32_t capacity, uint32_t entry_bytes)
+{
+    if (!queue_shape_valid(capacity, entry_bytes)) {
+        return 0;
+    }
+    /* At most 2^31 * 2^32 + 192: no overflow. */
+    return sizeof(struct queue_header) + (uint64_t)capacity * entry_bytes;
+}
+
+void queue_memory_init(struct queue_memory *memory)
+{
+    atomic_store_relaxed_u32(&memory->header.tail, 0);
+    atomic_store_relaxed_u32(&memory->header.head, 0);
+    /* Clear: a consumer that has not started yet gets a signal, which costs nothing. */
+    atomic_store_release_u32(&memory->header.consumer_signalled, 0);
+}
+
+bool queue_producer_init(struct queue_producer *queue, struct queue_memory *memory,
+                         uint64_t memory_bytes, uint32_t capacity, uint32_t entry_bytes)
+{
+    if (!queue_memory_valid(memory, memory_bytes, capacity, entry_bytes)) {
+        return false;
+    }
+    *queue = (struct queue_producer){
+        .memory = memory,
+        .capacity = capacity,
+        .entry_words = entry_bytes / (uint32_t)sizeof(queue_word),
+    };
+    return true;
+}
+
+bool queue_consumer_init(struct queue_consumer *queue, struct queue_memory *memory,
+                         uint64_t memory_bytes, uint32_t capacity, uint32_t entry_bytes)
+{
+    if (!queue_memory_valid(memory, memory_bytes, capacity, entry_bytes)) {
+        return false;
+    }
+    *queue = (struct queue_consumer){
+        .memory = memory,
+        .capacity = capacity,
+        .entry_words = entry_bytes / (uint32_t)sizeof(queue_word),
+    };
+    return true;
+}
+
+/* The place of an entry. The index may be anything; the place is always inside the region. */
+static uint64_t *queue_place(struct queue_memory *memory, uint32_t capacity, uint32_t entry_words,
+                             uint32_t index)
+{
+    return &memory->entries[(uint64_t)(index & (capacity - 1)) * entry_words];
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Producer
+ * ------------------------------------------------------------------------------------------ */
+
+/* Read the consumer's index, and poison the queue if no honest consumer can have written it. */
+static bool queue_producer_look(struct queue_producer *queue)
+{
+    const uint32_t head = atomic_load_acquire_u32(&queue->memory->header.head);
+
+    /* An honest head only grows, and never past what was published. */
+    if (UNLIKELY(head - queue->head_seen > queue->published - queue->head_seen)) {
+        queue->poisoned = true;
+        return false;
+    }
+    queue->head_seen = head;
+    return true;
+}
+
+enum queue_result queue_producer_put(struct queue_producer *queue, const void *entry)
+{
+    const queue_word *from = entry;
+    volatile queue_word *to;
+
+    if (UNLIKELY(queue->poisoned)) {
+        return QUEUE_POISONED;
+    }
+    if (UNLIKELY(queue->tail - queue->head_seen == queue->capacity)) {
+        if (!queue_producer_look(queue)) {
+            return QUEUE_POISONED;
+        }
+        if (queue->tail - queue->head_seen == queue->capacity) {
+            return QUEUE_FULL;
+        }
+    }
+
+    to = queue_place(queue->memory, queue->capacity, queue->entry_words, queue->tail);
+    for (uint32_t word = 0; word < queue->entry_words; word++) {
+        to[word] = from[word];
+    }
+    queue->tail++;
+    return QUEUE_OK;
+}
+
+bool queue_producer_publish(struct queue_producer *queue)
+{
+    struct queue_header *header = &queue->memory->header;
+
+    if (UNLIKELY(queue->poisoned) || queue->published == queue->tail) {
+        return false;
+    }
+    queue->published = queue->tail;
+    atomic_store_release_u32(&header->tail, queue->tail);
+
+    /* Pairs with the fence in queue_consumer_prepare_wait(): see the file comment of queue.h. */
+    atomic_fence_seq_cst();
+    if (atomic_load_relaxed_u32(&header->consumer_signalled) != 0) {
+        return false;
+    }
+    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Consumer
+ * ------------------------------------------------------------------------------------------ */
+
+/* Read the producer's index, and poison the queue if no honest producer can have written it. */
+static bool queue_consumer_look(struct queue_consumer *queue)
+{
+    const uint32_t tail = atomic_load_acquire_u32(&queue->memory->header.tail);
+
+    /* An honest tail only grows, and never past the places that were given back. */
+    if (UNLIKELY(tail - queue->tail_seen >
+                 queue->capacity - (queue->tail_seen - queue->released))) {
+        queue->poisoned = true;
+        return false;
+    }
+    queue->tail_seen = tail;
+    return true;
+}
+
+enum queue_result queue_consumer_take(struct queue_consumer *queue, void *entry)
+{
+    const volatile queue_word *from;
+    queue_word *to = entry;
+
+    if (UNLIKELY(queue->poisoned)) {
+        return QUEUE_POISONED;
+    }
+    if (queue->tail_seen == queue->head) {
+        if (!queue_consumer_look(queue)) {
+            return QUEUE_POISONED;
+        }
+        if (queue->tail_seen == queue->head) {
+            return QUEUE_EMPTY;
+        }
+    }
+
+    /* Volatile: each word is read exactly once, so what the caller validates is what it uses. */
+    from = queue_place(queue->memory, queue->capacity, queue->entry_words, queue->head);
+    for (uint32_t word = 0; word < queue->entry_words; word++) {
+        to[word] = from[word];
+    }
+    queue->head++;
+    return QUEUE_OK;
+}
+
+void queue_consumer_release(struct queue_consumer *queue)
+{
+    if (UNLIKELY(queue->poisoned) || queue->released == queue->head) {
+        return;
+    }
+    queue->released = queue->head;
+    atomic_store_release_u32(&queue->memory->header.head, queue->head);
+}
+
+enum queue_result queue_consumer_prepare_wait(struct queue_consumer *queue)
+{
+    struct queue_header *header = &queue->memory->header;
+
+    if (UNLIKELY(queue->poisoned)) {
+        return QUEUE_POISONED;
+    }
+    queue_consumer_release(queue);
+    if (queue->tail_seen != queue->head) {
+        return QUEUE_OK;
+    }
+
+    atomic_store_relaxed_u32(&header->consumer_signalled, 0);
+    /* Pairs with the fence in queue_producer_publish(): see the file comment of queue.h. */
+    atomic_fence_seq_cst();
+    if (!queue_consumer_look(queue)) {
+        return QUEUE_POISONED;
+    }
+    if (queue->tail_seen == queue->head) {
+        return QUEUE_EMPTY;
+    }
+    /* Awake after all: spare the producer the signal, if it has not decided yet. */
+    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
+    return QUEUE_OK;
+}
