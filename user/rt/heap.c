@@ -55,16 +55,16 @@ static_assert(sizeof(struct arena) == RT_HEAP_ALIGNMENT, "so does the arena's");
 static_assert(sizeof(struct large) == RT_HEAP_ALIGNMENT, "and that of a large block");
 
 static struct rt_mutex heap_mutex;
-static struct block *heap_bins[BIN_COUNT];       /* by heap_mutex */
-static struct arena *heap_arenas;                /* by heap_mutex */
-static uint32_t heap_arena_count;                /* by heap_mutex */
-static struct heap_statistics heap_current;      /* by heap_mutex */
+static struct block *heap_bins[BIN_COUNT];  /* by heap_mutex */
+static struct arena *heap_arenas;           /* by heap_mutex */
+static uint32_t heap_arena_count;           /* by heap_mutex */
+static struct heap_statistics heap_current; /* by heap_mutex */
 
 static uint32_t block_seal(const struct block *block)
 {
-    const uint64_t mixed = ((uint64_t)(uintptr_t)block >> 4) * 0x9e3779b97f4a7c15ull +
-                           ((uint64_t)block->size << 32 | block->below_size) * 0xff51afd7ed558ccdull +
-                           block->state;
+    const uint64_t mixed =
+        ((uint64_t)(uintptr_t)block >> 4) * 0x9e3779b97f4a7c15ull +
+        ((uint64_t)block->size << 32 | block->below_size) * 0xff51afd7ed558ccdull + block->state;
 
     return (uint32_t)(mixed >> 32) ^ (uint32_t)mixed;
 }
@@ -291,8 +291,8 @@ static void large_free(struct block *block)
 /** Size of the block that a request of `size` bytes needs. */
 static uint32_t block_bytes(size_t size)
 {
-    const size_t rounded = (size + sizeof(struct block) + RT_HEAP_ALIGNMENT - 1) &
-                           ~(size_t)(RT_HEAP_ALIGNMENT - 1);
+    const size_t rounded =
+        (size + sizeof(struct block) + RT_HEAP_ALIGNMENT - 1) & ~(size_t)(RT_HEAP_ALIGNMENT - 1);
 
     return rounded < BLOCK_MIN_BYTES ? BLOCK_MIN_BYTES : (uint32_t)rounded;
 }

@@ -34,10 +34,10 @@ void heap_free(void *block);
 
 /** What the heap holds at the moment. */
 struct heap_statistics {
-    size_t arena_bytes;  /* taken from the kernel for arenas */
-    size_t large_bytes;  /* and for large blocks */
-    size_t used_bytes;   /* in allocated blocks, headers included */
-    size_t block_count;  /* allocated blocks */
+    size_t arena_bytes; /* taken from the kernel for arenas */
+    size_t large_bytes; /* and for large blocks */
+    size_t used_bytes;  /* in allocated blocks, headers included */
+    size_t block_count; /* allocated blocks */
 };
 
 void heap_statistics_get(struct heap_statistics *statistics);

@@ -27,8 +27,7 @@ static enum status console_write_piece(struct rt_ring *ring, uint64_t console, c
         return status;
     }
     wire_build_init(&builder, rt_area_at(ring, call.message_offset), CONSOLE_CALL_BYTES);
-    wire_build_struct(wire_build_root(&builder), CONSOLE_WRITE_PARAMS_DATA_WORDS,
-                      CONSOLE_WRITE_PARAMS_POINTERS, &params);
+    console_write_params_init_root(&builder, &params);
     console_write_params_set_text(&params, text, length);
     status = STATUS_TOO_LONG;
     if (wire_build_finish(&builder, &message_length) == WIRE_OK) {

@@ -13,10 +13,10 @@
 #include "rt/thread.h"
 
 /* The two capabilities that every process has: StartInfo in the schema. */
-#define RT_FIRST_GENERATION      (1ull << 20)
-#define RT_FACTORY               (RT_FIRST_GENERATION | 1u)
-#define RT_VIRTUAL_MEMORY        (RT_FIRST_GENERATION | 2u)
-#define RT_FIRST_GIVEN           3u /* index of the first capability named in StartInfo */
+#define RT_FIRST_GENERATION (1ull << 20)
+#define RT_FACTORY          (RT_FIRST_GENERATION | 1u)
+#define RT_VIRTUAL_MEMORY   (RT_FIRST_GENERATION | 2u)
+#define RT_FIRST_GIVEN      3u /* index of the first capability named in StartInfo */
 
 /** The data section of a generated parameter struct as an inline message. */
 #define RT_WORDS(params) rt_words_from(&(params), sizeof(params))
@@ -30,17 +30,15 @@ static ALWAYS_INLINE struct rt_words rt_words_from(const void *params, size_t si
 }
 
 /** A call of a kernel object whose message and answer are inline. */
-static ALWAYS_INLINE MUST_CHECK enum status rt_kernel_call(uint64_t target, uint16_t method,
-                                                           struct rt_words message,
-                                                           struct rt_words *answer)
+static ALWAYS_INLINE MUST_CHECK enum status
+rt_kernel_call(uint64_t target, uint16_t method, struct rt_words message, struct rt_words *answer)
 {
     return rt_ring_call(rt_ring_self(), target, method, message, answer);
 }
 
 /** As above, for methods whose only result is the number in the answer's first word. */
-static ALWAYS_INLINE MUST_CHECK enum status rt_kernel_call_word(uint64_t target, uint16_t method,
-                                                                struct rt_words message,
-                                                                uint64_t *result)
+static ALWAYS_INLINE MUST_CHECK enum status
+rt_kernel_call_word(uint64_t target, uint16_t method, struct rt_words message, uint64_t *result)
 {
     struct rt_words answer;
     const enum status status = rt_kernel_call(target, method, message, &answer);
@@ -134,8 +132,7 @@ static inline MUST_CHECK enum status vm_protect(uint64_t address, uint64_t page_
 static inline MUST_CHECK enum status memory_size(uint64_t memory, struct memory_size_results *size)
 {
     struct rt_words answer;
-    const enum status status =
-        rt_kernel_call(memory, MEMORY_SIZE, (struct rt_words){{0}}, &answer);
+    const enum status status = rt_kernel_call(memory, MEMORY_SIZE, (struct rt_words){{0}}, &answer);
 
     if (status == STATUS_OK) {
         __builtin_memcpy(size, &answer, sizeof(*size));
@@ -203,10 +200,8 @@ static inline MUST_CHECK enum status timer_now(uint64_t timer, uint64_t *nanosec
 static inline MUST_CHECK enum status timer_arm(uint64_t timer, uint64_t notification, uint64_t bits,
                                                uint64_t deadline_ns, uint64_t period_ns)
 {
-    const struct timer_arm_params params = {.notification = notification,
-                                            .bits = bits,
-                                            .deadline = deadline_ns,
-                                            .period = period_ns};
+    const struct timer_arm_params params = {
+        .notification = notification, .bits = bits, .deadline = deadline_ns, .period = period_ns};
 
     return rt_kernel_call_void(timer, TIMER_ARM, RT_WORDS(params));
 }
@@ -248,8 +243,7 @@ static inline MUST_CHECK enum status process_wait(uint64_t process, uint64_t dea
                                                   uint64_t *code, enum exit_reason *reason)
 {
     uint64_t word;
-    const enum status status =
-        rt_ring_wait_for(rt_ring_self(), process, deadline_ns, code, &word);
+    const enum status status = rt_ring_wait_for(rt_ring_self(), process, deadline_ns, code, &word);
 
     if (status == STATUS_OK) {
         *reason = (enum exit_reason)word;

@@ -67,8 +67,7 @@ static enum status exchange_perform(struct rt_exchange *exchange, struct rt_call
 enum status rt_exchange_call(struct rt_exchange *exchange, uint64_t target, uint16_t method,
                              struct wire_struct *results)
 {
-    struct rt_call call = {
-        .target = target, .method = method, .message_offset = exchange->offset};
+    struct rt_call call = {.target = target, .method = method, .message_offset = exchange->offset};
     size_t length;
 
     if (wire_build_finish(&exchange->builder, &length) != WIRE_OK) {

@@ -10,7 +10,7 @@
  *
  *     status = rt_exchange_begin(&exchange, RT_EXCHANGE_BYTES);
  *     if (status != STATUS_OK) { return status; }
- *     wire_build_struct(rt_exchange_root(&exchange), X_DATA_WORDS, X_POINTERS, &params);
+ *     x_init_root(&exchange.builder, &params);
  *     x_set_field(&params, ...);
  *     status = rt_exchange_call(&exchange, target, method, &results);
  *     ... read results ...
@@ -28,23 +28,17 @@
 
 struct rt_exchange {
     struct rt_ring *ring;
-    uint32_t offset;               /* of the block in the message area */
-    uint32_t capacity;             /* bytes */
-    struct wire_builder builder;   /* of the message */
+    uint32_t offset;             /* of the block in the message area */
+    uint32_t capacity;           /* bytes */
+    struct wire_builder builder; /* of the message */
     struct ring_transfer transfer[RING_MAX_TRANSFERS];
-    uint16_t transfer_count;       /* capabilities to send */
-    struct ring_cqe completion;    /* of the call */
-    struct wire_message answer;    /* being read */
+    uint16_t transfer_count;    /* capabilities to send */
+    struct ring_cqe completion; /* of the call */
+    struct wire_message answer; /* being read */
 };
 
 /** Take a block of the message area. Returns: STATUS_OK; STATUS_NO_MEMORY. */
 MUST_CHECK enum status rt_exchange_begin(struct rt_exchange *exchange, uint32_t capacity);
-
-/** Where the message's root struct goes. */
-static inline struct wire_build_pointer rt_exchange_root(struct rt_exchange *exchange)
-{
-    return wire_build_root(&exchange->builder);
-}
 
 /** Send a capability along. `mode` is RING_TRANSFER_COPY or RING_TRANSFER_MOVE. */
 void rt_exchange_transfer(struct rt_exchange *exchange, uint64_t capability, uint32_t mode);

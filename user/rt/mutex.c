@@ -11,9 +11,9 @@
 #include "rt/kernel_objects.h"
 #include "rt/panic.h"
 
-#define SPIN_ROUNDS    64
-#define RETRY_NS       100000ull
-#define WAKE_UP_BIT    1ull
+#define SPIN_ROUNDS 64
+#define RETRY_NS    100000ull
+#define WAKE_UP_BIT 1ull
 
 enum mutex_state {
     MUTEX_FREE = 0,
@@ -48,8 +48,8 @@ void rt_mutex_lock_slowly(struct rt_mutex *mutex)
     for (int round = 0; round < SPIN_ROUNDS; round++) {
         uint32_t expected = MUTEX_FREE;
 
-        if (__atomic_compare_exchange_n(&mutex->state, &expected, MUTEX_LOCKED, 0,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&mutex->state, &expected, MUTEX_LOCKED, 0, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
             return;
         }
         rt_arch_pause();

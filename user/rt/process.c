@@ -22,10 +22,10 @@
 extern char rt_first_tls[]; /* user.ld */
 
 static struct rt_thread first_thread;
-static const void *start_info;                      /* [I] after rt_start */
-static size_t start_info_length;                    /* [I] after rt_start */
-static uint32_t capability_count;                   /* [I] after rt_start */
-static char *argument_vector[ARGUMENTS_MAX + 1];    /* main's */
+static const void *start_info;                   /* [I] after rt_start */
+static size_t start_info_length;                 /* [I] after rt_start */
+static uint32_t capability_count;                /* [I] after rt_start */
+static char *argument_vector[ARGUMENTS_MAX + 1]; /* main's */
 static char empty_name[] = "?";
 
 NORETURN void rt_start(struct ring_memory *ring, uint64_t argument);

@@ -425,9 +425,9 @@ static uint64_t area_mask(uint32_t granules)
 
 static uint32_t area_granules(uint32_t length)
 {
-    return length == 0 ? 1
-                       : (uint32_t)(((uint64_t)length + RT_AREA_GRANULE_BYTES - 1) /
-                                    RT_AREA_GRANULE_BYTES);
+    return length == 0
+               ? 1
+               : (uint32_t)(((uint64_t)length + RT_AREA_GRANULE_BYTES - 1) / RT_AREA_GRANULE_BYTES);
 }
 
 enum status rt_area_allocate(struct rt_ring *ring, uint32_t length, uint32_t *offset)

@@ -42,10 +42,10 @@ enum rt_operation_state {
 /** An asynchronous operation. Zero it before its first use. */
 struct rt_operation {
     enum rt_operation_state state;
-    uint32_t slot;             /* where rt_ring.pending names it */
-    uint64_t user_data;        /* what its completion carries */
-    struct ring_cqe cqe;       /* the completion, from DONE on */
-    struct rt_operation *next; /* in the list of completed ones */
+    uint32_t slot;                                    /* where rt_ring.pending names it */
+    uint64_t user_data;                               /* what its completion carries */
+    struct ring_cqe cqe;                              /* the completion, from DONE on */
+    struct rt_operation *next;                        /* in the list of completed ones */
     void (*callback)(struct rt_operation *operation); /* run by rt_ring_wait(); may be NULL */
     void *context;                                    /* the caller's */
 };

@@ -40,8 +40,8 @@ static ALWAYS_INLINE void server_return(struct rt_server *server, uint8_t flags,
 
     /* With the user data of the RECV, so that a refusal is seen where the next request is
      * awaited: it says that the RECV has not been armed again. */
-    rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM),
-                    exception, transfer_count);
+    rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM), exception,
+                    transfer_count);
     sqe->user_data = server->receive.user_data;
     sqe->target = server->request.call_id;
     sqe->buffer_offset = 0;
@@ -137,8 +137,7 @@ const struct rt_request *rt_server_take(struct rt_server *server)
         return &server->request;
     }
     rt_ring_rearm(server->ring, &server->receive);
-    if (!server_recover(server, (enum status)cqe->status) ||
-        server->state == RT_SERVER_DISARMED) {
+    if (!server_recover(server, (enum status)cqe->status) || server->state == RT_SERVER_DISARMED) {
         rt_ring_forget(server->ring, &server->receive);
     }
     return NULL;
@@ -193,12 +192,12 @@ void rt_server_refuse(struct rt_server *server, enum status exception)
     server_return(server, SQE_INLINE, (uint16_t)exception, 0, (struct rt_words){{0}});
 }
 
-struct wire_build_pointer rt_server_reply_begin(struct rt_server *server)
+struct wire_builder *rt_server_reply_begin(struct rt_server *server)
 {
     server->transfer_count = 0;
     wire_build_init(&server->builder, rt_area_at(server->ring, server->offset),
                     server->capacity - RING_MAX_TRANSFERS * sizeof(struct ring_transfer));
-    return wire_build_root(&server->builder);
+    return &server->builder;
 }
 
 void rt_server_transfer(struct rt_server *server, uint64_t capability, uint32_t mode)
@@ -216,8 +215,7 @@ void rt_server_reply_end(struct rt_server *server)
         rt_server_refuse(server, STATUS_TOO_LONG);
         return;
     }
-    memcpy(rt_area_at(server->ring,
-                      server->offset + rt_transfers_offset((uint32_t)length)),
+    memcpy(rt_area_at(server->ring, server->offset + rt_transfers_offset((uint32_t)length)),
            server->transfer, server->transfer_count * sizeof(server->transfer[0]));
     server_return(server, 0, 0, server->transfer_count,
                   (struct rt_words){{rt_message_place(server->offset, (uint32_t)length)}});

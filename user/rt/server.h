@@ -27,9 +27,9 @@ struct rt_request {
     uint64_t badge;
     uint64_t call_id;
     uint16_t method;
-    uint8_t transfer_count;  /* capabilities received */
-    bool message_inline;     /* `words` is the message's data section */
-    struct rt_words words;   /* else words.word[0] is the message's length in bytes */
+    uint8_t transfer_count; /* capabilities received */
+    bool message_inline;    /* `words` is the message's data section */
+    struct rt_words words;  /* else words.word[0] is the message's length in bytes */
 };
 
 enum rt_server_state {
@@ -51,8 +51,8 @@ struct rt_server {
     struct wire_message reader;  /* of the request */
     struct wire_builder builder; /* of the answer */
     struct ring_transfer transfer[RING_MAX_TRANSFERS];
-    uint16_t transfer_count;     /* capabilities to send with the answer */
-    uint64_t refused_count;      /* answers that the kernel refused */
+    uint16_t transfer_count; /* capabilities to send with the answer */
+    uint64_t refused_count;  /* answers that the kernel refused */
 };
 
 /** Serve `endpoint` with a block of `capacity` bytes. Returns: STATUS_OK; STATUS_NO_MEMORY. */
@@ -91,10 +91,10 @@ void rt_server_reply_words(struct rt_server *server, struct rt_words words);
 void rt_server_refuse(struct rt_server *server, enum status exception);
 
 /**
- * Begin an answer with pointers or capabilities. It is built where the request lay: everything
- * read from the request is gone.
+ * Begin an answer with pointers or capabilities: x_init_root(builder, &results). It is built where
+ * the request lay: everything read from the request is gone.
  */
-struct wire_build_pointer rt_server_reply_begin(struct rt_server *server);
+struct wire_builder *rt_server_reply_begin(struct rt_server *server);
 
 /** Send a capability with that answer. */
 void rt_server_transfer(struct rt_server *server, uint64_t capability, uint32_t mode);

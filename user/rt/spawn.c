@@ -17,8 +17,7 @@ static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spa
                             spawn->grants, spawn->grant_count, &length) != WIRE_OK) {
         return STATUS_TOO_LONG;
     }
-    wire_build_struct(rt_exchange_root(exchange), PROCESS_SPAWNER_SPAWN_PARAMS_DATA_WORDS,
-                      PROCESS_SPAWNER_SPAWN_PARAMS_POINTERS, &params);
+    process_spawner_spawn_params_init_root(&exchange->builder, &params);
     process_spawner_spawn_params_init_request(&params, &request);
     spawn_request_set_name(&request, spawn->name.bytes, spawn->name.length);
     spawn_request_set_image(&request, spawn->image);

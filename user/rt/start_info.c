@@ -39,8 +39,7 @@ enum wire_error rt_start_info_check(const void *message, size_t length)
     struct wire_message reader;
     struct wire_list arguments, capabilities;
     struct wire_bytes text;
-    enum wire_error error =
-        start_info_open(&reader, message, length, &arguments, &capabilities);
+    enum wire_error error = start_info_open(&reader, message, length, &arguments, &capabilities);
 
     for (uint32_t i = 0; error == WIRE_OK && i < arguments.count; i++) {
         error = wire_list_get_text(&arguments, i, &text);
@@ -92,7 +91,7 @@ enum wire_error rt_start_info_build(void *buffer, size_t capacity, const struct 
     struct wire_build_list list;
 
     wire_build_init(&builder, buffer, capacity);
-    wire_build_struct(wire_build_root(&builder), START_INFO_DATA_WORDS, START_INFO_POINTERS, &info);
+    start_info_init_root(&builder, &info);
     start_info_init_arguments(&info, argument_count, &list);
     for (uint32_t i = 0; i < argument_count; i++) {
         wire_list_set_text(&list, i, arguments[i].bytes, arguments[i].length);

@@ -44,8 +44,7 @@ bool rt_start_info_argument(const void *message, size_t length, uint32_t index,
                             struct wire_bytes *out);
 
 /** Name number `index` of a checked message. False: there is none. */
-bool rt_start_info_name(const void *message, size_t length, uint32_t index,
-                        struct wire_bytes *out);
+bool rt_start_info_name(const void *message, size_t length, uint32_t index, struct wire_bytes *out);
 
 /** Write a message. Returns: WIRE_OK and its length; WIRE_NO_SPACE. */
 MUST_CHECK enum wire_error rt_start_info_build(void *buffer, size_t capacity,

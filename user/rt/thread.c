@@ -30,9 +30,9 @@ static enum status thread_start(struct rt_thread *thread, uint64_t stack_top)
         }
         thread->ring_address = tried[attempts++];
         /* The thread may run before this returns; it does not look at `capability`. */
-        status = thread_create((uint64_t)(uintptr_t)rt_thread_entry, stack_top,
-                               (uint64_t)(uintptr_t)thread, thread->ring_address,
-                               &thread->capability);
+        status =
+            thread_create((uint64_t)(uintptr_t)rt_thread_entry, stack_top,
+                          (uint64_t)(uintptr_t)thread, thread->ring_address, &thread->capability);
     } while (status == STATUS_OCCUPIED && attempts < RING_PLACE_ATTEMPTS);
     for (unsigned i = 0; i < attempts; i++) {
         if (status != STATUS_OK || tried[i] != thread->ring_address) {
@@ -75,8 +75,8 @@ enum status rt_thread_create(uint64_t (*function)(void *argument), void *argumen
     if (status != STATUS_OK) {
         goto release_space;
     }
-    thread = (struct rt_thread *)(uintptr_t)(mapped + pages * RT_PAGE_BYTES - own_bytes +
-                                             tls_bytes);
+    thread =
+        (struct rt_thread *)(uintptr_t)(mapped + pages * RT_PAGE_BYTES - own_bytes + tls_bytes);
     thread->function = function;
     thread->argument = argument;
     thread->memory = memory;
@@ -123,8 +123,7 @@ enum status rt_thread_join(struct rt_thread *thread, uint64_t *code)
     const uint64_t pages = thread->stack_pages;
     const uint64_t reserved = thread->reserved_address;
     const uint64_t ring = thread->ring_address;
-    const enum status status =
-        rt_ring_wait_for(rt_ring_self(), capability, 0, code, NULL);
+    const enum status status = rt_ring_wait_for(rt_ring_self(), capability, 0, code, NULL);
 
     if (status != STATUS_OK) {
         return status;

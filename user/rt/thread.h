@@ -16,14 +16,14 @@
 /** One thread. Belongs to it alone, but for the fields that its creator reads after joining. */
 struct rt_thread {
     struct rt_ring ring;
-    uint64_t capability;             /* [I] Thread; 0 for the first thread */
+    uint64_t capability;                  /* [I] Thread; 0 for the first thread */
     uint64_t (*function)(void *argument); /* [I] what it runs */
-    void *argument;                  /* [I] */
-    uint64_t memory;                 /* [I] Memory of stack and thread-local storage */
-    uint64_t stack_address;          /* [I] of the mapping */
-    uint64_t stack_pages;            /* [I] of the mapping */
-    uint64_t reserved_address;       /* [I] of the address range with the guard page */
-    uint64_t ring_address;           /* [I] */
+    void *argument;                       /* [I] */
+    uint64_t memory;                      /* [I] Memory of stack and thread-local storage */
+    uint64_t stack_address;               /* [I] of the mapping */
+    uint64_t stack_pages;                 /* [I] of the mapping */
+    uint64_t reserved_address;            /* [I] of the address range with the guard page */
+    uint64_t ring_address;                /* [I] */
 };
 
 /** The calling thread. */

@@ -16,10 +16,10 @@
 #include <stdint.h>
 
 struct rt_tls_image {
-    const void *bytes;    /* initial contents */
-    size_t file_bytes;    /* of which there are this many */
-    size_t memory_bytes;  /* and with zeros this many */
-    size_t alignment;     /* a power of two, at most 64 */
+    const void *bytes;   /* initial contents */
+    size_t file_bytes;   /* of which there are this many */
+    size_t memory_bytes; /* and with zeros this many */
+    size_t alignment;    /* a power of two, at most 64 */
 };
 
 /** This program's image. */
