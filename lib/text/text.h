@@ -19,7 +19,7 @@
  * other directive, and all that follows it, is written out as it stands: its argument would
  * be of unknown size, and nothing behind it could be trusted.
  *
- * Pure: no locks, no allocation, no floating point, less than 200 bytes of stack besides the
+ * Pure: no locks, no allocation, no floating point, less than 512 bytes of stack besides the
  * sink's own.
  */
 

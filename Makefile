@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+#
+# capOS: build, run, check, measure. `make` alone prints what there is.
+#
+# One make, no recursion into directories: the fragments in mk/ add their rules to this file's
+# variables. Everything that is made lies under build/. Variables that a person may set are in
+# the help text.
+
+BUILD   := build
+PYTHON  := /usr/bin/python3
+CC      := gcc
+CLANG   := clang
+
+# Shared by every compilation, on the host and in the image, by both compilers.
+C_STANDARD := -std=c17
+WARNINGS   := -Wall -Wextra -Wconversion -Werror
+INCLUDES   := -I lib -I $(BUILD)/gen
+DEPFLAGS   = -MMD -MP
+
+# Short progress lines; V=1 shows the commands instead.
+ifeq ($(V),1)
+Q   :=
+say  = @:
+else
+Q   := @
+say  = @printf '  %-8s %s\n' '$(1)' '$(2)'
+endif
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables --no-print-directory
+# As many jobs as there are CPUs, unless the caller said otherwise.
+ifeq ($(MAKELEVEL),0)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+endif
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -e -o pipefail -c
+
+# ---- Packages ---------------------------------------------------------------------------------
+#
+# Which groups of tools/packages.txt a goal needs, beside `build`. A group is installed before
+# any rule runs, because make first brings the makefiles that it includes up to date, and each
+# group's stamp is one. So no rule below has to think of it.
+
+NO_PACKAGES := help clean deps
+GROUPS_run          := run
+GROUPS_bench        := run bench
+GROUPS_run-measure  := run bench
+GROUPS_fuzz         := fuzz
+GROUPS_fuzz-short   := fuzz
+GROUPS_test-lib     := test
+GROUPS_test-ring    := test
+GROUPS_test-config  := test
+GROUPS_rt-check     := test
+GROUPS_coverage     := test
+GROUPS_fmt          := test
+GROUPS_fmt-check    := test
+GROUPS_lint         := test
+GROUPS_check        := test
+GROUPS_test         := run test fuzz
+GROUPS_test-system  := run test
+GROUPS_run-smoke    := run test
+GROUPS_run-spawn    := run test
+GROUPS_dependency-policy-check := test
+GROUPS_generated-code-check    := test
+GROUPS_workflow-check          := test
+
+# Goals without an entry need the group `build` alone. One stamp for each combination of groups.
+NO_PACKAGES := help clean deps
+GOALS := $(filter-out $(NO_PACKAGES),$(or $(MAKECMDGOALS),help))
+ifneq ($(GOALS),)
+ifneq ($(DEPS),no)
+EMPTY :=
+GROUPS := $(sort build $(foreach goal,$(GOALS),$(GROUPS_$(goal))))
+include $(BUILD)/packages/$(subst $(EMPTY) $(EMPTY),+,$(GROUPS)).mk
+endif
+endif
+
+$(BUILD)/packages/%.mk: tools/packages.txt
+	@tools/install-packages $(subst +, ,$*)
+	@mkdir -p $(@D)
+	@echo '# The packages of $* are installed. Remove this file to look again.' >$@
+
+# ---- The parts --------------------------------------------------------------------------------
+
+all: # everything that boots; the parts below add to it
+
+PARTS := schema host explore user kernel run check bench
+include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
+
+# ---- Everything else --------------------------------------------------------------------------
+
+deps:
+	tools/install-packages all
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+.PHONY: all deps clean help
+
+#: capOS: device drivers as ordinary processes.
+#:
+#:   make run           build and boot under QEMU, to a prompt. Leave with `halt` or Ctrl-A x.
+#:   make test          everything that can be checked without a person
+#:
+#: Build
+#:   make all           kernel and boot package, without running
+#:   make clean         remove build/
+#:   make deps          install every package of tools/packages.txt (other goals install theirs)
+#:
+#: Checks (each leaves its results in build/results)
+#:   make check         all that needs no machine, in minutes: the next block and test-lib
+#:   make fmt-check dependency-policy-check generated-code-check workflow-check lint
+#:   make fmt           let clang-format change the files
+#:   make test-lib      lib/ on the host, GCC and Clang, sanitizers, coverage. One test: T=elf
+#:   make test-ring     interleavings of ring and queue code, all of them for small bounds
+#:   make test-config   manifests and boot packages
+#:   make rt-check      the user runtime against a hostile kernel
+#:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
+#:   make run-smoke run-spawn      one system gate each
+#:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
+#:
+#: Figures
+#:   make bench         measure, print the table, draw the picture (build/bench)
+#:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
+#:
+#: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh
+#: Variables for all:   V=1 show commands  DEPS=no install nothing  -j1 one job at a time

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/address_space.h"
+
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/paging.h"
+#include "mm/kernel_map.h"
+#include "mm/layout.h"
+#include "mm/slab.h"
+#include "object/memory.h"
+#include "object/process.h"
+#include "ring/ring.h"
+
+enum status address_space_create(struct address_space *space, struct process *process)
+{
+    uint32_t frame;
+    const enum status status = frames_take(0, FRAME_PAGE_TABLE, &process->account, &frame);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    frame_clear(frame);
+    frame_record(frame)->next = 0;
+    *space = (struct address_space){.root = frame_paddr(frame), .process = process};
+    kernel_map_share(space->root);
+    return STATUS_OK;
+}
+
+void address_space_destroy(struct address_space *space)
+{
+    KVERIFY(tree_is_empty(&space->mappings) && cpu_mask_is_empty(&space->loaded_on));
+    frames_give(paddr_frame(space->root), 0, &space->process->account);
+    space->root.value = 0;
+}
+
+static struct mapping *mapping_of(struct tree_node *node)
+{
+    return node == NULL ? NULL : CONTAINER_OF(node, struct mapping, node);
+}
+
+static bool is_free_range(const struct address_space *space, uint64_t address,
+                          uint64_t page_count)
+{
+    const uint64_t last = address + page_count * PAGE_BYTES - 1;
+    const struct mapping *below = mapping_of(tree_find_at_or_below(&space->mappings, last));
+
+    return below == NULL || below->node.key + below->page_count * PAGE_BYTES <= address;
+}
+
+/** The record and the tables of a new mapping; on success only the leaf entries are missing. */
+static enum status mapping_create(struct address_space *space, uint64_t address,
+                                  uint64_t page_count, struct mapping **out)
+{
+    struct process *process = space->process;
+
+    if (!is_user_range(address, page_count) || page_count > MAPPING_MAX_PAGES) {
+        return STATUS_BAD_RANGE;
+    }
+    if (!is_free_range(space, address, page_count)) {
+        return STATUS_OCCUPIED;
+    }
+    if (!account_charge(&process->account, ACCOUNT_OBJECTS, 1)) {
+        return STATUS_OVER_BUDGET;
+    }
+    enum status status = STATUS_NO_MEMORY;
+    struct mapping *mapping = slab_take(sizeof(*mapping));
+
+    if (mapping == NULL) {
+        goto refund;
+    }
+    status = paging_prepare(space->root, address, page_count, &process->account);
+    if (UNLIKELY(status != STATUS_OK)) {
+        goto free_mapping;
+    }
+    mapping->space = space;
+    mapping->page_count = page_count;
+    mapping->ring_frame = FRAME_NONE;
+    mapping->table_chain = FRAME_NONE;
+    list_init(&mapping->in_memory);
+    list_init(&mapping->flush.link);
+    tree_insert(&space->mappings, &mapping->node, address);
+    *out = mapping;
+    return STATUS_OK;
+
+free_mapping:
+    /* The new tables had no leaf, but a CPU may have walked them: they go through the flush. */
+    mapping->space = space;
+    mapping->page_count = page_count;
+    mapping->ring_frame = FRAME_NONE;
+    mapping->table_chain = FRAME_NONE;
+    list_init(&mapping->in_memory);
+    list_init(&mapping->flush.link);
+    tree_insert(&space->mappings, &mapping->node, address);
+    mapping_remove(mapping);
+    return status;
+refund:
+    account_refund(&process->account, ACCOUNT_OBJECTS, 1);
+    return status;
+}
+
+enum status address_space_map(struct address_space *space, struct memory *memory,
+                              uint64_t address, uint64_t page_offset, uint64_t page_count,
+                              enum access access)
+{
+    if (page_offset > memory->page_count || page_count > memory->page_count - page_offset) {
+        return STATUS_BAD_RANGE;
+    }
+    if (!memory_allows(memory, access)) {
+        return STATUS_DENIED;
+    }
+    struct mapping *mapping;
+    const enum status status = mapping_create(space, address, page_count, &mapping);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        return status;
+    }
+    const uint64_t bits = paging_user_bits(access);
+    uint64_t *entry = NULL;
+
+    for (uint64_t page = 0; page < page_count; page++) {
+        const uint64_t at = address + page * PAGE_BYTES;
+
+        if (entry == NULL || (at >> PAGE_SHIFT) % PTES_PER_TABLE == 0) {
+            entry = paging_find(space->root, at);
+        }
+        paging_set(entry++, memory_frame(memory, page_offset + page).value | bits);
+    }
+    mapping->memory = memory;
+    mapping->page_offset = page_offset;
+    list_append(&memory->mappings, &mapping->in_memory);
+    memory->mapping_count++;
+    object_get(&memory->object);
+    return STATUS_OK;
+}
+
+enum status address_space_map_ring(struct address_space *space, uint32_t ring_frame,
+                                   uint64_t address, struct mapping **out)
+{
+    struct mapping *mapping;
+    const enum status status = mapping_create(space, address, RING_PAGE_COUNT, &mapping);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    for (uint32_t page = 0; page < RING_PAGE_COUNT; page++) {
+        paging_set(paging_find(space->root, address + page * PAGE_BYTES),
+                   frame_paddr(ring_frame + page).value | paging_user_bits(ACCESS_READ_WRITE));
+    }
+    mapping->ring_frame = ring_frame;
+    *out = mapping;
+    return STATUS_OK;
+}
+
+struct mapping *address_space_find(const struct address_space *space, uint64_t address,
+                                   uint64_t page_count)
+{
+    struct mapping *mapping = mapping_of(tree_find(&space->mappings, address));
+
+    return mapping != NULL && mapping->page_count == page_count ? mapping : NULL;
+}
+
+static void mapping_finish(struct mapping *mapping)
+{
+    struct process *process = mapping->space->process;
+    void (*removed)(void *) = mapping->removed;
+    void *context = mapping->removed_context;
+
+    paging_give_chain(mapping->table_chain, &process->account);
+    if (mapping->ring_frame != FRAME_NONE) {
+        frames_give(mapping->ring_frame, 3, &process->account);
+    }
+    if (mapping->memory != NULL) {
+        object_put(&mapping->memory->object);
+    }
+    slab_give(mapping, sizeof(*mapping));
+    account_refund(&process->account, ACCOUNT_OBJECTS, 1);
+    if (removed != NULL) {
+        removed(context);
+    }
+}
+
+static void mapping_flushed(struct flush_wait *wait)
+{
+    struct mapping *mapping = CONTAINER_OF(wait, struct mapping, flush);
+    struct process *process = mapping->space->process;
+
+    mapping->space->removals--;
+    mapping_finish(mapping);
+    process_account_changed(process);
+}
+
+bool mapping_remove(struct mapping *mapping)
+{
+    struct address_space *space = mapping->space;
+    const uint64_t address = mapping->node.key;
+
+    for (uint64_t page = 0; page < mapping->page_count; page++) {
+        uint64_t *entry = paging_find(space->root, address + page * PAGE_BYTES);
+
+        if (entry != NULL) {
+            paging_set(entry, 0);
+        }
+    }
+    tree_remove(&space->mappings, &mapping->node);
+    if (mapping->memory != NULL) {
+        list_remove(&mapping->in_memory);
+        mapping->memory->mapping_count--;
+    }
+    paging_prune(space->root, address, mapping->page_count, &mapping->table_chain);
+    space->removals++;
+    if (flush_start(space, address, mapping->page_count, &mapping->flush, mapping_flushed)) {
+        space->removals--;
+        mapping_finish(mapping);
+        return true;
+    }
+    return false;
+}
+
+bool mapping_protect(struct mapping *mapping, enum access access, struct flush_wait *wait,
+                     void (*done)(struct flush_wait *wait))
+{
+    struct address_space *space = mapping->space;
+    const uint64_t bits = paging_user_bits(access);
+
+    for (uint64_t page = 0; page < mapping->page_count; page++) {
+        uint64_t *entry = paging_find(space->root, mapping->node.key + page * PAGE_BYTES);
+
+        *(volatile uint64_t *)entry = (*entry & PTE_ADDRESS) | bits;
+    }
+    return flush_start(space, mapping->node.key, mapping->page_count, wait, done);
+}
+
+void address_space_load(struct address_space *space)
+{
+    struct cpu *cpu = this_cpu();
+    const struct paddr root = space == NULL ? kernel_map_root() : space->root;
+
+    if (cpu->space == space) {
+        return;
+    }
+    write_cr3(root.value);
+    if (cpu->space != NULL) {
+        struct address_space *old = cpu->space;
+
+        cpu_mask_clear(&old->loaded_on, cpu->index);
+        cpu->space = space;
+        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
+            process_space_unloaded(old->process);
+        }
+    }
+    cpu->space = space;
+    if (space != NULL) {
+        cpu_mask_set(&space->loaded_on, cpu->index);
+    }
+}

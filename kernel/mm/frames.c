@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include "mm/frames.h"
+
+#include "diag/log.h"
+#include "lock.h"
+#include "mm/layout.h"
+
+/* Firmware, the AP trampoline and GRUB's leftovers live in the first MiB; it is never handed out. */
+#define LOW_MEMORY_FRAMES 256u
+/* The boot page tables map 4 GiB; frames above are added once the direct map is complete. */
+#define BOOT_MAPPED_FRAMES (1u << 20)
+
+static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
+static struct buddy buddy;                  /* by frame_lock */
+static const struct boot_info *boot_memory; /* [I] */
+
+static uint32_t range_first(const struct boot_range *range)
+{
+    return (uint32_t)(page_round_up(range->start) >> PAGE_SHIFT);
+}
+
+static uint32_t range_end(const struct boot_range *range)
+{
+    const uint64_t end = range->end >> PAGE_SHIFT;
+
+    return end > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)end;
+}
+
+/** Frames that are not to be handed out: returns the end of one that starts at or covers `frame`. */
+static uint32_t skip_reserved(uint32_t frame)
+{
+    const uint32_t image_start = paddr_frame(image_paddr(kernel_image_start));
+    const uint32_t image_end = paddr_frame(image_paddr(kernel_image_end));
+    bool moved = true;
+
+    while (moved) {
+        moved = false;
+        if (frame < LOW_MEMORY_FRAMES) {
+            frame = LOW_MEMORY_FRAMES;
+            moved = true;
+        }
+        if (frame >= image_start && frame < image_end) {
+            frame = image_end;
+            moved = true;
+        }
+        for (uint32_t i = 0; i < boot_memory->module_count; i++) {
+            const struct boot_module *module = &boot_memory->modules[i];
+            const uint32_t first = (uint32_t)(module->start >> PAGE_SHIFT);
+            const uint32_t end = (uint32_t)(page_round_up(module->end) >> PAGE_SHIFT);
+
+            if (frame >= first && frame < end) {
+                frame = end;
+                moved = true;
+            }
+        }
+    }
+    return frame;
+}
+
+/** The first frame at or after `frame` that is reserved, at most `limit`. */
+static uint32_t next_reserved(uint32_t frame, uint32_t limit)
+{
+    const uint32_t image_start = paddr_frame(image_paddr(kernel_image_start));
+
+    if (image_start >= frame && image_start < limit) {
+        limit = image_start;
+    }
+    for (uint32_t i = 0; i < boot_memory->module_count; i++) {
+        const uint32_t first = (uint32_t)(boot_memory->modules[i].start >> PAGE_SHIFT);
+
+        if (first >= frame && first < limit) {
+            limit = first;
+        }
+    }
+    return limit;
+}
+
+static uint32_t top_frame(void)
+{
+    uint32_t top = 0;
+
+    for (uint32_t i = 0; i < boot_memory->range_count; i++) {
+        const struct boot_range *range = &boot_memory->ranges[i];
+
+        if (range->kind == BOOT_RANGE_USABLE && range_end(range) > top) {
+            top = range_end(range);
+        }
+    }
+    return top;
+}
+
+/** Find `count` frames in one piece of usable memory that the boot page tables map. */
+static uint32_t find_boot_space(uint32_t count)
+{
+    for (uint32_t i = 0; i < boot_memory->range_count; i++) {
+        const struct boot_range *range = &boot_memory->ranges[i];
+        const uint32_t end =
+            range_end(range) < BOOT_MAPPED_FRAMES ? range_end(range) : BOOT_MAPPED_FRAMES;
+        uint32_t frame = range_first(range);
+
+        if (range->kind != BOOT_RANGE_USABLE) {
+            continue;
+        }
+        for (;;) {
+            frame = skip_reserved(frame);
+            if (frame >= end) {
+                break;
+            }
+            const uint32_t stop = next_reserved(frame, end);
+
+            if (stop - frame >= count) {
+                return frame;
+            }
+            frame = stop;
+        }
+    }
+    PANIC("memory: no %u MiB in one piece below 4 GiB for the frame table; give the machine more "
+          "memory",
+          count >> 8);
+}
+
+static void add_usable(uint32_t table_first, uint32_t table_end, uint32_t low, uint32_t high)
+{
+    for (uint32_t i = 0; i < boot_memory->range_count; i++) {
+        const struct boot_range *range = &boot_memory->ranges[i];
+        uint32_t frame = range_first(range);
+        uint32_t end = range_end(range);
+
+        if (range->kind != BOOT_RANGE_USABLE) {
+            continue;
+        }
+        frame = frame < low ? low : frame;
+        end = end > high ? high : end;
+        while (frame < end) {
+            frame = skip_reserved(frame);
+            if (frame >= table_first && frame < table_end) {
+                frame = table_end;
+                continue;
+            }
+            if (frame >= end) {
+                break;
+            }
+            uint32_t stop = next_reserved(frame, end);
+
+            if (table_first >= frame && table_first < stop) {
+                stop = table_first;
+            }
+            buddy_add_range(&buddy, frame, stop - frame);
+            frame = stop;
+        }
+    }
+}
+
+void frames_init(const struct boot_info *info)
+{
+    boot_memory = info;
+
+    const uint32_t total = top_frame();
+    const uint32_t table_frames =
+        (uint32_t)(page_round_up((uint64_t)total * sizeof(struct buddy_frame)) >> PAGE_SHIFT);
+    const uint32_t table_first = find_boot_space(table_frames);
+
+    buddy_init(&buddy, direct_map(frame_paddr(table_first)), total, FRAME_RESERVED);
+    for (uint32_t i = 0; i < table_frames; i++) {
+        buddy.frames[table_first + i].kind = FRAME_TABLE;
+    }
+    for (uint32_t i = paddr_frame(image_paddr(kernel_image_start));
+         i < paddr_frame(image_paddr(kernel_image_end)); i++) {
+        buddy.frames[i].kind = FRAME_KERNEL_IMAGE;
+    }
+    add_usable(table_first, table_first + table_frames, 0, BOOT_MAPPED_FRAMES);
+}
+
+void frames_add_high_memory(void)
+{
+    add_usable(0, 0, BOOT_MAPPED_FRAMES, UINT32_MAX);
+}
+
+enum status frames_take(uint32_t order, enum frame_kind kind, struct account *account,
+                        uint32_t *first)
+{
+    if (account != NULL && !account_charge(account, ACCOUNT_FRAMES, 1u << order)) {
+        return STATUS_OVER_BUDGET;
+    }
+    spin_lock(&frame_lock);
+    const uint32_t found =
+        buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
+    spin_unlock(&frame_lock);
+
+    if (UNLIKELY(found == BUDDY_NONE)) {
+        if (account != NULL) {
+            account_refund(account, ACCOUNT_FRAMES, 1u << order);
+        }
+        return STATUS_NO_MEMORY;
+    }
+    *first = found;
+    return STATUS_OK;
+}
+
+void frames_give(uint32_t first, uint32_t order, struct account *account)
+{
+    KASSERT(buddy.frames[first].kind != FRAME_FREE);
+    KASSERT(buddy.frames[first].owner == (account == NULL ? 0 : account->id));
+    spin_lock(&frame_lock);
+    buddy_give(&buddy, first, order);
+    spin_unlock(&frame_lock);
+    if (account != NULL) {
+        account_refund(account, ACCOUNT_FRAMES, 1u << order);
+    }
+}
+
+struct buddy_frame *frame_record(uint32_t frame)
+{
+    return &buddy.frames[frame];
+}
+
+void frames_count(uint64_t counts[FRAME_KIND_COUNT])
+{
+    for (uint32_t kind = 0; kind < FRAME_KIND_COUNT; kind++) {
+        counts[kind] = 0;
+    }
+    for (uint32_t i = 0; i < buddy.frame_count; i++) {
+        counts[buddy.frames[i].kind]++;
+    }
+}
+
+uint32_t frames_total(void)
+{
+    return buddy.frame_count;
+}
+
+uint32_t frames_free(void)
+{
+    return buddy.free_count;
+}
+
+void *frame_pointer(uint32_t frame)
+{
+    return direct_map(frame_paddr(frame));
+}
+
+uint32_t pointer_frame(const void *pointer)
+{
+    return paddr_frame(direct_map_paddr(pointer));
+}
+
+void frame_clear(uint32_t frame)
+{
+    /* The string instruction is the fastest way to fill a page on every CPU since 2012 (ERMS). */
+    void *place = frame_pointer(frame);
+    uint64_t words = PAGE_BYTES / 8;
+
+    __asm__ volatile("rep stosq" : "+D"(place), "+c"(words) : "a"(0ull) : "memory");
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Page frames: who owns each, and what for.
+ *
+ * Every frame of the machine has a record (lib/buddy): its kind below, and the account that pays
+ * for it. The kinds add up to all of memory, and `mem` at the prompt shows just that sum. A frame
+ * taken with an account is charged before it is taken, so inside its budget a process cannot be
+ * refused memory that others have used up.
+ */
+
+#include "account/account.h"
+#include "bootinfo/bootinfo.h"
+#include "buddy/buddy.h"
+#include "types.h"
+
+enum frame_kind {
+    FRAME_FREE = BUDDY_FREE,
+    FRAME_RESERVED,     /* firmware, holes, the boot package */
+    FRAME_KERNEL_IMAGE, /* text, data, bss */
+    FRAME_TABLE,        /* the frame records themselves */
+    FRAME_SLAB,         /* kernel objects */
+    FRAME_PAGE_TABLE,   /* `next` counts its non-empty entries */
+    FRAME_RING,
+    FRAME_MEMORY,    /* content of memory objects */
+    FRAME_CAP_TABLE, /* capability tables and the object table */
+    FRAME_PER_CPU,   /* CPU records and stacks */
+    FRAME_KIND_COUNT
+};
+
+#define FRAME_NONE BUDDY_NONE
+
+/** Take over the machine's memory. Boot CPU, once, while the boot page tables still stand. */
+void frames_init(const struct boot_info *info);
+
+/** Add what lies above the boot page tables' reach. Boot CPU, once the direct map is complete. */
+void frames_add_high_memory(void);
+
+/**
+ * Take 2^order contiguous frames, not cleared, charged to `account` (NULL: the kernel's own).
+ *
+ * Locks: takes the frame lock.
+ * Returns: STATUS_OK with *first; STATUS_OVER_BUDGET or STATUS_NO_MEMORY, nothing changed.
+ */
+MUST_CHECK enum status frames_take(uint32_t order, enum frame_kind kind, struct account *account,
+                                   uint32_t *first);
+
+/** Give back what frames_take() returned, with the same order and account. */
+void frames_give(uint32_t first, uint32_t order, struct account *account);
+
+/** The record of a frame. */
+struct buddy_frame *frame_record(uint32_t frame);
+
+/** Number of frames of each kind, by counting all records. */
+void frames_count(uint64_t counts[FRAME_KIND_COUNT]);
+
+/** Number of frames that have a record: one past the highest frame of memory. */
+uint32_t frames_total(void);
+
+/** Frames that are free right now. */
+uint32_t frames_free(void);
+
+static inline struct paddr frame_paddr(uint32_t frame)
+{
+    return (struct paddr){(uint64_t)frame << PAGE_SHIFT};
+}
+
+static inline uint32_t paddr_frame(struct paddr address)
+{
+    return (uint32_t)(address.value >> PAGE_SHIFT);
+}
+
+/** The kernel's view of a frame. */
+void *frame_pointer(uint32_t frame);
+
+/** The frame behind a pointer that frame_pointer() made. */
+uint32_t pointer_frame(const void *pointer);
+
+/** Fill a frame with zeros. */
+void frame_clear(uint32_t frame);

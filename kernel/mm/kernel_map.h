@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The kernel's half of every address space: built once at boot, shared by all roots, never W+X.
+ * Windows map single things outside usable memory: stacks with guard pages, device registers the
+ * kernel itself drives, firmware tables.
+ */
+
+#include "bootinfo/bootinfo.h"
+#include "types.h"
+
+/** Build the final tables and switch to them. Boot CPU, once; panics if any page is W+X. */
+void kernel_map_init(const struct boot_info *info);
+
+/** The kernel's own root, without a user half. */
+struct paddr kernel_map_root(void);
+
+/** Give a new root the kernel's half. */
+void kernel_map_share(struct paddr root);
+
+/**
+ * Map [address, address + bytes) of physical memory into the window, uncached for registers or
+ * read-only and cached for tables. Returns the pointer to `address` itself. Boot only.
+ */
+volatile void *kernel_map_registers(struct paddr address, uint64_t bytes);
+const void *kernel_map_table(struct paddr address, uint64_t bytes);
+
+/** A stack of `page_count` pages with an unmapped page below; returns its top. Boot only. */
+uint64_t kernel_map_stack(uint32_t page_count);
+
+/** Wipe the boot page tables (they are writable and executable); no CPU uses them any more. */
+void kernel_map_retire_boot_tables(void);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/object.h"
+
+#include "mm/frames.h"
+#include "mm/slab.h"
+#include "object/process.h"
+#include "object/reaper.h"
+
+#define PLACES_PER_PAGE (PAGE_BYTES / sizeof(struct cap_object_slot))
+#define PLACE_PAGES     256u
+#define FREE_WORDS      (PLACES_PER_PAGE / 64)
+
+/** One page of the object table. Pages are never given back: places outlive their objects. */
+struct place_page {
+    struct cap_object_slot *places;
+    uint64_t free[FREE_WORDS]; /* bit set: place is free */
+};
+
+static struct place_page place_pages[PLACE_PAGES];
+static uint32_t place_page_count;
+static uint32_t live_count;
+
+static enum status add_place_page(void)
+{
+    uint32_t frame;
+
+    if (place_page_count == PLACE_PAGES) {
+        return STATUS_RETIRED;
+    }
+    const enum status status = frames_take(0, FRAME_CAP_TABLE, NULL, &frame);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct place_page *page = &place_pages[place_page_count++];
+
+    page->places = frame_pointer(frame);
+    for (uint32_t i = 0; i < PLACES_PER_PAGE; i++) {
+        page->places[i] = (struct cap_object_slot){.generation = 1};
+    }
+    for (uint32_t i = 0; i < FREE_WORDS; i++) {
+        page->free[i] = UINT64_MAX;
+    }
+    return STATUS_OK;
+}
+
+/** Take a free place: its number, or UINT32_MAX. */
+static uint32_t take_place(void)
+{
+    for (uint32_t page = 0; page < place_page_count; page++) {
+        for (uint32_t word = 0; word < FREE_WORDS; word++) {
+            uint64_t *bits = &place_pages[page].free[word];
+
+            if (*bits != 0) {
+                const uint32_t bit = (uint32_t)__builtin_ctzll(*bits);
+
+                *bits &= *bits - 1;
+                return page * (uint32_t)PLACES_PER_PAGE + word * 64 + bit;
+            }
+        }
+    }
+    return UINT32_MAX;
+}
+
+static struct cap_object_slot *place_at(uint32_t number)
+{
+    return &place_pages[number / PLACES_PER_PAGE].places[number % PLACES_PER_PAGE];
+}
+
+/** The next generation of a place; a place that has used its last is never free again (L7). */
+static bool advance(struct cap_object_slot *place)
+{
+    place->generation++;
+    return place->generation != UINT64_MAX;
+}
+
+static void give_place(uint32_t number)
+{
+    struct cap_object_slot *place = place_at(number);
+
+    place->object = NULL;
+    if (advance(place)) {
+        place_pages[number / PLACES_PER_PAGE].free[number % PLACES_PER_PAGE / 64] |=
+            1ull << (number % 64);
+    }
+}
+
+enum status object_create(enum object_kind kind, struct process *payer, struct object **out)
+{
+    if (payer != NULL && !account_charge(&payer->account, ACCOUNT_OBJECTS, 1)) {
+        return STATUS_OVER_BUDGET;
+    }
+    enum status status = STATUS_OK;
+    struct object *object = slab_take(object_types[kind]->bytes);
+
+    if (object == NULL) {
+        status = STATUS_NO_MEMORY;
+        goto refund;
+    }
+    uint32_t number = take_place();
+
+    if (number == UINT32_MAX) {
+        status = add_place_page();
+        if (status != STATUS_OK) {
+            goto free_memory;
+        }
+        number = take_place();
+    }
+    object->kind = kind;
+    object->number = number;
+    object->refs = 1;
+    object->place = place_at(number);
+    object->place->object = object;
+    object->payer = payer;
+    list_init(&object->reap);
+    live_count++;
+    *out = object;
+    return STATUS_OK;
+
+free_memory:
+    slab_give(object, object_types[kind]->bytes);
+refund:
+    if (payer != NULL) {
+        account_refund(&payer->account, ACCOUNT_OBJECTS, 1);
+    }
+    return status;
+}
+
+void object_free(struct object *object)
+{
+    struct process *payer = object->payer;
+
+    give_place(object->number);
+    live_count--;
+    slab_give(object, object_types[object->kind]->bytes);
+    if (payer != NULL) {
+        account_refund(&payer->account, ACCOUNT_OBJECTS, 1);
+        process_account_changed(payer);
+    }
+}
+
+void object_put(struct object *object)
+{
+    KASSERT(object->refs > 0);
+    if (--object->refs == 0) {
+        reap_object(object);
+    }
+}
+
+static void drop_handle(struct object *object)
+{
+    KASSERT(object->handles > 0);
+    if (--object->handles == 0 && object_types[object->kind]->unnamed != NULL) {
+        object_types[object->kind]->unnamed(object);
+    }
+    object_put(object);
+}
+
+enum status object_reserve_slots(struct process *process, uint32_t count)
+{
+    while (cap_table_free_slots(&process->caps) < count) {
+        uint32_t frame;
+        const enum status status =
+            frames_take(0, FRAME_CAP_TABLE, &process->account, &frame);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+        if (!cap_table_add_page(&process->caps, frame_pointer(frame))) {
+            frames_give(frame, 0, &process->account);
+            return STATUS_OVER_BUDGET;
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status object_grant(struct object *object, struct process *process, uint32_t flags,
+                         uint64_t *id)
+{
+    if (UNLIKELY(process->state != PROCESS_STATE_RUNNING &&
+                 process->state != PROCESS_STATE_STARTING)) {
+        return STATUS_PEER_GONE;
+    }
+    if (!account_charge(&process->account, ACCOUNT_CAP_SLOTS, 1)) {
+        return STATUS_OVER_BUDGET;
+    }
+    if (UNLIKELY(process->caps.first_free == CAP_NO_INDEX)) {
+        const enum status status = object_reserve_slots(process, 1);
+
+        if (status != STATUS_OK) {
+            account_refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
+            return status;
+        }
+    }
+    *id = cap_table_insert(&process->caps, object->place, flags);
+    object->handles++;
+    object->refs++;
+    return STATUS_OK;
+}
+
+enum status object_find(const struct process *process, uint64_t id, struct object **out)
+{
+    const struct cap_entry *entry = cap_table_find(&process->caps, id);
+
+    if (UNLIKELY(entry == NULL)) {
+        const struct cap_entry *slot = cap_table_at(&process->caps, cap_id_index(id));
+        const bool was_given = slot != NULL && cap_id_generation(id) != 0 &&
+                               cap_id_generation(id) < slot->generation;
+
+        return was_given ? STATUS_STALE : STATUS_BAD_CAPABILITY;
+    }
+    struct object *object = cap_entry_object(entry);
+
+    if (UNLIKELY(object == NULL)) {
+        return STATUS_STALE;
+    }
+    *out = object;
+    return STATUS_OK;
+}
+
+enum status object_find_kind(const struct process *process, uint64_t id, enum object_kind kind,
+                             struct object **out)
+{
+    struct object *object;
+    const enum status status = object_find(process, id, &object);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        return status;
+    }
+    if (UNLIKELY(object->kind != kind)) {
+        return STATUS_WRONG_TYPE;
+    }
+    *out = object;
+    return STATUS_OK;
+}
+
+void object_ungrant(struct process *process, uint32_t index)
+{
+    struct object *object = cap_entry_object(cap_table_at(&process->caps, index));
+
+    cap_table_remove(&process->caps, index);
+    account_refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
+    if (object != NULL) {
+        drop_handle(object);
+    }
+}
+
+void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker)
+{
+    const uint32_t others = object->handles - 1;
+
+    KVERIFY(advance(object->place));
+    entry->object_generation = object->place->generation;
+    object->handles = 1;
+    object->refs -= others;
+    if (object_types[object->kind]->revoked != NULL) {
+        object_types[object->kind]->revoked(object, revoker);
+    }
+}
+
+uint32_t object_count(void)
+{
+    return live_count;
+}

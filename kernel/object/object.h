@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Kernel objects: the common head, their place in the object table, how they die.
+ *
+ * An object lives at one place of the object table. Capabilities name the place and the generation
+ * it had (lib/cap), so all of them are taken back by one increment. An object counts two things:
+ *
+ *   handles  valid capabilities, in anybody's table. At zero nobody can name the object: its kind
+ *            hears of it (`unnamed`), so that an endpoint nobody receives on can refuse callers.
+ *   refs     handles, plus what the kernel itself keeps (a client end refers to its endpoint).
+ *            At zero the object is destroyed.
+ *
+ * Destruction may be long (pages to give back, waiters to wake), so it is work for the reaper
+ * (reaper.h): `destroy` runs in bounded steps. Capabilities in messages are never in flight: they
+ * stay in the sender's table until the receiver takes the message, so no queue holds a reference
+ * and no cycle of references can keep anything alive (docs/design/0004-object-lifetime.md).
+ *
+ * Everything here is under the kernel lock.
+ */
+
+#include "account/account.h"
+#include "cap/cap.h"
+#include "list.h"
+#include "types.h"
+
+struct process;
+struct ring_sqe;
+struct thread;
+struct operation;
+
+struct object {
+    enum object_kind kind;
+    uint32_t number; /* place in the object table, for people */
+    uint32_t handles;
+    uint32_t refs;
+    struct cap_object_slot *place;
+    struct process *payer; /* charged for this object; kept until the object is gone */
+    struct list reap;      /* on the reaper's list while being destroyed */
+};
+
+/** What one kind of object does. Everything but `name` may be NULL. */
+struct object_type {
+    size_t bytes;
+    /** The last capability is gone; other references may remain. */
+    void (*unnamed)(struct object *object);
+    /** All capabilities but the revoker's have been taken back. */
+    void (*revoked)(struct object *object, struct process *revoker);
+    /** One bounded step of taking apart; true once the object can be freed. */
+    bool (*destroy)(struct object *object);
+};
+
+extern const struct object_type *const object_types[];
+
+/**
+ * Make an object of `kind`, cleared behind its head, with no handles and one reference (the
+ * maker's, to be dropped with object_put() or turned into a handle with object_grant()).
+ *
+ * Charged to `payer`: one object, and slab memory is the kernel's.
+ * Returns: STATUS_OK, STATUS_OVER_BUDGET, STATUS_NO_MEMORY, STATUS_RETIRED (no place left).
+ */
+MUST_CHECK enum status object_create(enum object_kind kind, struct process *payer,
+                                     struct object **out);
+
+static inline void object_get(struct object *object)
+{
+    object->refs++;
+}
+
+/** Drop a reference; the last one sends the object to the reaper. */
+void object_put(struct object *object);
+
+/**
+ * Put a new capability for the object into a process's table; `flags` as in lib/cap.
+ * Returns: STATUS_OK with *id, STATUS_OVER_BUDGET, STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status object_grant(struct object *object, struct process *process,
+                                    uint32_t flags, uint64_t *id);
+
+/** What a CapId of a process means now: STATUS_OK, STATUS_BAD_CAPABILITY or STATUS_STALE. */
+MUST_CHECK enum status object_find(const struct process *process, uint64_t id,
+                                   struct object **out);
+
+/** As object_find(), and STATUS_WRONG_TYPE unless it is of `kind`. */
+MUST_CHECK enum status object_find_kind(const struct process *process, uint64_t id,
+                                        enum object_kind kind, struct object **out);
+
+/** Empty one slot of a process's table, which may be stale. */
+void object_ungrant(struct process *process, uint32_t index);
+
+/**
+ * Take back every capability of the object but the one in `entry`, which must be an origin.
+ * O(1) here; the kind's `revoked` may start longer work.
+ */
+void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker);
+
+/** Free the memory and the place of a destroyed object. For the reaper. */
+void object_free(struct object *object);
+
+/** Make sure that a process can take `count` more capabilities without a further allocation. */
+MUST_CHECK enum status object_reserve_slots(struct process *process, uint32_t count);
+
+/** Live objects, for the diagnostics. */
+uint32_t object_count(void);

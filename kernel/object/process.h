@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A process: an address space, a capability table, an account, and its threads.
+ *
+ * Life: starting (being loaded) → running → ending (no thread runs any more; torn down in steps)
+ * → gone (everything given back but what others still hold of it). The record itself stays until
+ * its account is empty and nobody waits for it.
+ *
+ * Under the kernel lock.
+ */
+
+#include "account/account.h"
+#include "cap/cap.h"
+#include "list.h"
+#include "mm/address_space.h"
+#include "object/reaper.h"
+#include "sched/timer.h"
+#include "types.h"
+
+#define PROCESS_NAME_BYTES 32u
+
+struct process_handle;
+
+struct process {
+    struct list all; /* list of all processes, by pid */
+    uint64_t pid;
+    char name[PROCESS_NAME_BYTES];
+    enum process_state state;
+    enum exit_reason exit_reason;
+    uint64_t exit_code;
+
+    struct account account;
+    struct process *parent; /* whose account pays for ours; kept while we exist */
+    uint32_t children;      /* processes whose account is part of ours */
+    struct cap_table caps;
+    struct address_space space;
+
+    struct list threads;      /* struct thread.siblings */
+    uint32_t thread_count;
+    struct process_handle *handle; /* told when we are gone; NULL if nobody can ask */
+
+    uint8_t max_priority;
+    uint64_t cpu_ticks;         /* consumed, all threads */
+    uint64_t budget_ticks;      /* CPU budget per period, 0: no limit */
+    uint64_t period_ticks;
+    uint64_t budget_left;       /* in this period */
+    bool throttled;             /* waits for the next period */
+    struct list throttled_threads;
+    struct timer refill;
+
+    struct work teardown;
+    uint32_t teardown_index; /* next capability slot to empty */
+};
+
+/** What a new process may hold and how it runs. */
+struct process_limits {
+    uint32_t resources[ACCOUNT_RESOURCE_COUNT];
+    uint8_t max_priority;
+    uint64_t budget_ticks;
+    uint64_t period_ticks;
+};
+
+/**
+ * Create a process without threads, its limits taken out of `parent`'s account (NULL: the root).
+ * Returns: STATUS_OK, STATUS_OVER_BUDGET, STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status process_create(struct process *parent, const char *name,
+                                      const struct process_limits *limits, struct process **out);
+
+/** End a process: stop its threads, then take it apart in steps. Harmless if it is ending. */
+void process_end(struct process *process, enum exit_reason reason, uint64_t code);
+
+/** An object or mapping that the process paid for is gone: perhaps the record can go too. */
+void process_account_changed(struct process *process);
+
+/** A thread of an ending process is off its CPU for good. */
+void process_thread_gone(struct process *process);
+
+/** The processes in order of pid; NULL after the last. */
+struct process *process_next(const struct process *process);
+
+/** The process with a pid, or NULL. */
+struct process *process_find(uint64_t pid);
+
+/** The account of the kernel's first process: everything that is free after boot. */
+extern struct account root_account;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Deferred, bounded work: whatever takes longer than one kernel entry should.
+ *
+ * A work item is a step function that does a bounded piece and says whether it is done. One step
+ * runs at each exit from the kernel, and idle CPUs run them back to back, so nothing that a
+ * process does makes the kernel deaf for long (docs/design/0001-event-kernel.md).
+ *
+ * Under the kernel lock.
+ */
+
+#include "list.h"
+#include "types.h"
+
+struct work {
+    struct list link;
+    /** Do a bounded piece; true when all is done. After that the item is not touched again. */
+    bool (*step)(struct work *work);
+};
+
+/** Units (pages, table entries, waiters) that one step may handle. */
+#define WORK_STEP_UNITS 32u
+
+/** Queue a work item that is not queued. */
+void work_start(struct work *work);
+
+/** Whether anything is queued. */
+bool work_is_pending(void);
+
+/** Run one step of the oldest item; unfinished items go to the end of the queue. */
+void work_run_step(void);
+
+/** Queue an object for destruction. */
+struct object;
+void reap_object(struct object *object);

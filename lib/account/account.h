@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The resource account of a process: what it may hold and what it holds.
+ *
+ * Accounts form a tree. A child's limits are taken out of its parent's account when the child is
+ * created, so that a process can always get what its account still has: there is no overcommit.
+ * Every charge is made before the effect it pays for, and given back on every path.
+ */
+
+#include "base/compiler.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum account_resource {
+    ACCOUNT_FRAMES,    /* 4 KiB frames */
+    ACCOUNT_CAP_SLOTS, /* entries of the capability table */
+    ACCOUNT_OBJECTS,   /* kernel objects of every kind */
+    ACCOUNT_THREADS,
+    ACCOUNT_RESOURCE_COUNT
+};
+
+struct account {
+    struct account *parent; /* paid for our limits; NULL for the root */
+    uint32_t id;            /* owner number in the frame table */
+    uint32_t limit[ACCOUNT_RESOURCE_COUNT];
+    uint32_t used[ACCOUNT_RESOURCE_COUNT];
+};
+
+/** A root account with the given limits. */
+void account_init_root(struct account *account, uint32_t id,
+                       const uint32_t limit[ACCOUNT_RESOURCE_COUNT]);
+
+/**
+ * Open a child account with the given limits, charged to `parent`.
+ * False, and nothing has changed, if the parent cannot pay for all of them.
+ */
+MUST_CHECK bool account_open(struct account *child, struct account *parent, uint32_t id,
+                             const uint32_t limit[ACCOUNT_RESOURCE_COUNT]);
+
+/** Give the limits of an account that holds nothing any more back to its parent. */
+void account_close(struct account *account);
+
+/** Whether nothing is charged. */
+bool account_is_empty(const struct account *account);
+
+/** Charge `count`. False, and nothing has changed, if that is over the limit. */
+static inline MUST_CHECK bool account_charge(struct account *account,
+                                             enum account_resource resource, uint32_t count)
+{
+    if (UNLIKELY(account->limit[resource] - account->used[resource] < count)) {
+        return false;
+    }
+    account->used[resource] += count;
+    return true;
+}
+
+/** Give back what account_charge() took. */
+static inline void account_refund(struct account *account, enum account_resource resource,
+                                  uint32_t count)
+{
+    account->used[resource] -= count;
+}

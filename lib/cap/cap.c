@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "cap/cap.h"
+
+void cap_table_init(struct cap_table *table)
+{
+    *table = (struct cap_table){.first_free = CAP_NO_INDEX};
+}
+
+bool cap_table_add_page(struct cap_table *table, struct cap_entry *page)
+{
+    if (table->page_count == CAP_MAX_PAGES) {
+        return false;
+    }
+
+    const uint32_t base = table->page_count * CAP_ENTRIES_PER_PAGE;
+    /* Slot 0 of the first page is never given out: CapId 0 names nothing. */
+    const uint32_t first = base == 0 ? 1 : 0;
+
+    for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++) {
+        const bool is_last = i + 1 == CAP_ENTRIES_PER_PAGE;
+
+        page[i] = (struct cap_entry){
+            .generation = 1, .next_free = is_last ? table->first_free : base + i + 1};
+    }
+    table->pages[table->page_count++] = page;
+    table->first_free = base + first;
+    return true;
+}
+
+uint32_t cap_table_free_slots(const struct cap_table *table)
+{
+    uint32_t count = 0;
+
+    /* Counted up to the most that one message can transfer; enough for every caller. */
+    for (uint32_t index = table->first_free; index != CAP_NO_INDEX && count < 64; count++) {
+        index = cap_table_at(table, index)->next_free;
+    }
+    return count;
+}
+
+uint64_t cap_table_insert(struct cap_table *table, struct cap_object_slot *place, uint32_t flags)
+{
+    const uint32_t index = table->first_free;
+    struct cap_entry *entry = cap_table_at(table, index);
+
+    table->first_free = entry->next_free;
+    table->used++;
+    entry->place = place;
+    entry->object_generation = place->generation;
+    entry->flags = flags;
+    return cap_id(index, entry->generation);
+}
+
+void cap_table_remove(struct cap_table *table, uint32_t index)
+{
+    struct cap_entry *entry = cap_table_at(table, index);
+
+    entry->place = NULL;
+    entry->flags = 0;
+    entry->object_generation = 0;
+    entry->generation++;
+    table->used--;
+    if (entry->generation > CAP_GENERATION_MAX) {
+        return; /* retired: not on the free list, and no id can name it */
+    }
+    entry->next_free = table->first_free;
+    table->first_free = index;
+}

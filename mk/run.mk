@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+#
+# Booting under QEMU: by hand (run), and in the system tests.
+#
+# mk/kernel.mk and mk/user.mk make $(KERNEL) and $(PACKAGE).
+
+KERNEL  := $(BUILD)/kernel/capos.elf
+PACKAGE := $(BUILD)/capos.pkg
+
+BOOT   ?= pvh
+SMP    ?= 2
+MEM    ?= 256M
+APPEND ?=
+ACCEL  ?=
+export ACCEL
+
+PROBE := $(BUILD)/tools/probe.elf
+
+$(BUILD)/tools/probe.o: tools/probe.S
+	@mkdir -p $(@D)
+	$(call say,$(CC),$@)
+	$(Q)$(CC) -c -Wa,--fatal-warnings $< -o $@
+$(PROBE): $(BUILD)/tools/probe.o tools/probe.ld
+	$(call say,ld,$@)
+	$(Q)ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T tools/probe.ld $< -o $@
+
+all: $(KERNEL) $(PACKAGE) $(PROBE)
+
+run: $(KERNEL) $(PACKAGE) $(PROBE)
+	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)'
+
+# The tests of tests/system, JOBS at once. K picks tests by name, as pytest's -k does.
+JOBS ?= 2
+K    ?=
+
+SYSTEM_PYTEST = $(PYTHON) -B -m pytest -c tests/system/pytest.ini --rootdir=. -n $(JOBS) \
+                $(if $(K),-k '$(K)')
+
+test-system: $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer test-system tests/system
+
+# run-smoke runs tests/system/test_smoke.py, and so on.
+RUN_GATES := run-smoke run-spawn
+$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
+
+# The harness alone, against the probe image: needs no kernel.
+test-harness: $(PROBE)
+	@$(SYSTEM_PYTEST) --layer test-harness tests/system/test_harness.py
+
+boot-time: $(PROBE)
+	@tools/boot-time
+
+.PHONY: run test-system $(RUN_GATES) test-harness boot-time

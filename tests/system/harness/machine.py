@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: MIT
+"""One QEMU machine under a deadline, seen through its serial port, QMP, gdb and its memory.
+
+A test gets machines from the `boot` fixture (conftest.py):
+
+    def test_help(boot):
+        \"\"\"The shell lists its commands.\"\"\"
+        machine = boot(cpus=2)
+        machine.expect(machine.PROMPT)
+        assert "reboot" in machine.shell("help")
+        machine.halt()
+
+Every wait ends: with what was waited for, with the end of the machine, or at the deadline of the
+test. Everything that was said on the serial port is in serial.log, the command line in
+command.txt, QEMU's own words in qemu.log, all in build/system/<test>/."""
+
+import itertools
+import os
+import pathlib
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
+import qemu_command  # noqa: E402 (a tool of the tree, not a package)
+
+from .deadline import Deadline  # noqa: E402
+from .gdb import Gdb  # noqa: E402
+from .memory import GuestMemory, parse_size  # noqa: E402
+from .qmp import Qmp, QmpError  # noqa: E402
+from .report import Unexpected  # noqa: E402
+
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+SHOWN_LINES = 12
+
+
+class Machine:
+    PROMPT = "capos> "
+    EXIT_HALT = qemu_command.EXIT_HALT
+    EXIT_PANIC = qemu_command.EXIT_PANIC
+    EXIT_PROBE = qemu_command.EXIT_PROBE
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
+                 kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
+                 paused=False, reboots=False, cpu_model=None, extra=()):
+        """Start the machine.
+
+        directory  for the logs
+        deadline   seconds, or a Deadline shared with others
+        icount     N: -icount shift=N, one instruction takes 2^N ns of guest time; needs cpus=1
+        paused     do not run before gdb().resume() or qmp.execute("cont")
+        reboots    a reset reboots; otherwise it ends the machine
+        extra      more arguments for QEMU
+        """
+        self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
+        self.directory = pathlib.Path(directory)
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.number = next(self._numbers)
+        self.kernel = kernel
+        self.output = ""            # all serial output so far
+        self.arrivals = []          # (monotonic time, length of output then)
+        self._cursor = 0            # expect() searches from here
+        self._news = threading.Condition()
+        self._symbols = None
+        self._gdb = None
+        self._scratch = tempfile.TemporaryDirectory(
+            prefix="capos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+        scratch = pathlib.Path(self._scratch.name)
+        ram = scratch / "ram"
+
+        if icount is not None:
+            if cpus != 1:
+                raise ValueError("icount works with one CPU only")
+            accel = "tcg"
+        accel = accel or qemu_command.choose_accelerator()[0]
+        serial, serial_theirs = socket.socketpair()
+        qmp, qmp_theirs = socket.socketpair()
+        arguments = qemu_command.command(
+            accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
+            cpu_model=cpu_model,
+            extra=["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
+                   "-machine", "memory-backend=ram",
+                   "-chardev", f"socket,id=serial0,fd={serial_theirs.fileno()}",
+                   "-serial", "chardev:serial0",
+                   "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
+                   "-mon", "chardev=qmp,mode=control",
+                   *([] if reboots else ["-no-reboot"]),
+                   *(["-S"] if paused else []),
+                   *(["-icount", f"shift={icount}"] if icount is not None else []),
+                   *extra])
+        with open(self.directory / "command.txt", "a", encoding="utf-8") as file:
+            file.write(shlex.join(arguments) + "\n")
+        self._log = open(self.directory / "serial.log", "ab")  # closed by close()
+        self._log.write(f"---- machine {self.number}\n".encode())
+        self._qemu_log = open(self.directory / "qemu.log", "ab")
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            arguments, stdin=subprocess.DEVNULL, stdout=self._qemu_log, stderr=self._qemu_log,
+            pass_fds=[serial_theirs.fileno(), qmp_theirs.fileno()])
+        serial_theirs.close()
+        qmp_theirs.close()
+        self._serial = serial
+        self._reader = threading.Thread(target=self._read_serial, daemon=True)
+        self._reader.start()
+        try:
+            self.qmp = Qmp(qmp, self.deadline)
+        except (QmpError, TimeoutError, OSError) as error:
+            self.close()
+            words = (self.directory / "qemu.log").read_text(errors="replace").strip()
+            raise Unexpected("QEMU starts", words or str(error)) from error
+        self.ram = GuestMemory(ram, parse_size(memory))
+
+    # ---- The serial port
+
+    def _read_serial(self):
+        while True:
+            try:
+                data = self._serial.recv(65536)
+            except OSError:
+                data = b""
+            with self._news:
+                if data:
+                    self._log.write(data)
+                    self._log.flush()
+                    self.output += data.decode("latin-1")
+                    self.arrivals.append((time.monotonic(), len(self.output)))
+                else:
+                    self._reader_ended = True
+                self._news.notify_all()
+            if not data:
+                return
+
+    _reader_ended = False
+
+    def expect(self, pattern, timeout=None):
+        """Wait for a text (str), or a regular expression (re.compile), after what was last seen.
+
+        Returns the match; its .string is all output, so .group() is the usual thing to use.
+        """
+        wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
+        end = time.monotonic() + self.deadline.left(timeout)
+        with self._news:
+            while True:
+                match = wanted.search(self.output, self._cursor)
+                if match:
+                    self._cursor = match.end()
+                    return match
+                left = end - time.monotonic()
+                if self._reader_ended or left <= 0:
+                    break
+                self._news.wait(left)
+        shown = f"{wanted.pattern!r} on the serial port" if not isinstance(pattern, str) \
+            else f"{pattern!r} on the serial port"
+        if self._reader_ended:
+            raise Unexpected(shown, f"{self._ending()}; last lines:\n{self.tail()}")
+        raise Unexpected(shown, f"nothing of it in time; last lines:\n{self.tail()}")
+
+    def refuse(self, pattern, seconds):
+        """The pattern must not appear within so many seconds."""
+        try:
+            match = self.expect(pattern, seconds)
+        except Unexpected:
+            if self._reader_ended:
+                raise
+            return
+        raise Unexpected(f"no {match.group()!r} within {seconds} s", self.tail())
+
+    def tail(self, lines=SHOWN_LINES):
+        """The last lines of serial output, for people."""
+        text = ESCAPES.sub("", self.output).replace("\r", "")
+        return "\n".join("    " + line for line in text.split("\n")[-lines:])
+
+    def write(self, text):
+        """Type something."""
+        self._serial.sendall(text.encode("latin-1"))
+
+    def shell(self, command, timeout=None):
+        """Type a command at the prompt, wait for the next prompt; what was printed between."""
+        if not self.output[:self._cursor].endswith(self.PROMPT):
+            self.expect(self.PROMPT, timeout)
+        start = self._cursor
+        self.write(command + "\r")
+        self.expect("\n", timeout)
+        self.expect(re.compile(r"(?<=\n)" + re.escape(self.PROMPT)), timeout)
+        text = ESCAPES.sub("", self.output[start:self._cursor]).replace("\r", "")
+        body = text.split("\n", 1)[1]
+        return body[:-len(self.PROMPT)].rstrip("\n")
+
+    # ---- The end
+
+    def _ending(self):
+        try:
+            status = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            return "the serial port closed, but QEMU runs on"
+        return f"the machine ended: {qemu_command.meaning(status)}"
+
+    def wait_exit(self, expected=None, timeout=None):
+        """Wait for QEMU to end by itself; its exit status, which must be `expected` if given."""
+        try:
+            status = self.process.wait(self.deadline.left(timeout))
+        except subprocess.TimeoutExpired:
+            raise Unexpected("the machine ends", f"it runs on; last lines:\n{self.tail()}") from None
+        self._reader.join(5)
+        if expected is not None and status != expected:
+            raise Unexpected(f"the machine ends: {qemu_command.meaning(expected)}",
+                             f"{qemu_command.meaning(status)}; last lines:\n{self.tail()}")
+        return status
+
+    def halt(self):
+        """`halt` at the prompt, and the right exit status."""
+        if not self.output[:self._cursor].endswith(self.PROMPT):
+            self.expect(self.PROMPT)
+        self.write("halt\r")
+        return self.wait_exit(self.EXIT_HALT)
+
+    def close(self):
+        """Kill what still runs; called by the fixture."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(5)
+        self._serial.close()
+        self._log.close()
+        self._qemu_log.close()
+        if hasattr(self, "ram"):
+            self.ram.close()
+        self._scratch.cleanup()
+
+    # ---- Looking inside
+
+    def gdb(self):
+        """A gdb client; the machine is stopped by it. The same one every time."""
+        if self._gdb is None:
+            path = pathlib.Path(self._scratch.name) / "gdb"
+            self.qmp.hmp(f"gdbserver unix:{path},server=on,wait=off")
+            self._gdb = Gdb(path, self.deadline)
+        return self._gdb
+
+    def symbol(self, name):
+        """Address of a symbol of the kernel image."""
+        if self._symbols is None:
+            listing = subprocess.run(["nm", self.kernel], capture_output=True, text=True, check=True)
+            fields = (line.split() for line in listing.stdout.splitlines())
+            self._symbols = {field[-1]: int(field[0], 16) for field in fields if len(field) == 3}
+        if name not in self._symbols:
+            raise Unexpected(f"a symbol {name} in {self.kernel}", "there is none")
+        return self._symbols[name]
+
+    def seconds_until(self, match):
+        """From the start of QEMU until the end of a match had been received."""
+        for at, length in self.arrivals:
+            if length >= match.end():
+                return at - self.started
+        raise ValueError("the match is not in the output")
