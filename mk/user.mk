@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+#
+# User programs and the boot package. Part of the top-level Makefile; `make -f mk/user.mk` works
+# alone.
+#
+# A program is a directory of C files, user/apps/<name> or user/services/<name>. It is linked with
+# all of user/rt and lib into build/user/<name>.elf; what it does not use is dropped.
+
+ifndef GEN_HEADERS
+include mk/schema.mk
+.DEFAULT_GOAL := user
+endif
+
+USER_CC ?= gcc
+USER_AR ?= ar
+USER_STRIP ?= strip --strip-all
+
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/))
+USER_PROGRAMS := $(notdir $(USER_DIRS))
+USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
+
+USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
+USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fno-pic -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
+	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
+USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
+
+USER_RT_SOURCES := $(wildcard user/rt/*.c user/rt/*.S)
+USER_LIB_SOURCES := $(wildcard lib/*/*.c)
+USER_RT_OBJECTS := $(patsubst %,$(BUILD)/user/obj/%.o,$(USER_RT_SOURCES) $(USER_LIB_SOURCES))
+USER_RT_ARCHIVE := $(BUILD)/user/librt.a
+
+.PHONY: user
+user: $(USER_ELFS)
+
+$(BUILD)/user/obj/%.c.o: %.c $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	@echo '  USER_CC $@'
+	@$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/user/obj/%.S.o: %.S
+	@mkdir -p $(@D)
+	@echo '  USER_CC $@'
+	@$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(USER_RT_ARCHIVE): $(USER_RT_OBJECTS)
+	@rm -f $@
+	@echo '  USER_AR $@'
+	@$(USER_AR) rcsD $@ $^
+
+define USER_PROGRAM
+$(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
+		$(USER_RT_ARCHIVE) user/rt/user.ld
+	@echo '  USER_LD $$@'
+	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(USER_RT_ARCHIVE)
+endef
+$(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
+
+-include $(USER_RT_OBJECTS:.o=.d)
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c))
+
+# ---------------------------------------------------------------------------------------------
+# Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.
+# ---------------------------------------------------------------------------------------------
+
+BOOT_PACKAGE := $(BUILD)/capos.pkg
+
+.PHONY: boot-package
+boot-package: $(BOOT_PACKAGE)
+
+# The image in the package carries no symbols: they are for the debugger, in the .elf beside it.
+$(BUILD)/package/user/%.elf: $(BUILD)/user/%.elf
+	@mkdir -p $(@D)
+	@echo '  USER_STRIP $@'
+	@$(USER_STRIP) -o $@ $<
+
+$(BOOT_PACKAGE): config/default.capnp schema/capos.capnp $(USER_ELFS:$(BUILD)/user/%=$(BUILD)/package/user/%)
+	@echo '  CAPNP $@'
+	@$(CAPNP) eval --binary -I$(abspath $(BUILD)/package) -I$(CURDIR) $< bootPackage >$@.new
+	@mv $@.new $@

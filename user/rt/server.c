@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "rt/server.h"
+
+#include "base/memory.h"
+#include "rt/kernel_objects.h"
+#include "rt/panic.h"
+
+enum status rt_server_init(struct rt_server *server, uint64_t endpoint, uint32_t capacity)
+{
+    struct rt_ring *const ring = rt_ring_self();
+    uint32_t offset;
+    const enum status status = rt_area_allocate(ring, capacity, &offset);
+
+    if (status == STATUS_OK) {
+        *server = (struct rt_server){
+            .ring = ring, .endpoint = endpoint, .offset = offset, .capacity = capacity};
+    }
+    return status;
+}
+
+enum status rt_server_arm(struct rt_server *server)
+{
+    enum status status = STATUS_OK;
+
+    if (server->state == RT_SERVER_DISARMED) {
+        status = rt_ring_start_receive(server->ring, &server->receive, server->endpoint,
+                                       server->offset, server->capacity);
+        if (status == STATUS_OK) {
+            server->state = RT_SERVER_ARMED;
+        }
+    }
+    return status;
+}
+
+/** Write the RETURN for the request in hand. It goes out with the next kernel entry. */
+static ALWAYS_INLINE void server_return(struct rt_server *server, uint8_t flags, uint16_t exception,
+                                        uint16_t transfer_count, struct rt_words payload)
+{
+    struct ring_sqe *const sqe = rt_ring_sqe(server->ring);
+
+    /* With the user data of the RECV, so that a refusal is seen where the next request is
+     * awaited: it says that the RECV has not been armed again. */
+    rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM), exception,
+                    transfer_count);
+    sqe->user_data = server->receive.user_data;
+    sqe->target = server->request.call_id;
+    sqe->buffer_offset = 0;
+    sqe->buffer_length = 0;
+    memcpy(sqe->payload, &payload, sizeof(sqe->payload));
+    server->state = exception == 0 ? RT_SERVER_REPLYING : RT_SERVER_REFUSING;
+}
+
+/**
+ * Look at a completion that carries the RECV's user data.
+ *
+ * True: it is a request, now in hand. False: an answer or the RECV itself was refused.
+ */
+static ALWAYS_INLINE bool server_accept(struct rt_server *server, const struct ring_cqe *cqe)
+{
+    struct rt_request *const request = &server->request;
+
+    if (UNLIKELY(cqe->status != STATUS_OK)) {
+        return false;
+    }
+    request->badge = cqe->badge;
+    request->call_id = cqe->call_id;
+    request->method = cqe->method;
+    request->transfer_count = cqe->transfer_count;
+    request->message_inline = (cqe->flags & CQE_INLINE) != 0;
+    memcpy(&request->words, cqe->payload, sizeof(request->words));
+    server->state = RT_SERVER_SERVING;
+    return true;
+}
+
+/** What to do about a refusal. False: there will be no more requests. */
+static bool server_recover(struct rt_server *server, enum status status)
+{
+    const enum rt_server_state before = server->state;
+
+    if (before == RT_SERVER_REPLYING) {
+        server->refused_count++;
+        server_return(server, SQE_INLINE, (uint16_t)status, 0, (struct rt_words){{0}});
+        return true;
+    }
+    server->state = RT_SERVER_DISARMED;
+    if (before == RT_SERVER_REFUSING) { /* the caller is gone */
+        return true;
+    }
+    return status == STATUS_TOO_LONG || status == STATUS_CANCELLED;
+}
+
+const struct rt_request *rt_server_receive(struct rt_server *server)
+{
+    struct rt_ring *const ring = server->ring;
+
+    RT_ASSERT(server->state != RT_SERVER_SERVING);
+    for (;;) {
+        const struct ring_cqe *cqe;
+        enum status status;
+
+        if (UNLIKELY(server->state == RT_SERVER_DISARMED)) {
+            if (server->receive.state != RT_OPERATION_IDLE) {
+                rt_ring_forget(ring, &server->receive);
+            }
+            RT_ASSERT(rt_server_arm(server) == STATUS_OK);
+        }
+        if (UNLIKELY(server->receive.state != RT_OPERATION_PENDING)) {
+            rt_ring_await(ring, &server->receive);
+            rt_ring_rearm(ring, &server->receive);
+            if (server_accept(server, &server->receive.cqe)) {
+                return &server->request;
+            }
+            status = (enum status)server->receive.cqe.status;
+        } else {
+            /* The operation stays in its slot: it is armed again by the answer. */
+            cqe = rt_ring_transact(ring, server->receive.user_data);
+            if (LIKELY(server_accept(server, cqe))) {
+                ring_user_consume(&ring->user);
+                return &server->request;
+            }
+            status = (enum status)cqe->status;
+            ring_user_consume(&ring->user);
+        }
+        if (!server_recover(server, status)) {
+            rt_ring_forget(ring, &server->receive);
+            return NULL;
+        }
+    }
+}
+
+const struct rt_request *rt_server_take(struct rt_server *server)
+{
+    const struct ring_cqe *const cqe = &server->receive.cqe;
+
+    if (server_accept(server, cqe)) {
+        rt_ring_rearm(server->ring, &server->receive);
+        return &server->request;
+    }
+    rt_ring_rearm(server->ring, &server->receive);
+    if (!server_recover(server, (enum status)cqe->status) || server->state == RT_SERVER_DISARMED) {
+        rt_ring_forget(server->ring, &server->receive);
+    }
+    return NULL;
+}
+
+enum status rt_server_read(struct rt_server *server, struct wire_struct *params)
+{
+    const struct rt_request *const request = &server->request;
+
+    if (request->message_inline) {
+        *params = wire_struct_inline(request->words.word, RING_PAYLOAD_WORDS);
+        return STATUS_OK;
+    }
+    if (request->words.word[0] > server->capacity ||
+        wire_message_init_flat(&server->reader, rt_area_at(server->ring, server->offset),
+                               request->words.word[0]) != WIRE_OK ||
+        wire_read_root(&server->reader, params) != WIRE_OK) {
+        return STATUS_BAD_MESSAGE;
+    }
+    return STATUS_OK;
+}
+
+uint64_t rt_server_capability(const struct rt_server *server, uint32_t index)
+{
+    const struct rt_request *const request = &server->request;
+    const uint32_t length = request->message_inline ? 0 : (uint32_t)request->words.word[0];
+    uint64_t capability = 0;
+
+    if (index < request->transfer_count) {
+        const uint32_t offset = rt_transfers_offset(length) + index * 8u;
+
+        RT_ASSERT(offset + sizeof(capability) <= server->capacity);
+        memcpy(&capability, rt_area_at(server->ring, server->offset + offset), sizeof(capability));
+    }
+    return capability;
+}
+
+void rt_server_drop_capabilities(struct rt_server *server)
+{
+    for (uint32_t i = 0; i < server->request.transfer_count; i++) {
+        capability_release(rt_server_capability(server, i));
+    }
+}
+
+void rt_server_reply_words(struct rt_server *server, struct rt_words words)
+{
+    server_return(server, SQE_INLINE, 0, 0, words);
+}
+
+void rt_server_refuse(struct rt_server *server, enum status exception)
+{
+    server_return(server, SQE_INLINE, (uint16_t)exception, 0, (struct rt_words){{0}});
+}
+
+struct wire_builder *rt_server_reply_begin(struct rt_server *server)
+{
+    server->transfer_count = 0;
+    wire_build_init(&server->builder, rt_area_at(server->ring, server->offset),
+                    server->capacity - RING_MAX_TRANSFERS * sizeof(struct ring_transfer));
+    return &server->builder;
+}
+
+void rt_server_transfer(struct rt_server *server, uint64_t capability, uint32_t mode)
+{
+    RT_ASSERT(server->transfer_count < RING_MAX_TRANSFERS);
+    server->transfer[server->transfer_count++] =
+        (struct ring_transfer){.capability = capability, .mode = mode};
+}
+
+void rt_server_reply_end(struct rt_server *server)
+{
+    size_t length;
+
+    if (wire_build_finish(&server->builder, &length) != WIRE_OK) {
+        rt_server_refuse(server, STATUS_TOO_LONG);
+        return;
+    }
+    memcpy(rt_area_at(server->ring, server->offset + rt_transfers_offset((uint32_t)length)),
+           server->transfer, server->transfer_count * sizeof(server->transfer[0]));
+    server_return(server, 0, 0, server->transfer_count,
+                  (struct rt_words){{rt_message_place(server->offset, (uint32_t)length)}});
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The receiving side of an endpoint.
+ *
+ * A server keeps one RECV armed. A request is answered with one RETURN, which arms the RECV again
+ * in the same kernel entry, so a server costs one entry for each call:
+ *
+ *     rt_server_init(&server, endpoint, RT_EXCHANGE_BYTES);
+ *     for (;;) {
+ *         const struct rt_request *request = rt_server_receive(&server);
+ *         switch (request->method) {
+ *         case ECHO_ECHO: rt_server_reply_words(&server, words); break;
+ *         default: rt_server_refuse(&server, STATUS_BAD_METHOD);
+ *         }
+ *     }
+ *
+ * Every request must be answered by exactly one of the reply functions before the next receive.
+ * If the kernel refuses an answer (a capability in it cannot be transferred), the caller gets the
+ * kernel's reason as exception instead; if the caller is gone, nobody does.
+ */
+
+#include "rt/message.h"
+
+struct rt_request {
+    uint64_t badge;
+    uint64_t call_id;
+    uint16_t method;
+    uint8_t transfer_count; /* capabilities received */
+    bool message_inline;    /* `words` is the message's data section */
+    struct rt_words words;  /* else words.word[0] is the message's length in bytes */
+};
+
+enum rt_server_state {
+    RT_SERVER_DISARMED, /* no RECV with the kernel and no request in hand */
+    RT_SERVER_ARMED,    /* RECV with the kernel */
+    RT_SERVER_SERVING,  /* a request waits for its answer */
+    RT_SERVER_REPLYING, /* the answer, which arms the RECV again, is written */
+    RT_SERVER_REFUSING, /* as above, and the answer is an exception */
+};
+
+struct rt_server {
+    struct rt_ring *ring;
+    uint64_t endpoint;
+    enum rt_server_state state;
+    uint32_t offset;             /* of the block of the message area: request, then answer */
+    uint32_t capacity;           /* bytes */
+    struct rt_operation receive; /* the RECV; hand its completion to rt_server_take() */
+    struct rt_request request;   /* in hand */
+    struct wire_message reader;  /* of the request */
+    struct wire_builder builder; /* of the answer */
+    struct ring_transfer transfer[RING_MAX_TRANSFERS];
+    uint16_t transfer_count; /* capabilities to send with the answer */
+    uint64_t refused_count;  /* answers that the kernel refused */
+};
+
+/** Serve `endpoint` with a block of `capacity` bytes. Returns: STATUS_OK; STATUS_NO_MEMORY. */
+MUST_CHECK enum status rt_server_init(struct rt_server *server, uint64_t endpoint,
+                                      uint32_t capacity);
+
+/**
+ * Wait for the next request.
+ *
+ * Returns: the request, until it is answered; NULL if the endpoint is gone or was revoked.
+ */
+const struct rt_request *rt_server_receive(struct rt_server *server);
+
+/**
+ * For a program with an event loop of its own: make sure that a RECV is with the kernel. Its
+ * completion comes out of rt_ring_wait() as &server->receive, for rt_server_take().
+ */
+MUST_CHECK enum status rt_server_arm(struct rt_server *server);
+
+/** The request in a completed `server->receive`; NULL if it is none: arm again and wait. */
+const struct rt_request *rt_server_take(struct rt_server *server);
+
+/** Read the message of the request in hand. Returns: STATUS_OK; STATUS_BAD_MESSAGE. */
+MUST_CHECK enum status rt_server_read(struct rt_server *server, struct wire_struct *params);
+
+/** The capability number `index` that came with the request; 0 beyond the last. */
+uint64_t rt_server_capability(const struct rt_server *server, uint32_t index);
+
+/** Give up all capabilities that came with the request, because it will be refused. */
+void rt_server_drop_capabilities(struct rt_server *server);
+
+/** Answer with an inline message. */
+void rt_server_reply_words(struct rt_server *server, struct rt_words words);
+
+/** Answer with an exception, which must not be STATUS_OK. */
+void rt_server_refuse(struct rt_server *server, enum status exception);
+
+/**
+ * Begin an answer with pointers or capabilities: x_init_root(builder, &results). It is built where
+ * the request lay: everything read from the request is gone.
+ */
+struct wire_builder *rt_server_reply_begin(struct rt_server *server);
+
+/** Send a capability with that answer. */
+void rt_server_transfer(struct rt_server *server, uint64_t capability, uint32_t mode);
+
+/** Send that answer; if it did not fit, the caller gets STATUS_TOO_LONG. */
+void rt_server_reply_end(struct rt_server *server);

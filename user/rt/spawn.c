@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "rt/spawn.h"
+
+#include "rt/message.h"
+
+#define SPAWN_MESSAGE_BYTES (START_INFO_BYTES + 1024u)
+#define START_INFO_BYTES    4096u
+
+/** Write the request. The start message is built in `start_info`. */
+static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spawn *spawn,
+                               void *start_info)
+{
+    struct wire_build_struct params, request, budget;
+    size_t length;
+
+    if (rt_start_info_build(start_info, START_INFO_BYTES, spawn->arguments, spawn->argument_count,
+                            spawn->grants, spawn->grant_count, &length) != WIRE_OK) {
+        return STATUS_TOO_LONG;
+    }
+    process_spawner_spawn_params_init_root(&exchange->builder, &params);
+    process_spawner_spawn_params_init_request(&params, &request);
+    spawn_request_set_name(&request, spawn->name.bytes, spawn->name.length);
+    spawn_request_set_image(&request, spawn->image);
+    spawn_request_set_image_offset(&request, spawn->image_offset);
+    spawn_request_set_image_length(&request, spawn->image_length);
+    spawn_request_set_priority(&request, spawn->priority);
+    spawn_request_set_max_priority(&request, spawn->max_priority);
+    spawn_request_set_cpu_budget_micros(&request, spawn->cpu_budget_us);
+    spawn_request_set_cpu_period_micros(&request, spawn->cpu_period_us);
+    spawn_request_init_budget(&request, &budget);
+    budget_set_frames(&budget, spawn->frames);
+    budget_set_cap_slots(&budget, spawn->cap_slots);
+    budget_set_objects(&budget, spawn->objects);
+    budget_set_threads(&budget, spawn->threads);
+    spawn_request_set_start_message(&request, start_info, length);
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        rt_exchange_transfer(exchange, spawn->grants[i].capability, spawn->grants[i].mode);
+    }
+    return STATUS_OK;
+}
+
+enum status process_spawn(uint64_t spawner, const struct rt_spawn *spawn, uint64_t *process)
+{
+    struct rt_exchange exchange;
+    struct wire_struct results;
+    uint32_t offset;
+    enum status status;
+
+    if (spawn->grant_count > RING_MAX_TRANSFERS) {
+        return STATUS_TOO_LONG;
+    }
+    status = rt_exchange_begin(&exchange, SPAWN_MESSAGE_BYTES);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = rt_area_allocate(exchange.ring, START_INFO_BYTES, &offset);
+    if (status != STATUS_OK) {
+        goto end;
+    }
+    status = spawn_build(&exchange, spawn, rt_area_at(exchange.ring, offset));
+    rt_area_free(exchange.ring, offset, START_INFO_BYTES);
+    if (status == STATUS_OK) {
+        status = rt_exchange_call(&exchange, spawner, PROCESS_SPAWNER_SPAWN, &results);
+    }
+    if (status == STATUS_OK) {
+        *process = process_spawner_spawn_results_get_process(results);
+    }
+end:
+    rt_exchange_end(&exchange);
+    return status;
+}
