@@ -271,6 +271,25 @@ static void test_pvh_place(void **state)
                      BOOT_OUTSIDE_WINDOW);
 }
 
+/* Strings: none at all, and one that the window ends. */
+static void test_pvh_strings(void **state)
+{
+    struct machine *machine = *state;
+    struct boot_fault fault;
+    struct boot_info info;
+
+    pvh_good(machine);
+    put(machine, START + 24, 8, 0);
+    machine->memory[0] = 'x';
+    assert_int_equal(pvh_read(machine, &info, &fault), BOOT_OK);
+    assert_string_equal(info.command_line, "");
+
+    put(machine, START + 24, 8, MEMORY_BYTES - 3);
+    memcpy(machine->memory + MEMORY_BYTES - 3, "end", 3);
+    assert_int_equal(pvh_read(machine, &info, &fault), BOOT_OK);
+    assert_string_equal(info.command_line, "end");
+}
+
 static void test_truncation(void **state)
 {
     struct machine *machine = *state;
@@ -446,9 +465,11 @@ static void test_map_extremes(void **state)
     pvh_entry(machine, 4, 0x5800, 0x7ff, 1);           /* no whole page */
     pvh_entry(machine, 5, 0x6fff, 1, 2);               /* a byte takes a page */
     pvh_entry(machine, 6, 0x4000, 0x4000, 1);
+    pvh_entry(machine, 7, 0x5800, 0, 2);        /* nothing at all */
+    pvh_entry(machine, 8, top << 4, 0x1000, 1); /* ignored: beyond physical memory */
     assert_int_equal(pvh_read(machine, &info, &fault), BOOT_OK);
     check_map_shape(&info);
-    assert_int_equal(info.ignored_entries, 1);
+    assert_int_equal(info.ignored_entries, 2);
     assert_int_equal(info.range_count, 4);
     check_range(&info, 0, 0x4000, 0x6000, BOOT_MEMORY_USABLE);
     check_range(&info, 1, 0x6000, 0x7000, BOOT_MEMORY_RESERVED);
@@ -768,6 +789,7 @@ int main(void)
         TEST(test_pvh_good),
         TEST(test_pvh_table),
         TEST(test_pvh_place),
+        TEST(test_pvh_strings),
         TEST(test_truncation),
         TEST(test_random_maps),
         TEST(test_random_maps_truncated),
