@@ -36,12 +36,13 @@ K    ?=
 SYSTEM_PYTEST = $(PYTHON) -B -m pytest -c tests/system/pytest.ini --rootdir=. -n $(JOBS) \
                 $(if $(K),-k '$(K)')
 
-test-system: $(KERNEL) $(PACKAGE) $(PROBE)
-	@$(SYSTEM_PYTEST) --layer test-system tests/system
-
-# run-smoke runs tests/system/test_smoke.py, and so on.
+# run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 RUN_GATES := run-smoke run-spawn
-$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE)
+
+test-system: $(KERNEL) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
+	@$(SYSTEM_PYTEST) --layer $@ --ignore tests/system/test_harness.py tests/system
+
+$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py
 	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
 
 # The harness alone, against the probe image: needs no kernel.
