@@ -29,8 +29,10 @@ workflow-check:
 # The checks are listed in .clang-tidy. Only lib: the code that everything else trusts.
 LINT_FLAGS := $(C_STANDARD) -Wall -Wextra $(INCLUDES)
 lint: $(GEN_HEADERS)
-	@printf '%s\n' $(HOST_LIB_SOURCES) | xargs -r -P $$(nproc) -n 4 sh -c \
-	    'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' lint
+	@mkdir -p $(BUILD)
+	@printf '%s\n' $(HOST_LIB_SOURCES) | xargs -r -P $$(nproc) -n 2 sh -c \
+	    'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' lint >$(BUILD)/lint.txt || \
+	    { grep -E '(error|warning): ' $(BUILD)/lint.txt; echo 'lint: how: $(BUILD)/lint.txt'; exit 1; }
 	@echo 'lint: $(words $(HOST_LIB_SOURCES)) files are clean'
 
 CHECK_LAYERS := fmt-check dependency-policy-check generated-code-check workflow-check lint test-lib
