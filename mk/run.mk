@@ -29,7 +29,7 @@ all: $(KERNEL) $(PACKAGE) $(PROBE)
 run: $(KERNEL) $(PACKAGE) $(PROBE)
 	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)'
 
-# The tests of tests/system, JOBS at once. K picks tests by name, as pytest's -k does.
+# The tests of tests/system, JOBS at once (-n, by pytest-xdist). K picks tests by name, as pytest's -k does.
 JOBS ?= 2
 K    ?=
 
