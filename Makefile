@@ -88,8 +88,9 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema host explore user kernel run check bench
+PARTS := schema run user kernel host explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
+.DEFAULT_GOAL := help
 
 # ---- Everything else --------------------------------------------------------------------------
 

@@ -23,12 +23,12 @@ HOST_FLAGS    := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -g -D_GNU_SOURCE
 define host_flavour
 $(1)_TESTS := $$(HOST_TEST_SOURCES:tests/host/%.c=$$(BUILD)/$(1)/%)
 
-$$(BUILD)/$(1)/lib/%.o: lib/%.c | $$(GENERATED)
+$$(BUILD)/$(1)/lib/%.o: lib/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
 	$$(call say,$(2),$$@)
 	$$(Q)$(2) $$(HOST_FLAGS) $(3) $$(DEPFLAGS) -c $$< -o $$@
 
-$$(BUILD)/$(1)/tests/%.o: tests/%.c | $$(GENERATED)
+$$(BUILD)/$(1)/tests/%.o: tests/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
 	$$(call say,$(2),$$@)
 	$$(Q)$(2) $$(HOST_FLAGS) $(3) $$(DEPFLAGS) -c $$< -o $$@
@@ -77,11 +77,11 @@ FUZZ_FLAGS    := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 FUZZ_BINARIES := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 fuzz_pick      = $(if $(F),$(filter $(patsubst %,$(BUILD)/fuzz/%_fuzz,$(subst *,%,$(F))),$(FUZZ_BINARIES)),$(FUZZ_BINARIES))
 
-$(BUILD)/fuzz/lib/%.o: lib/%.c | $(GENERATED)
+$(BUILD)/fuzz/lib/%.o: lib/%.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CLANG),$@)
 	$(Q)$(CLANG) $(HOST_FLAGS) $(FUZZ_FLAGS) $(DEPFLAGS) -c $< -o $@
-$(BUILD)/fuzz/tests/%.o: tests/fuzz/%.c | $(GENERATED)
+$(BUILD)/fuzz/tests/%.o: tests/fuzz/%.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CLANG),$@)
 	$(Q)$(CLANG) $(HOST_FLAGS) $(FUZZ_FLAGS) $(DEPFLAGS) -c $< -o $@

@@ -41,7 +41,7 @@ def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, app
     binary = os.environ.get("QEMU", "qemu-system-x86_64")
     arguments = [
         binary, "-no-user-config", "-nodefaults", "-display", "none",
-        "-machine", f"q35,accel={accel}",
+        "-machine", f"q35,accel={accel},sata=off",
         "-cpu", cpu_model or ("host" if accel == "kvm" else "max"),
         "-smp", str(cpus), "-m", str(memory),
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
