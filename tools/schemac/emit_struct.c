@@ -561,8 +561,13 @@ static void emit_root(FILE *out, const struct node *node)
     fputs(", out);\n}\n", out);
 }
 
-void emit_struct_accessors(FILE *out, const struct node *node)
+#define MAX_GROUP_DEPTH 32u
+
+static void emit_accessors(FILE *out, const struct node *node, uint32_t depth)
 {
+    if (depth == MAX_GROUP_DEPTH) {
+        die("%s: groups nested too deep", node->camel);
+    }
     if (!node->is_group) {
         emit_root(out, node);
     }
@@ -574,10 +579,15 @@ void emit_struct_accessors(FILE *out, const struct node *node)
 
         if (place.field->group != NULL) {
             emit_selector(&place, "select");
-            emit_struct_accessors(out, place.field->group);
+            emit_accessors(out, place.field->group, depth + 1);
         } else {
             emit_getter(&place);
             emit_setter(&place);
         }
     }
+}
+
+void emit_struct_accessors(FILE *out, const struct node *node)
+{
+    emit_accessors(out, node, 0);
 }
