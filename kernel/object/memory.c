@@ -18,8 +18,8 @@ static uint32_t *numbers(uint32_t frame)
     return frame_pointer(frame);
 }
 
-static enum status create_empty(struct process *process, uint64_t page_count,
-                                struct memory **out)
+enum status memory_create_unfilled(struct process *process, uint64_t page_count,
+                                   struct memory **out)
 {
     struct object *object;
     const enum status status = object_create(OBJECT_KIND_MEMORY, process, &object);
@@ -43,8 +43,7 @@ static enum status create_empty(struct process *process, uint64_t page_count,
     return STATUS_OK;
 }
 
-/** Add one zeroed frame. */
-static enum status fill_one(struct memory *memory)
+enum status memory_add_page(struct memory *memory)
 {
     struct account *account = &memory->object.payer->account;
     uint32_t frame;
@@ -115,7 +114,7 @@ static bool fill_step(struct work *work)
 
     for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
         const bool wanted = memory->operation != NULL;
-        const enum status status = wanted ? fill_one(memory) : STATUS_CANCELLED;
+        const enum status status = wanted ? memory_add_page(memory) : STATUS_CANCELLED;
 
         if (status != STATUS_OK || memory->filled == memory->page_count) {
             fill_done(memory, status);
@@ -138,7 +137,7 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
                          process->account.used[ACCOUNT_FRAMES]) {
         return STATUS_OVER_BUDGET;
     }
-    enum status status = create_empty(process, page_count, &memory);
+    enum status status = memory_create_unfilled(process, page_count, &memory);
 
     if (status != STATUS_OK) {
         return status;
@@ -151,7 +150,7 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
         return STATUS_OK;
     }
     while (memory->filled < page_count) {
-        status = fill_one(memory);
+        status = memory_add_page(memory);
         if (status != STATUS_OK) {
             object_put(&memory->object);
             return status;
@@ -164,7 +163,7 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
 enum status memory_create_borrowed(struct process *process, uint32_t first_frame,
                                    uint64_t page_count, struct memory **out)
 {
-    const enum status status = create_empty(process, page_count, out);
+    const enum status status = memory_create_unfilled(process, page_count, out);
 
     if (status == STATUS_OK) {
         (*out)->contiguous_first = first_frame;
@@ -185,7 +184,7 @@ enum status memory_create_view(struct memory *memory, struct process *process,
         return STATUS_DENIED;
     }
     struct memory *view;
-    const enum status status = create_empty(process, page_count, &view);
+    const enum status status = memory_create_unfilled(process, page_count, &view);
 
     if (status != STATUS_OK) {
         return status;

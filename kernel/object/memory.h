@@ -50,6 +50,13 @@ struct memory {
 MUST_CHECK enum status memory_create(struct process *process, uint64_t page_count,
                                      struct memory **out, bool *filling);
 
+/** Create an object whose pages are added one by one; it is not to be mapped before the last. */
+MUST_CHECK enum status memory_create_unfilled(struct process *process, uint64_t page_count,
+                                              struct memory **out);
+
+/** Add a zeroed page. */
+MUST_CHECK enum status memory_add_page(struct memory *memory);
+
 /** Create a read-only object over physical memory that is not the frame allocator's. */
 MUST_CHECK enum status memory_create_borrowed(struct process *process, uint32_t first_frame,
                                               uint64_t page_count, struct memory **out);

@@ -32,51 +32,75 @@ enum status message_check(uint32_t sqe_flags, uint32_t transfer_count, const uin
     return STATUS_OK;
 }
 
-/** One capability on its way, resolved. */
-struct parcel {
-    struct object *object;
-    uint32_t index; /* in the sender's table */
-    uint32_t flags;
-    bool move;
-};
-
-static enum status resolve(struct process *sender, const struct ring_transfer *list,
-                           uint32_t count, struct parcel *parcels)
+/** One entry of the list, loaded once. */
+static enum status resolve_one(const struct process *sender, const struct ring_transfer *place,
+                               struct message_parcels *parcels)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct ring_transfer entry = {
-            .capability = *(const volatile uint64_t *)&list[i].capability,
-            .mode = *(const volatile uint32_t *)&list[i].mode,
-            .reserved = *(const volatile uint32_t *)&list[i].reserved,
-        };
-        const enum status status = object_find(sender, entry.capability, &parcels[i].object);
+    const struct ring_transfer entry = {
+        .capability = *(const volatile uint64_t *)&place->capability,
+        .mode = *(const volatile uint32_t *)&place->mode,
+        .reserved = *(const volatile uint32_t *)&place->reserved,
+    };
+    const uint32_t i = parcels->count;
+    const enum status status = object_find(sender, entry.capability, &parcels->objects[i]);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (entry.mode > RING_TRANSFER_MOVE || entry.reserved != 0) {
+        return STATUS_BAD_REQUEST;
+    }
+    parcels->indexes[i] = cap_id_index(entry.capability);
+    parcels->moves[i] = entry.mode == RING_TRANSFER_MOVE;
+    parcels->flags[i] =
+        parcels->moves[i] ? cap_table_at(&sender->caps, parcels->indexes[i])->flags : 0;
+    for (uint32_t j = 0; j < i; j++) {
+        /* One capability cannot go twice if it goes away. */
+        if (parcels->indexes[j] == parcels->indexes[i] &&
+            (parcels->moves[j] || parcels->moves[i])) {
+            return STATUS_BAD_REQUEST;
+        }
+    }
+    parcels->count++;
+    return STATUS_OK;
+}
+
+enum status message_resolve(struct thread *sender, uint32_t transfer_count,
+                            const uint64_t *payload, struct message_parcels *parcels)
+{
+    const uint64_t end = (uint64_t)place_offset(payload) + place_length(payload);
+    const struct ring_transfer *list =
+        (const struct ring_transfer *)(const void *)(sender->ring.memory->message +
+                                                     ((end + 7) & ~7ull));
+
+    parcels->count = 0;
+    for (uint32_t i = 0; i < transfer_count; i++) {
+        const enum status status = resolve_one(sender->process, &list[i], parcels);
 
         if (status != STATUS_OK) {
             return status;
-        }
-        if (entry.mode > RING_TRANSFER_MOVE || entry.reserved != 0) {
-            return STATUS_BAD_REQUEST;
-        }
-        parcels[i].index = cap_id_index(entry.capability);
-        parcels[i].move = entry.mode == RING_TRANSFER_MOVE;
-        parcels[i].flags =
-            parcels[i].move ? cap_table_at(&sender->caps, parcels[i].index)->flags : 0;
-        for (uint32_t j = 0; j < i; j++) {
-            /* One capability cannot go twice if it goes away. */
-            if (parcels[j].index == parcels[i].index && (parcels[j].move || parcels[i].move)) {
-                return STATUS_BAD_REQUEST;
-            }
         }
     }
     return STATUS_OK;
 }
 
-/** All or nothing: slots are there before the first one is filled. */
-static NOINLINE enum status transfer(struct process *sender, const struct ring_transfer *list,
-                                     uint32_t count, struct process *receiver, uint64_t *ids)
+void message_release_moved(struct thread *sender, const struct message_parcels *parcels)
 {
-    struct parcel parcels[RING_MAX_TRANSFERS];
-    enum status status = resolve(sender, list, count, parcels);
+    for (uint32_t i = 0; i < parcels->count; i++) {
+        if (parcels->moves[i]) {
+            object_ungrant(sender->process, parcels->indexes[i]);
+        }
+    }
+}
+
+/** All or nothing: slots are there and paid for before the first one is filled. */
+static NOINLINE enum status transfer(struct thread *sender, uint32_t transfer_count,
+                                     const uint64_t *payload, struct process *receiver,
+                                     uint64_t *ids)
+{
+    struct message_parcels parcels;
+    const struct account *account = &receiver->account;
+    enum status status = message_resolve(sender, transfer_count, payload, &parcels);
 
     if (status != STATUS_OK) {
         return status;
@@ -84,22 +108,18 @@ static NOINLINE enum status transfer(struct process *sender, const struct ring_t
     if (receiver->state != PROCESS_STATE_RUNNING && receiver->state != PROCESS_STATE_STARTING) {
         return STATUS_PEER_GONE;
     }
-    status = object_reserve_slots(receiver, count);
+    if (account->limit[ACCOUNT_CAP_SLOTS] - account->used[ACCOUNT_CAP_SLOTS] < parcels.count) {
+        return STATUS_OVER_BUDGET;
+    }
+    status = object_reserve_slots(receiver, parcels.count);
     if (status != STATUS_OK) {
         return status;
     }
-    if (receiver->account.limit[ACCOUNT_CAP_SLOTS] - receiver->account.used[ACCOUNT_CAP_SLOTS] <
-        count) {
-        return STATUS_OVER_BUDGET;
+    for (uint32_t i = 0; i < parcels.count; i++) {
+        KVERIFY(object_grant(parcels.objects[i], receiver, parcels.flags[i], &ids[i]) ==
+                STATUS_OK);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        KVERIFY(object_grant(parcels[i].object, receiver, parcels[i].flags, &ids[i]) == STATUS_OK);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (parcels[i].move) {
-            object_ungrant(sender, parcels[i].index);
-        }
-    }
+    message_release_moved(sender, &parcels);
     return STATUS_OK;
 }
 
@@ -121,8 +141,7 @@ static NOINLINE enum status send_area(struct thread *from, uint32_t transfer_cou
 
     if (transfer_count > 0) {
         const enum status status =
-            transfer(from->process, (const struct ring_transfer *)(const void *)(source + padded),
-                     transfer_count, to->process, ids);
+            transfer(from, transfer_count, payload, to->process, ids);
 
         if (status != STATUS_OK) {
             return status;

@@ -12,6 +12,7 @@
 #include "ring/ring.h"
 #include "types.h"
 
+struct object;
 struct thread;
 
 /** Whether a buffer lies in the message area, aligned to eight bytes. */
@@ -20,6 +21,26 @@ static inline bool message_buffer_is_valid(uint32_t offset, uint32_t length)
     return offset % 8 == 0 && offset <= RING_MESSAGE_BYTES &&
            length <= RING_MESSAGE_BYTES - offset;
 }
+
+/** The transfer list of a message, read once and resolved in the sender's table. */
+struct message_parcels {
+    uint32_t count;
+    struct object *objects[RING_MAX_TRANSFERS];
+    uint32_t flags[RING_MAX_TRANSFERS];   /* for the receiver's entry */
+    uint32_t indexes[RING_MAX_TRANSFERS]; /* in the sender's table */
+    bool moves[RING_MAX_TRANSFERS];
+};
+
+/**
+ * Resolve the transfer list behind a message whose form has been checked.
+ *
+ * Returns: STATUS_OK; STATUS_BAD_CAPABILITY, STATUS_STALE, STATUS_BAD_REQUEST (mode, duplicates).
+ */
+MUST_CHECK enum status message_resolve(struct thread *sender, uint32_t transfer_count,
+                                       const uint64_t *payload, struct message_parcels *parcels);
+
+/** Empty the sender's slots of what moves. The receiver has been given its own before. */
+void message_release_moved(struct thread *sender, const struct message_parcels *parcels);
 
 /** Check a message's form: flags, place and list length. STATUS_OK, _BAD_REQUEST, _BAD_RANGE. */
 MUST_CHECK enum status message_check(uint32_t sqe_flags, uint32_t transfer_count,

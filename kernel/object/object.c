@@ -245,6 +245,27 @@ void object_ungrant(struct process *process, uint32_t index)
     }
 }
 
+void object_hold(struct object_hold *hold, struct object *object)
+{
+    *hold = (struct object_hold){object->place, object->place->generation};
+    object->handles++;
+    object->refs++;
+}
+
+struct object *object_held(const struct object_hold *hold)
+{
+    return hold->place->generation == hold->generation ? hold->place->object : NULL;
+}
+
+void object_hold_drop(struct object_hold *hold)
+{
+    struct object *object = object_held(hold);
+
+    if (object != NULL) {
+        drop_handle(object);
+    }
+}
+
 void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker)
 {
     const uint32_t others = object->handles - 1;

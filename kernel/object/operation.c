@@ -61,14 +61,14 @@ struct operation *operation_by_call_id(struct thread *thread, uint64_t call_id)
 }
 
 static void post(struct operation *operation, enum status status, enum status exception,
-                 const uint64_t *words, uint32_t word_count)
+                 uint8_t flags, const uint64_t *words, uint32_t word_count)
 {
     struct thread *thread = operation->thread;
     struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
 
     cqe->status = (uint8_t)status;
     cqe->exception = (uint8_t)exception;
-    cqe->flags = CQE_INLINE;
+    cqe->flags = flags;
     cqe->transfer_count = 0;
     cqe->user_data = operation->user_data;
     for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
@@ -80,18 +80,25 @@ static void post(struct operation *operation, enum status status, enum status ex
 
 void operation_complete(struct operation *operation, enum status status)
 {
-    post(operation, status, STATUS_OK, NULL, 0);
+    post(operation, status, STATUS_OK, CQE_INLINE, NULL, 0);
 }
 
 void operation_complete_words(struct operation *operation, const uint64_t *words,
                               uint32_t word_count)
 {
-    post(operation, STATUS_OK, STATUS_OK, words, word_count);
+    post(operation, STATUS_OK, STATUS_OK, CQE_INLINE, words, word_count);
+}
+
+void operation_complete_area(struct operation *operation, uint32_t length)
+{
+    const uint64_t word = length;
+
+    post(operation, STATUS_OK, STATUS_OK, 0, &word, 1);
 }
 
 void operation_complete_exception(struct operation *operation, enum status exception)
 {
-    post(operation, STATUS_OK, exception, NULL, 0);
+    post(operation, STATUS_OK, exception, CQE_INLINE, NULL, 0);
 }
 
 void operation_cancel(struct operation *operation, enum status status)

@@ -78,6 +78,9 @@ void operation_complete(struct operation *operation, enum status status);
 void operation_complete_words(struct operation *operation, const uint64_t *words,
                               uint32_t word_count);
 
+/** Complete with a message of `length` bytes that is in the operation's buffer already. */
+void operation_complete_area(struct operation *operation, uint32_t length);
+
 /** Complete a kernel method with a refusal. */
 void operation_complete_exception(struct operation *operation, enum status exception);
 

@@ -83,6 +83,9 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
     if (process->state == PROCESS_STATE_ENDING || process->state == PROCESS_STATE_GONE) {
         return;
     }
+    if (process->parent == NULL) {
+        PANIC("init has ended (code %lu); nothing is left to run", (unsigned long)code);
+    }
     process->state = PROCESS_STATE_ENDING;
     process->exit_reason = reason;
     process->exit_code = code;

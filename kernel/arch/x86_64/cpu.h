@@ -59,6 +59,7 @@ struct cpu {
     struct address_space *space; /* [k] what CR3 holds; NULL: the kernel's own tables */
 
     uint8_t *message_scratch; /* [I] a page: messages to kernel methods are copied here */
+    uint8_t *image_scratch;   /* [I] a page: the head of a program image while it is checked */
 
     /* Run queue. */
     uint32_t ready_mask;                 /* [k] bit p: ready[p] is not empty */
