@@ -30,12 +30,15 @@ static void ring_dispatch(struct rt_ring *ring, const struct ring_cqe *cqe)
         return;
     }
     operation = slot < RING_DEPTH ? ring->pending[slot] : NULL;
-    if (operation == NULL || operation->user_data != cqe->user_data) {
+    if (operation == NULL || operation->user_data != cqe->user_data ||
+        operation->state != RT_OPERATION_PENDING) {
         ring->stray_count++;
         return;
     }
-    ring->pending[slot] = NULL;
-    ring->pending_count--;
+    if (!operation->keeps_slot) {
+        ring->pending[slot] = NULL;
+        ring->pending_count--;
+    }
     __builtin_memcpy(&operation->cqe, cqe, sizeof(*cqe));
     operation->state = RT_OPERATION_DONE;
     operation->next = NULL;
@@ -80,23 +83,24 @@ static void ring_check_refusal(uint64_t entered)
     }
 }
 
+/** Check what an entry says it took. Returns how many entries are still to be taken. */
+static uint64_t ring_check_taken(uint64_t submitted, uint64_t entered)
+{
+    const uint64_t taken = entered & UINT32_MAX;
+
+    ring_check_refusal(entered);
+    if (taken > submitted) {
+        rt_panic("ring: the kernel took %u entries of %u", (unsigned)taken, (unsigned)submitted);
+    }
+    return submitted - taken;
+}
+
 /** Submit `count` entries, reading completions as long as the kernel has no room for more. */
 static void ring_submit(struct rt_ring *ring, uint64_t count)
 {
     while (count != 0) {
-        const uint64_t entered = rt_arch_cap_enter(count, 0, 0);
-        const uint64_t taken = entered & UINT32_MAX;
-
-        ring_check_refusal(entered);
-        if (taken > count) {
-            rt_panic("ring: the kernel took %u entries of %u", (unsigned)taken, (unsigned)count);
-        }
-        count -= taken;
+        count = ring_check_taken(count, rt_arch_cap_enter(count, 0, 0));
         rt_ring_drain(ring);
-        if (count != 0 && taken == 0) {
-            (void)rt_arch_cap_enter(0, 1, RT_NO_DEADLINE);
-            rt_ring_drain(ring);
-        }
     }
 }
 
@@ -117,27 +121,23 @@ struct ring_sqe *rt_ring_make_room(struct rt_ring *ring)
     return sqe;
 }
 
+void rt_ring_settle(struct rt_ring *ring, uint64_t submitted, uint64_t entered)
+{
+    ring->user.sq_published -= (uint32_t)ring_check_taken(submitted, entered);
+    rt_ring_drain(ring);
+}
+
 const struct ring_cqe *rt_ring_transact_slowly(struct rt_ring *ring, uint64_t submitted,
-                                               uint64_t entered, uint64_t awaited)
+                                               uint64_t entered)
 {
     const struct ring_cqe *cqe;
 
     for (;;) {
-        const uint64_t taken = entered & UINT32_MAX;
-
-        ring_check_refusal(entered);
-        if (taken > submitted) {
-            rt_panic("ring: the kernel took %u entries of %u", (unsigned)taken,
-                     (unsigned)submitted);
-        }
-        submitted -= taken;
+        submitted = ring_check_taken(submitted, entered);
         ring_check(ring);
         while ((cqe = ring_user_peek(&ring->user)) != NULL) {
-            if (cqe->user_data == awaited) {
-                /* Entries behind the awaited one may still be untaken; the kernel takes them in
-                 * order, so that can only be entries the caller did not ask an answer from. */
-                ring->user.sq_published -= (uint32_t)submitted;
-                return cqe;
+            if (cqe->user_data == RT_USER_DATA_SYNCHRONOUS) {
+                return cqe; /* it was the last entry written, so all are taken */
             }
             ring_dispatch(ring, cqe);
             ring_user_consume(&ring->user);
@@ -164,7 +164,7 @@ enum status rt_ring_call_message(struct rt_ring *ring, const struct rt_call *cal
         __builtin_memset(sqe->payload, 0, sizeof(sqe->payload));
         sqe->payload[0] = rt_message_place(call->message_offset, call->message_length);
     }
-    cqe = rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    cqe = rt_ring_transact(ring);
     __builtin_memcpy(completion, cqe, sizeof(*completion));
     ring_user_consume(&ring->user);
     return rt_cqe_outcome(completion);
@@ -193,7 +193,7 @@ enum status rt_ring_wait_for(struct rt_ring *ring, uint64_t target, uint64_t dea
 
     sqe_fill(sqe, RING_OPERATION_WAIT, 0, target, deadline_ns);
     sqe->user_data = RT_USER_DATA_SYNCHRONOUS;
-    cqe = rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    cqe = rt_ring_transact(ring);
     status = (enum status)cqe->status;
     if (status == STATUS_OK) {
         *first = cqe->payload[0];
@@ -213,7 +213,7 @@ static enum status ring_release(struct rt_ring *ring, uint64_t capability, uint8
 
     sqe_fill(sqe, RING_OPERATION_RELEASE, flags, capability, 0);
     sqe->user_data = RT_USER_DATA_SYNCHRONOUS;
-    cqe = rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    cqe = rt_ring_transact(ring);
     status = (enum status)cqe->status;
     ring_user_consume(&ring->user);
     return status;
@@ -235,7 +235,7 @@ void rt_ring_sleep_until(struct rt_ring *ring, uint64_t deadline_ns)
 
     sqe_fill(sqe, RING_OPERATION_TIMEOUT, 0, 0, deadline_ns);
     sqe->user_data = RT_USER_DATA_SYNCHRONOUS;
-    (void)rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    (void)rt_ring_transact(ring);
     ring_user_consume(&ring->user);
 }
 
@@ -243,25 +243,34 @@ void rt_ring_sleep_until(struct rt_ring *ring, uint64_t deadline_ns)
  * Asynchronous operations
  * ------------------------------------------------------------------------------------------ */
 
-struct ring_sqe *rt_ring_begin(struct rt_ring *ring, struct rt_operation *operation)
+enum status rt_ring_hold(struct rt_ring *ring, struct rt_operation *operation)
 {
-    struct ring_sqe *sqe;
     uint32_t slot;
 
     if (operation->state != RT_OPERATION_IDLE) {
         rt_panic("ring: an operation is submitted twice");
     }
-    if (ring->pending_count == RING_DEPTH) {
-        return NULL;
+    if (ring->pending_count >= RT_OPERATIONS_MAX) {
+        return STATUS_QUEUE_FULL;
     }
     for (slot = 0; ring->pending[slot] != NULL; slot++) {
     }
-    sqe = rt_ring_sqe(ring);
     operation->slot = slot;
     operation->user_data = (slot + USER_DATA_FIRST_SLOT) | (uint64_t)ring->sequence++ << 32;
     operation->state = RT_OPERATION_PENDING;
     ring->pending[slot] = operation;
     ring->pending_count++;
+    return STATUS_OK;
+}
+
+struct ring_sqe *rt_ring_begin(struct rt_ring *ring, struct rt_operation *operation)
+{
+    struct ring_sqe *sqe;
+
+    if (rt_ring_hold(ring, operation) != STATUS_OK) {
+        return NULL;
+    }
+    sqe = rt_ring_sqe(ring);
     sqe->user_data = operation->user_data;
     return sqe;
 }
@@ -336,7 +345,7 @@ enum status rt_ring_cancel(struct rt_ring *ring, struct rt_operation *operation)
     sqe = rt_ring_sqe(ring);
     sqe_fill(sqe, RING_OPERATION_CANCEL, 0, operation->user_data, 0);
     sqe->user_data = RT_USER_DATA_SYNCHRONOUS;
-    cqe = rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    cqe = rt_ring_transact(ring);
     status = (enum status)cqe->status;
     ring_user_consume(&ring->user);
     return status;
@@ -344,17 +353,15 @@ enum status rt_ring_cancel(struct rt_ring *ring, struct rt_operation *operation)
 
 void rt_ring_rearm(struct rt_ring *ring, struct rt_operation *operation)
 {
-    if (operation->state != RT_OPERATION_IDLE || ring->pending[operation->slot] != NULL) {
+    if (operation->state != RT_OPERATION_IDLE || ring->pending[operation->slot] != operation) {
         rt_panic("ring: an operation is armed twice");
     }
     operation->state = RT_OPERATION_PENDING;
-    ring->pending[operation->slot] = operation;
-    ring->pending_count++;
 }
 
 void rt_ring_forget(struct rt_ring *ring, struct rt_operation *operation)
 {
-    if (operation->state == RT_OPERATION_PENDING) {
+    if (ring->pending[operation->slot] == operation) {
         ring->pending[operation->slot] = NULL;
         ring->pending_count--;
     }

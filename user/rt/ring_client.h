@@ -33,6 +33,10 @@
 #define RT_USER_DATA_QUIET       0ull
 #define RT_USER_DATA_SYNCHRONOUS 1ull
 
+/* Operations that may be pending at once. The kernel takes RING_DEPTH from a thread; the rest is
+ * for synchronous calls, which must not have to wait for somebody else's operation to end. */
+#define RT_OPERATIONS_MAX (RING_DEPTH - 4u)
+
 enum rt_operation_state {
     RT_OPERATION_IDLE,    /* the caller's: may be submitted */
     RT_OPERATION_PENDING, /* the kernel's: may not move or go away */
@@ -42,10 +46,11 @@ enum rt_operation_state {
 /** An asynchronous operation. Zero it before its first use. */
 struct rt_operation {
     enum rt_operation_state state;
-    uint32_t slot;                                    /* where rt_ring.pending names it */
-    uint64_t user_data;                               /* what its completion carries */
-    struct ring_cqe cqe;                              /* the completion, from DONE on */
-    struct rt_operation *next;                        /* in the list of completed ones */
+    uint32_t slot;             /* where rt_ring.pending names it */
+    bool keeps_slot;           /* completes more than once: see rt_ring_rearm() */
+    uint64_t user_data;        /* what its completion carries */
+    struct ring_cqe cqe;       /* the completion, from DONE on */
+    struct rt_operation *next; /* in the list of completed ones */
     void (*callback)(struct rt_operation *operation); /* run by rt_ring_wait(); may be NULL */
     void *context;                                    /* the caller's */
 };
@@ -106,25 +111,30 @@ void rt_ring_flush(struct rt_ring *ring);
 
 /** What rt_ring_transact() does when the completion is not the very next one. */
 const struct ring_cqe *rt_ring_transact_slowly(struct rt_ring *ring, uint64_t submitted,
-                                               uint64_t entered, uint64_t awaited);
+                                               uint64_t entered);
 
 /**
- * Publish what has been written and wait for the completion that carries `awaited`, which is
- * RT_USER_DATA_SYNCHRONOUS or the user data of a pending operation.
+ * Publish what has been written and wait for the completion of the synchronous call in it.
  *
  * Returns: the completion, in the queue: read it, then call ring_user_consume(&ring->user).
  */
-static ALWAYS_INLINE const struct ring_cqe *rt_ring_transact(struct rt_ring *ring, uint64_t awaited)
+static ALWAYS_INLINE const struct ring_cqe *rt_ring_transact(struct rt_ring *ring)
 {
     const uint64_t submitted = ring_user_publish(&ring->user);
     const uint64_t entered = rt_arch_cap_enter(submitted, 1, RT_NO_DEADLINE);
     const struct ring_cqe *cqe = ring_user_peek(&ring->user);
 
-    if (LIKELY(entered == submitted && cqe != NULL && cqe->user_data == awaited)) {
+    if (LIKELY(entered == submitted && cqe != NULL && cqe->user_data == RT_USER_DATA_SYNCHRONOUS)) {
         return cqe;
     }
-    return rt_ring_transact_slowly(ring, submitted, entered, awaited);
+    return rt_ring_transact_slowly(ring, submitted, entered);
 }
+
+/**
+ * After a kernel entry that did not go as rt_ring_transact() expects: offer what was not taken
+ * again at the next entry, and copy all completions into their operations.
+ */
+void rt_ring_settle(struct rt_ring *ring, uint64_t submitted, uint64_t entered);
 
 /** The status of a CALL: the transport's if it failed, else the callee's. */
 static ALWAYS_INLINE enum status rt_cqe_outcome(const struct ring_cqe *cqe)
@@ -160,7 +170,7 @@ static ALWAYS_INLINE MUST_CHECK enum status rt_ring_call(struct rt_ring *ring, u
     sqe->payload[1] = message.word[1];
     sqe->payload[2] = message.word[2];
     sqe->payload[3] = message.word[3];
-    cqe = rt_ring_transact(ring, RT_USER_DATA_SYNCHRONOUS);
+    cqe = rt_ring_transact(ring);
     status = rt_cqe_outcome(cqe);
     if (status == STATUS_OK) {
         __builtin_memcpy(answer, cqe->payload, sizeof(*answer));
@@ -239,7 +249,13 @@ MUST_CHECK enum status rt_ring_start_call(struct rt_ring *ring, struct rt_operat
  */
 enum status rt_ring_cancel(struct rt_ring *ring, struct rt_operation *operation);
 
-/** Put an operation back among the pending ones: the kernel waits for it again (SQE_REARM). */
+/**
+ * Give `operation` user data and a slot without a submission, for entries that the caller writes
+ * with it. Returns: STATUS_OK; STATUS_QUEUE_FULL if too many operations are pending.
+ */
+MUST_CHECK enum status rt_ring_hold(struct rt_ring *ring, struct rt_operation *operation);
+
+/** A completed operation that keeps its slot is pending again: the kernel has re-armed it. */
 void rt_ring_rearm(struct rt_ring *ring, struct rt_operation *operation);
 
 /** Take an operation off the pending ones that the kernel will not complete any more. */

@@ -18,16 +18,30 @@ enum status rt_server_init(struct rt_server *server, uint64_t endpoint, uint32_t
     return status;
 }
 
+/* The two operations keep their slots in the ring from the first arming on: `receive` is armed
+ * again by each answer, `answer` completes only when the kernel refuses one. Most completions of
+ * `receive` are taken straight from the queue and never change its state. */
+
 enum status rt_server_arm(struct rt_server *server)
 {
+    struct rt_ring *const ring = server->ring;
     enum status status = STATUS_OK;
 
-    if (server->state == RT_SERVER_DISARMED) {
-        status = rt_ring_start_receive(server->ring, &server->receive, server->endpoint,
-                                       server->offset, server->capacity);
-        if (status == STATUS_OK) {
-            server->state = RT_SERVER_ARMED;
-        }
+    if (server->state != RT_SERVER_DISARMED) {
+        return STATUS_OK;
+    }
+    if (server->answer.state == RT_OPERATION_IDLE) {
+        server->answer.keeps_slot = true;
+        status = rt_ring_hold(ring, &server->answer);
+    }
+    rt_ring_forget(ring, &server->receive);
+    server->receive.keeps_slot = true;
+    if (status == STATUS_OK) {
+        status = rt_ring_start_receive(ring, &server->receive, server->endpoint, server->offset,
+                                       server->capacity);
+    }
+    if (status == STATUS_OK) {
+        server->state = RT_SERVER_ARMED;
     }
     return status;
 }
@@ -38,11 +52,9 @@ static ALWAYS_INLINE void server_return(struct rt_server *server, uint8_t flags,
 {
     struct ring_sqe *const sqe = rt_ring_sqe(server->ring);
 
-    /* With the user data of the RECV, so that a refusal is seen where the next request is
-     * awaited: it says that the RECV has not been armed again. */
     rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM), exception,
                     transfer_count);
-    sqe->user_data = server->receive.user_data;
+    sqe->user_data = server->answer.user_data;
     sqe->target = server->request.call_id;
     sqe->buffer_offset = 0;
     sqe->buffer_length = 0;
@@ -50,16 +62,13 @@ static ALWAYS_INLINE void server_return(struct rt_server *server, uint8_t flags,
     server->state = exception == 0 ? RT_SERVER_REPLYING : RT_SERVER_REFUSING;
 }
 
-/**
- * Look at a completion that carries the RECV's user data.
- *
- * True: it is a request, now in hand. False: an answer or the RECV itself was refused.
- */
+/** Take the request out of a completed RECV. False: the RECV has ended without one. */
 static ALWAYS_INLINE bool server_accept(struct rt_server *server, const struct ring_cqe *cqe)
 {
     struct rt_request *const request = &server->request;
 
     if (UNLIKELY(cqe->status != STATUS_OK)) {
+        server->state = RT_SERVER_DISARMED;
         return false;
     }
     request->badge = cqe->badge;
@@ -72,21 +81,19 @@ static ALWAYS_INLINE bool server_accept(struct rt_server *server, const struct r
     return true;
 }
 
-/** What to do about a refusal. False: there will be no more requests. */
-static bool server_recover(struct rt_server *server, enum status status)
+/** The kernel has refused the answer: whatever is wrong with it, an exception can be sent. */
+static void server_answer_refused(struct rt_server *server)
 {
-    const enum rt_server_state before = server->state;
+    const enum status status = (enum status)server->answer.cqe.status;
 
-    if (before == RT_SERVER_REPLYING) {
+    rt_ring_rearm(server->ring, &server->answer);
+    if (server->state == RT_SERVER_REPLYING) {
         server->refused_count++;
         server_return(server, SQE_INLINE, (uint16_t)status, 0, (struct rt_words){{0}});
-        return true;
+    } else if (server->state == RT_SERVER_REFUSING) {
+        /* There is no such call any more: its RECV waits for the next. */
+        server->state = RT_SERVER_ARMED;
     }
-    server->state = RT_SERVER_DISARMED;
-    if (before == RT_SERVER_REFUSING) { /* the caller is gone */
-        return true;
-    }
-    return status == STATUS_TOO_LONG || status == STATUS_CANCELLED;
 }
 
 const struct rt_request *rt_server_receive(struct rt_server *server)
@@ -95,52 +102,45 @@ const struct rt_request *rt_server_receive(struct rt_server *server)
 
     RT_ASSERT(server->state != RT_SERVER_SERVING);
     for (;;) {
+        uint64_t submitted, entered;
         const struct ring_cqe *cqe;
-        enum status status;
 
         if (UNLIKELY(server->state == RT_SERVER_DISARMED)) {
-            if (server->receive.state != RT_OPERATION_IDLE) {
-                rt_ring_forget(ring, &server->receive);
-            }
             RT_ASSERT(rt_server_arm(server) == STATUS_OK);
         }
-        if (UNLIKELY(server->receive.state != RT_OPERATION_PENDING)) {
+        if (UNLIKELY(server->answer.state == RT_OPERATION_DONE)) {
+            rt_ring_await(ring, &server->answer);
+            server_answer_refused(server);
+            continue;
+        }
+        if (UNLIKELY(server->receive.state == RT_OPERATION_DONE)) {
             rt_ring_await(ring, &server->receive);
             rt_ring_rearm(ring, &server->receive);
-            if (server_accept(server, &server->receive.cqe)) {
-                return &server->request;
-            }
-            status = (enum status)server->receive.cqe.status;
-        } else {
-            /* The operation stays in its slot: it is armed again by the answer. */
-            cqe = rt_ring_transact(ring, server->receive.user_data);
-            if (LIKELY(server_accept(server, cqe))) {
-                ring_user_consume(&ring->user);
-                return &server->request;
-            }
-            status = (enum status)cqe->status;
+            return server_accept(server, &server->receive.cqe) ? &server->request : NULL;
+        }
+        submitted = ring_user_publish(&ring->user);
+        entered = rt_arch_cap_enter(submitted, 1, RT_NO_DEADLINE);
+        cqe = ring_user_peek(&ring->user);
+        if (LIKELY(entered == submitted && cqe != NULL &&
+                   cqe->user_data == server->receive.user_data)) {
+            const bool accepted = server_accept(server, cqe);
+
             ring_user_consume(&ring->user);
+            return LIKELY(accepted) ? &server->request : NULL;
         }
-        if (!server_recover(server, status)) {
-            rt_ring_forget(ring, &server->receive);
-            return NULL;
-        }
+        rt_ring_settle(ring, submitted, entered);
     }
 }
 
-const struct rt_request *rt_server_take(struct rt_server *server)
+const struct rt_request *rt_server_take(struct rt_server *server,
+                                        const struct rt_operation *operation)
 {
-    const struct ring_cqe *const cqe = &server->receive.cqe;
-
-    if (server_accept(server, cqe)) {
-        rt_ring_rearm(server->ring, &server->receive);
-        return &server->request;
+    if (operation == &server->answer) {
+        server_answer_refused(server);
+        return NULL;
     }
     rt_ring_rearm(server->ring, &server->receive);
-    if (!server_recover(server, (enum status)cqe->status) || server->state == RT_SERVER_DISARMED) {
-        rt_ring_forget(server->ring, &server->receive);
-    }
-    return NULL;
+    return server_accept(server, &server->receive.cqe) ? &server->request : NULL;
 }
 
 enum status rt_server_read(struct rt_server *server, struct wire_struct *params)

@@ -47,6 +47,7 @@ struct rt_server {
     uint32_t offset;             /* of the block of the message area: request, then answer */
     uint32_t capacity;           /* bytes */
     struct rt_operation receive; /* the RECV; hand its completion to rt_server_take() */
+    struct rt_operation answer;  /* the RETURN; completes only if it is refused */
     struct rt_request request;   /* in hand */
     struct wire_message reader;  /* of the request */
     struct wire_builder builder; /* of the answer */
@@ -68,12 +69,20 @@ const struct rt_request *rt_server_receive(struct rt_server *server);
 
 /**
  * For a program with an event loop of its own: make sure that a RECV is with the kernel. Its
- * completion comes out of rt_ring_wait() as &server->receive, for rt_server_take().
+ * completion comes out of rt_ring_wait(), for rt_server_take().
  */
 MUST_CHECK enum status rt_server_arm(struct rt_server *server);
 
-/** The request in a completed `server->receive`; NULL if it is none: arm again and wait. */
-const struct rt_request *rt_server_take(struct rt_server *server);
+/** True if an operation that rt_ring_wait() gave is the server's: call rt_server_take(). */
+static inline bool rt_server_owns(const struct rt_server *server,
+                                  const struct rt_operation *operation)
+{
+    return operation == &server->receive || operation == &server->answer;
+}
+
+/** The request in a completed operation of the server's; NULL if it is none: arm and wait. */
+const struct rt_request *rt_server_take(struct rt_server *server,
+                                        const struct rt_operation *operation);
 
 /** Read the message of the request in hand. Returns: STATUS_OK; STATUS_BAD_MESSAGE. */
 MUST_CHECK enum status rt_server_read(struct rt_server *server, struct wire_struct *params);

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+#
+# The boot package of the standard image: what runs, with which budgets, and who may do what.
+#
+#   capnp eval --binary -I<directory with user/*.elf> -I. config/default.capnp bootPackage
+#
+# Budgets are set aside when a program starts. Those of the programs that boot starts, with one
+# program on demand beside them, fit a machine of 64 MiB. A frame is 4 KiB; a thread costs its ring
+# (8 frames) and kernel stack beside its own memory.
+
+@0xc1f4d3a20b6e7788;
+
+using Capos = import "/schema/capos.capnp";
+
+const bootPackage :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [
+    (
+      # The kernel starts it and gives it every kernel capability. Its budget is what all others
+      # are paid from; the kernel gives it everything that is free.
+      name = "init",
+      image = "init",
+      priority = 24, maxPriority = 31,
+      budget = (frames = 10000, capSlots = 1024, objects = 2048, threads = 64),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "power", source = (power = void)),
+        (name = "spawner", source = (spawner = void)),
+        (name = "bootPackage", source = (bootPackage = void)),
+        (name = "launcher", source = (serves = "launcher")),
+      ]
+    ),
+    (
+      name = "echo",
+      image = "echo",
+      priority = 20, maxPriority = 20,
+      budget = (frames = 96, capSlots = 32, objects = 16, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "echo", source = (serves = "echo")),
+      ]
+    ),
+    (
+      name = "share",
+      image = "share",
+      priority = 20, maxPriority = 20,
+      budget = (frames = 512, capSlots = 128, objects = 128, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "share", source = (serves = "share")),
+      ]
+    ),
+    (
+      name = "shell",
+      image = "shell",
+      priority = 22, maxPriority = 22,
+      budget = (frames = 160, capSlots = 64, objects = 32, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "power", source = (power = void)),
+        (name = "launcher", source = (uses = "launcher")),
+      ]
+    ),
+    (
+      name = "hello",
+      image = "hello",
+      start = demand,
+      budget = (frames = 96, capSlots = 16, objects = 8, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+      ]
+    ),
+    (
+      name = "demo",
+      image = "demo",
+      start = demand,
+      budget = (frames = 160, capSlots = 32, objects = 32, threads = 2),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "echo", source = (uses = "echo")),
+        (name = "share", source = (uses = "share")),
+      ]
+    ),
+  ]),
+  images = [
+    (name = "init", elf = embed "/user/init.elf"),
+    (name = "echo", elf = embed "/user/echo.elf"),
+    (name = "share", elf = embed "/user/share.elf"),
+    (name = "shell", elf = embed "/user/shell.elf"),
+    (name = "hello", elf = embed "/user/hello.elf"),
+    (name = "demo", elf = embed "/user/demo.elf"),
+  ]
+);

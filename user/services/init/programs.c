@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+#include "services/init/init.h"
+
+#include "base/memory.h"
+#include "rt/kernel_objects.h"
+#include "rt/print.h"
+#include "rt/process.h"
+#include "rt/spawn.h"
+
+/** Badges of sending ends: which program a call comes from. 0 is nobody's. */
+static uint64_t program_badge(uint32_t index)
+{
+    return index + 1;
+}
+
+static bool bytes_equal(struct wire_bytes a, struct wire_bytes b)
+{
+    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+}
+
+static struct init_service *service_find(struct init *init, struct wire_bytes name)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
+        if (init->services[i].name.length != 0 && bytes_equal(init->services[i].name, name)) {
+            return &init->services[i];
+        }
+    }
+    return NULL;
+}
+
+static void service_add(struct init *init, struct wire_bytes name, uint32_t program)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
+        if (init->services[i].name.length == 0) {
+            init->services[i] = (struct init_service){.name = name, .program = program};
+            return;
+        }
+    }
+    rt_print("init: too many services; \"%.*s\" is not available\n", (int)name.length,
+             (const char *)name.bytes);
+}
+
+void programs_init(struct init *init)
+{
+    for (uint32_t i = 0; i < init->package.programs.count; i++) {
+        struct manifest_fault fault;
+        struct manifest_program program;
+        struct manifest_grant grant;
+        char text[160];
+
+        if (manifest_check_program(&init->package, i, &fault) != MANIFEST_OK ||
+            !manifest_get_program(&init->package, i, &program)) {
+            manifest_fault_format(&fault, text, sizeof(text));
+            rt_print("init: manifest: %s: not started\n", text);
+            continue;
+        }
+        init->programs[i].usable = true;
+        for (uint32_t g = 0; g < program.grants.count; g++) {
+            if (manifest_get_grant(&init->package, &program, g, &grant) &&
+                grant.source == GRANT_SOURCE_WHICH_SERVES) {
+                service_add(init, grant.service, i);
+            }
+        }
+    }
+}
+
+/** Capabilities that were made for one start; given up if it fails. */
+struct grant_set {
+    struct rt_grant grants[MANIFEST_GRANTS_MAX];
+    uint32_t count;
+    uint64_t fresh[MANIFEST_GRANTS_MAX]; /* made here, to be moved or given up */
+    uint32_t fresh_count;
+};
+
+static void grant_set_fini(struct grant_set *set)
+{
+    for (uint32_t i = 0; i < set->fresh_count; i++) {
+        capability_release(set->fresh[i]);
+    }
+}
+
+/** Make the endpoint of a service that is about to be served. */
+static enum status service_begin(struct init *init, struct wire_bytes name, uint64_t *endpoint)
+{
+    struct init_service *const service = service_find(init, name);
+    enum status status = STATUS_OK;
+
+    if (service == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    if (service->endpoint == 0) {
+        status = endpoint_create(&service->endpoint);
+    }
+    *endpoint = service->endpoint;
+    return status;
+}
+
+/**
+ * Find or make the capability that a grant asks for.
+ *
+ * Returns: STATUS_OK; what the kernel refused; STATUS_PEER_GONE if a service has no server.
+ */
+static enum status grant_prepare(struct init *init, uint32_t program,
+                                 const struct manifest_grant *grant, struct grant_set *set)
+{
+    struct rt_grant *const given = &set->grants[set->count];
+    const struct init_service *service;
+    enum status status = STATUS_OK;
+    bool fresh = false;
+
+    switch (grant->source) {
+    case GRANT_SOURCE_WHICH_CONSOLE:
+        given->capability = rt_capability("console");
+        break;
+    case GRANT_SOURCE_WHICH_DIAGNOSTICS:
+        given->capability = rt_capability("diagnostics");
+        break;
+    case GRANT_SOURCE_WHICH_POWER:
+        given->capability = rt_capability("power");
+        break;
+    case GRANT_SOURCE_WHICH_SPAWNER:
+        given->capability = rt_capability("spawner");
+        break;
+    case GRANT_SOURCE_WHICH_BOOT_PACKAGE:
+        given->capability = init->package_memory;
+        break;
+    case GRANT_SOURCE_WHICH_TIMER:
+        status = timer_create(&given->capability);
+        fresh = true;
+        break;
+    case GRANT_SOURCE_WHICH_SERVES:
+        status = service_begin(init, grant->service, &given->capability);
+        break;
+    case GRANT_SOURCE_WHICH_USES:
+        service = service_find(init, grant->service);
+        if (service == NULL || service->endpoint == 0) {
+            return STATUS_PEER_GONE;
+        }
+        status = endpoint_mint(service->endpoint, program_badge(program), &given->capability);
+        fresh = true;
+        break;
+    case GRANT_SOURCE_WHICH_COUNT:
+        return STATUS_UNSUPPORTED;
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    given->name = (const char *)grant->name.bytes;
+    given->name_length = grant->name.length;
+    given->mode = fresh ? RING_TRANSFER_MOVE : RING_TRANSFER_COPY;
+    if (fresh) {
+        set->fresh[set->fresh_count++] = given->capability;
+    }
+    set->count++;
+    return STATUS_OK;
+}
+
+/** End the services that a program was to serve: nobody does any more. */
+static void services_end(struct init *init, uint32_t program)
+{
+    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
+        struct init_service *const service = &init->services[i];
+
+        if (service->name.length != 0 && service->program == program && service->endpoint != 0) {
+            /* The last holder of the receiving end: callers get STATUS_PEER_GONE. */
+            capability_revoke(service->endpoint);
+            capability_release(service->endpoint);
+            service->endpoint = 0;
+        }
+    }
+}
+
+/** The arguments of a process: its name, those of the manifest, those of the caller. */
+static bool arguments_prepare(const struct manifest_program *program, const struct rt_text *extra,
+                              uint32_t extra_count, struct rt_text *arguments, uint32_t capacity,
+                              uint32_t *count)
+{
+    struct wire_bytes text;
+
+    if (1 + program->arguments.count + extra_count > capacity) {
+        return false;
+    }
+    *count = 0;
+    arguments[(*count)++] =
+        (struct rt_text){(const char *)program->name.bytes, program->name.length};
+    for (uint32_t i = 0; i < program->arguments.count; i++) {
+        if (wire_list_get_text(&program->arguments, i, &text) != WIRE_OK) {
+            return false;
+        }
+        arguments[(*count)++] = (struct rt_text){(const char *)text.bytes, text.length};
+    }
+    for (uint32_t i = 0; i < extra_count; i++) {
+        arguments[(*count)++] = extra[i];
+    }
+    return true;
+}
+
+static void outcome_refused(struct init_outcome *outcome, enum status status)
+{
+    outcome->which = LAUNCH_RESULT_WHICH_REFUSED;
+    outcome->refused = status;
+}
+
+static struct init_process *process_slot(struct init *init)
+{
+    for (uint32_t i = 0; i < INIT_PROCESSES_MAX; i++) {
+        if (init->processes[i].handle == 0 && init->processes[i].gone.state == RT_OPERATION_IDLE) {
+            return &init->processes[i];
+        }
+    }
+    return NULL;
+}
+
+/** Note a process that has just been spawned, and wait for its end. */
+static void process_add(struct init *init, struct init_process *process, uint32_t program,
+                        uint64_t handle)
+{
+    struct process_handle_info_results info = {0};
+
+    process->handle = handle;
+    process->program = program;
+    process->pid = process_info(handle, &info) == STATUS_OK ? info.pid : 0;
+    process->gone = (struct rt_operation){.context = process};
+    init->programs[program].instance++;
+    if (rt_ring_start_wait(rt_ring_self(), &process->gone, handle, 0) != STATUS_OK) {
+        rt_print("init: cannot wait for process %u\n", (unsigned)process->pid);
+    }
+}
+
+void program_start(struct init *init, uint32_t index, const struct rt_text *extra,
+                   uint32_t extra_count, struct init_outcome *outcome)
+{
+    struct rt_text arguments[1 + MANIFEST_ARGUMENTS_MAX];
+    struct grant_set set = {.count = 0};
+    struct init_process *const process = process_slot(init);
+    struct manifest_program program;
+    struct wire_bytes elf;
+    struct rt_spawn spawn;
+    uint64_t handle;
+    enum status status = STATUS_OK;
+
+    if (!init->programs[index].usable || !manifest_get_program(&init->package, index, &program) ||
+        !manifest_find_image(&init->package, program.image, &elf)) {
+        outcome_refused(outcome, STATUS_BAD_IMAGE);
+        return;
+    }
+    if (process == NULL) {
+        outcome_refused(outcome, STATUS_QUEUE_FULL);
+        return;
+    }
+    spawn = (struct rt_spawn){
+        .name = {(const char *)program.name.bytes, program.name.length},
+        .image = init->package_memory,
+        .image_offset = (uint64_t)(elf.bytes - init->package.bytes),
+        .image_length = elf.length,
+        .priority = program.priority,
+        .max_priority = program.max_priority,
+        .cpu_budget_us = program.cpu_budget_us,
+        .cpu_period_us = program.cpu_period_us,
+        .frames = program.frames,
+        .cap_slots = program.cap_slots,
+        .objects = program.objects,
+        .threads = program.threads,
+        .arguments = arguments,
+        .grants = set.grants,
+    };
+    if (!arguments_prepare(&program, extra, extra_count, arguments, ARRAY_COUNT(arguments),
+                           &spawn.argument_count)) {
+        outcome_refused(outcome, STATUS_TOO_LONG);
+        return;
+    }
+    for (uint32_t i = 0; i < program.grants.count && status == STATUS_OK; i++) {
+        struct manifest_grant grant;
+
+        status = STATUS_BAD_MESSAGE;
+        if (manifest_get_grant(&init->package, &program, i, &grant)) {
+            status = grant_prepare(init, index, &grant, &set);
+        }
+        if (status == STATUS_PEER_GONE) {
+            outcome->which = LAUNCH_RESULT_WHICH_MISSING_SERVICE;
+            outcome->missing_service = grant.service;
+            goto undo;
+        }
+    }
+    if (status == STATUS_OK) {
+        spawn.grant_count = set.count;
+        status = process_spawn(rt_capability("spawner"), &spawn, &handle);
+    }
+    if (status != STATUS_OK) {
+        outcome_refused(outcome, status);
+        goto undo;
+    }
+    process_add(init, process, index, handle);
+    outcome->which = LAUNCH_RESULT_WHICH_PID;
+    outcome->process = process;
+    return;
+
+undo:
+    grant_set_fini(&set);
+    if (init->programs[index].instance == 0) {
+        services_end(init, index);
+    }
+}
+
+void process_gone(struct init *init, struct init_process *process)
+{
+    capability_release(process->handle);
+    process->handle = 0;
+    if (--init->programs[process->program].instance == 0) {
+        services_end(init, process->program);
+    }
+}
+
+void outcome_report(const struct init *init, struct wire_bytes name,
+                    const struct init_outcome *outcome)
+{
+    const int length = (int)name.length;
+    const char *const text = (const char *)name.bytes;
+
+    (void)init;
+    switch (outcome->which) {
+    case LAUNCH_RESULT_WHICH_PID:
+    case LAUNCH_RESULT_WHICH_COUNT:
+        return;
+    case LAUNCH_RESULT_WHICH_UNKNOWN_PROGRAM:
+        rt_print("init: no program \"%.*s\"\n", length, text);
+        return;
+    case LAUNCH_RESULT_WHICH_REFUSED:
+        rt_print("init: program \"%.*s\" not started: %s\n", length, text,
+                 status_name(outcome->refused));
+        return;
+    case LAUNCH_RESULT_WHICH_MISSING_SERVICE:
+        rt_print("init: program \"%.*s\" not started: no running program serves \"%.*s\"\n", length,
+                 text, (int)outcome->missing_service.length,
+                 (const char *)outcome->missing_service.bytes);
+        return;
+    }
+}

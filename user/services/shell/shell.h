@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The shell: a person's window on the system.
+ *
+ *   main.c         the loop: prompt, line, command
+ *   input.c        bytes from the console, also while a program runs
+ *   line_editor.c  editing and history (pure)
+ *   words.c        splitting and suggestions (pure)
+ *   commands.c     the table of commands, help, and the small ones
+ *   inspect.c      ps, caps, mem, cpus, log
+ *   programs.c     run, bench, kill
+ */
+
+#include "services/shell/words.h"
+
+#include <stdint.h>
+
+/** One command. */
+struct command {
+    const char *name;
+    const char *arguments; /* for its help line */
+    const char *summary;   /* one line */
+    const char *details;   /* more, for `help NAME`; may be NULL */
+    void (*run)(struct words *words);
+};
+
+/* input.c */
+
+/** Begin listening. */
+void input_init(void);
+
+/** The next byte, waiting for it. */
+char input_take(void);
+
+/**
+ * Wait until `operation` has completed, listening meanwhile: what is typed is kept for later.
+ *
+ * Returns true if ^C was typed, false if the operation has completed.
+ */
+struct rt_operation;
+bool input_interrupts(struct rt_operation *operation);
+
+/* commands.c */
+
+/** Execute a line, which is cut up in the process. */
+void command_execute(char *line);
+
+/** Read a number from a word; on failure say so and return false. */
+bool command_number(const char *what, const char *word, uint64_t *number);
+
+/** Complain unless a command has between `least` and `most` words, its name included. */
+bool command_words(const struct words *words, size_t least, size_t most);
+
+/* inspect.c */
+void command_ps(struct words *words);
+void command_caps(struct words *words);
+void command_mem(struct words *words);
+void command_cpus(struct words *words);
+void command_log(struct words *words);
+
+/* programs.c */
+void command_run(struct words *words);
+void command_bench(struct words *words);
+void command_kill(struct words *words);
