@@ -47,7 +47,8 @@ endef
 
 $(eval $(call host_flavour,host,$(CC),-O1 $(HOST_SANITIZE)))
 $(eval $(call host_flavour,host-clang,$(CLANG),-O1 $(HOST_SANITIZE)))
-$(eval $(call host_flavour,host-coverage,$(CC),-O0 --coverage))
+# Without optimisation GCC warns of more than is so; the two builds above have warned already.
+$(eval $(call host_flavour,host-coverage,$(CC),-O0 --coverage -w))
 
 .SECONDARY:
 

@@ -16,12 +16,12 @@ class Results:
         """`append`: keep what an earlier command of the same layer has written."""
         self.layer = layer
         self.lines = []
-        self.passed = 0
-        self.failed = 0
         if layer and append:
             self.lines = (DIRECTORY / layer).read_text().splitlines()
         elif layer:
             (DIRECTORY / layer).unlink(missing_ok=True)
+        self.passed = sum(line.startswith("pass ") for line in self.lines)
+        self.failed = sum(line.startswith("fail ") for line in self.lines)
 
     def add_pass(self, name):
         self.passed += 1
