@@ -27,7 +27,8 @@ $(PROBE): $(BUILD)/tools/probe.o tools/probe.ld
 all: $(KERNEL) $(PACKAGE) $(PROBE)
 
 run: $(KERNEL) $(PACKAGE) $(PROBE)
-	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)'
+	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)'
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.
 K ?=
