@@ -17,6 +17,10 @@ WARNINGS   := -Wall -Wextra -Wconversion -Werror
 INCLUDES   := -I lib -I $(BUILD)/gen
 DEPFLAGS   = -MMD -MP
 
+# Tests written for pytest, JOBS at once (-n, by pytest-xdist).
+JOBS   ?= 2
+PYTEST = $(PYTHON) -B -m pytest -c tests/pytest.ini --rootdir=. -n $(JOBS)
+
 # Short progress lines; V=1 shows the commands instead.
 ifeq ($(V),1)
 Q   :=
