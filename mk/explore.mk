@@ -14,7 +14,7 @@ EXPLORE_FLAGS := -std=c17 -Wall -Wextra -Wconversion -Werror -O2 -g \
 # The engine, and the scenarios, which contain the protocol source: those with the compiler's race
 # instrumentation, answered by instrument.c.
 EXPLORE_ENGINE := $(patsubst %,$(EXPLORE_BUILD)/%.o,main search machine instrument)
-EXPLORE_SCENARIOS := $(patsubst %,$(EXPLORE_BUILD)/%.o,queue_scenarios ring_scenarios)
+EXPLORE_SCENARIOS := $(patsubst %,$(EXPLORE_BUILD)/%.o,litmus_scenarios queue_scenarios ring_scenarios)
 
 $(EXPLORE_ENGINE): $(EXPLORE_BUILD)/%.o: tests/explore/%.c
 	@mkdir -p $(@D)

@@ -49,6 +49,7 @@ struct explore_scenario {
     void (*setup)(void);   /* names memory, starts threads */
     void (*finish)(void);  /* judges each final state */
     uint32_t parameter[6]; /* meaning is the scenario's own */
+    uint32_t outcomes;     /* different final states there have to be; 0: any number */
 };
 
 /** The scenario being explored, for setup() and the threads. */
@@ -102,5 +103,6 @@ _Noreturn void explore_fail(const char *format, ...) __attribute__((format(print
     } while (0)
 
 /* The scenarios, by file. Each table ends with a null name. */
+extern const struct explore_scenario litmus_scenarios[];
 extern const struct explore_scenario queue_scenarios[];
 extern const struct explore_scenario ring_scenarios[];

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <time.h>
 
-static const struct explore_scenario *const tables[] = {queue_scenarios, ring_scenarios};
+static const struct explore_scenario *const tables[] = {litmus_scenarios, queue_scenarios,
+                                                        ring_scenarios};
 
 struct options {
     bool longer;
@@ -65,8 +66,13 @@ static bool run(const struct explore_scenario *scenario, uint64_t state_limit)
 {
     struct search_result result;
     const clock_t start = clock();
+    bool unexpected;
 
     search_run(scenario, state_limit, &result);
+    unexpected = result.passed && scenario->outcomes != 0 && scenario->outcomes != result.outcomes;
+    if (unexpected) {
+        result.passed = false;
+    }
     printf("%-4s %-28s %9llu states %10llu steps %8llu executions %5llu outcomes, depth %3u, "
            "%.1f s\n",
            result.passed ? "ok" : "FAIL", scenario->name, (unsigned long long)result.states,
@@ -76,6 +82,9 @@ static bool run(const struct explore_scenario *scenario, uint64_t state_limit)
     if (!result.passed && !result.complete) {
         printf("  not explored to the end: more than %llu states\n",
                (unsigned long long)state_limit);
+    } else if (unexpected) {
+        printf("  violation: %llu outcomes instead of %u\n  claim: %s\n",
+               (unsigned long long)result.outcomes, scenario->outcomes, scenario->claim);
     } else if (!result.passed) {
         printf("  violation: %s\n  claim: %s\n  schedule:\n", machine.failure, scenario->claim);
         machine_print_log();

@@ -280,17 +280,21 @@ static void hostile_finish(void)
 
 #define WRAP(before) (0u - (before))
 
-#define PAIR_CLAIM                                                                                 \
-    "every entry arrives whole, once and in order; no race; no sleep with entries present"
 #define PAIR(name, longer, ...)                                                                    \
     {                                                                                              \
-        name, PAIR_CLAIM, longer, pair_setup, pair_finish,                                         \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+        name,                                                                                      \
+            "every entry arrives whole, once and in order; no race; no sleep with entries "        \
+            "present",                                                                             \
+            longer, pair_setup, pair_finish, {__VA_ARGS__}, 0                                      \
+    }
+#define HOSTILE(name, longer, setup, ...)                                                          \
+    {                                                                                              \
+        name, "no index makes the victim leave the region, read twice or go on after poison",      \
+            longer, setup, hostile_finish, {__VA_ARGS__}, 0                                        \
     }
 
 const struct explore_scenario queue_scenarios[] = {
+    /*                        capacity entries batch first scribbles */
     PAIR("queue-1", false, 1, 3, 1, 0),
     PAIR("queue-1-wrap", false, 1, 3, 1, WRAP(1)),
     PAIR("queue-2", false, 2, 4, 1, 0),
@@ -298,32 +302,12 @@ const struct explore_scenario queue_scenarios[] = {
     PAIR("queue-2-batch", false, 2, 5, 2, WRAP(2)),
     PAIR("queue-4-wrap", false, 4, 5, 1, WRAP(2)),
     PAIR("queue-4-batch", false, 4, 6, 3, WRAP(4)),
-    {"queue-hostile-consumer",
-     "no index makes the producer leave the region or go on after poison",
-     false,
-     hostile_consumer_setup,
-     hostile_finish,
-     {2, 4, 1, WRAP(1), 2}},
-    {"queue-hostile-producer",
-     "no index makes the consumer leave the region, read twice or go on after poison",
-     false,
-     hostile_producer_setup,
-     hostile_finish,
-     {2, 3, 1, WRAP(1), 2}},
+    HOSTILE("queue-hostile-consumer", false, hostile_consumer_setup, 2, 4, 1, WRAP(1), 2),
+    HOSTILE("queue-hostile-producer", false, hostile_producer_setup, 2, 3, 1, WRAP(1), 2),
     PAIR("queue-1-long", true, 1, 8, 1, WRAP(3)),
     PAIR("queue-2-long", true, 2, 6, 1, WRAP(3)),
     PAIR("queue-4-long", true, 4, 6, 1, WRAP(5)),
-    {"queue-hostile-consumer-long",
-     "as above, more calls, more scribbles",
-     true,
-     hostile_consumer_setup,
-     hostile_finish,
-     {2, 5, 1, WRAP(1), 3}},
-    {"queue-hostile-producer-long",
-     "as above, more calls, more scribbles",
-     true,
-     hostile_producer_setup,
-     hostile_finish,
-     {2, 4, 1, WRAP(1), 3}},
+    HOSTILE("queue-hostile-consumer-long", true, hostile_consumer_setup, 2, 5, 1, WRAP(1), 3),
+    HOSTILE("queue-hostile-producer-long", true, hostile_producer_setup, 2, 4, 1, WRAP(1), 3),
     {0},
 };

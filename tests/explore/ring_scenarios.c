@@ -504,38 +504,26 @@ static void hostile_finish(void)
         name,                                                                                      \
             "every submission is taken whole, once and in order, while places are reused; no "     \
             "race",                                                                                \
-            longer, submit_setup, submit_finish,                                                   \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+            longer, submit_setup, submit_finish, {__VA_ARGS__}, 0                                  \
     }
 #define COMPLETE(name, longer, ...)                                                                \
     {                                                                                              \
         name,                                                                                      \
             "two CPUs post under the lock: the queue never overflows, reservations are exact; no " \
             "race",                                                                                \
-            longer, complete_setup, complete_finish,                                               \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+            longer, complete_setup, complete_finish, {__VA_ARGS__}, 0                              \
     }
 #define SLEEP(name, longer, ...)                                                                   \
     {                                                                                              \
         name, "cap_enter neither sleeps with enough completions unread nor returns with too few",  \
-            longer, sleep_setup, sleep_finish,                                                     \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+            longer, sleep_setup, sleep_finish, {__VA_ARGS__}, 0                                    \
     }
 #define HOSTILE(name, longer, ...)                                                                 \
     {                                                                                              \
         name,                                                                                      \
             "no index makes the kernel leave the ring, read twice or promise too much; poison "    \
             "stays",                                                                               \
-            longer, hostile_setup, hostile_finish,                                                 \
-        {                                                                                          \
-            __VA_ARGS__                                                                            \
-        }                                                                                          \
+            longer, hostile_setup, hostile_finish, {__VA_ARGS__}, 0                                \
     }
 
 const struct explore_scenario ring_scenarios[] = {
