@@ -1,41 +1,39 @@
 # SPDX-License-Identifier: MIT
 #
-# The interleaving explorer for lib/ring and lib/queue, its seeded bugs, and the Spin models.
+# Interleavings of lib/ring and lib/queue: the explorer, its seeded bugs, the Spin models.
 #
-#   make test-ring        short form, about half a minute
-#   make test-ring-long   larger bounds, a few minutes
+#   make test-ring        short form, under a minute
+#   make test-ring-long   larger bounds, several minutes
 
-BUILD ?= build
-EXPLORE_CC ?= $(CC)
 EXPLORE_BUILD := $(BUILD)/explore
-EXPLORE_FLAGS := -std=c17 -Wall -Wextra -Wconversion -Werror -O2 -g \
-                 -I tests/explore/include -I lib -I tests/explore
+EXPLORE_FLAGS := $(C_STANDARD) $(WARNINGS) -O2 -g -I tests/explore/include -I lib -I tests/explore
 
-# The engine, and the scenarios, which contain the protocol source: those with the compiler's race
-# instrumentation, answered by instrument.c.
-EXPLORE_ENGINE := $(patsubst %,$(EXPLORE_BUILD)/%.o,main search machine instrument)
-EXPLORE_SCENARIOS := $(patsubst %,$(EXPLORE_BUILD)/%.o,litmus_scenarios queue_scenarios ring_scenarios)
+# The machine, and the scenarios. The latter contain the protocol source, with the compiler's race
+# instrumentation, which tests/explore/instrument.c answers.
+EXPLORE_ENGINE    := $(patsubst %,$(EXPLORE_BUILD)/%.o,main search machine instrument)
+EXPLORE_SCENARIOS := $(patsubst tests/explore/%.c,$(EXPLORE_BUILD)/%.o, \
+                       $(wildcard tests/explore/*_scenarios.c))
 
 $(EXPLORE_ENGINE): $(EXPLORE_BUILD)/%.o: tests/explore/%.c
 	@mkdir -p $(@D)
-	$(EXPLORE_CC) $(EXPLORE_FLAGS) -MMD -c $< -o $@
+	$(call say,$(CC),$@)
+	$(Q)$(CC) $(EXPLORE_FLAGS) $(DEPFLAGS) -c $< -o $@
 
 $(EXPLORE_SCENARIOS): $(EXPLORE_BUILD)/%.o: tests/explore/%.c
 	@mkdir -p $(@D)
-	$(EXPLORE_CC) $(EXPLORE_FLAGS) -fsanitize=thread -MMD -c $< -o $@
+	$(call say,$(CC),$@)
+	$(Q)$(CC) $(EXPLORE_FLAGS) -fsanitize=thread $(DEPFLAGS) -c $< -o $@
 
 $(EXPLORE_BUILD)/explore: $(EXPLORE_ENGINE) $(EXPLORE_SCENARIOS)
-	$(EXPLORE_CC) -o $@ $^
+	$(call say,link,$@)
+	$(Q)$(CC) -o $@ $^
 
 -include $(wildcard $(EXPLORE_BUILD)/*.d)
 
-.PHONY: test-ring test-ring-long
 test-ring: $(EXPLORE_BUILD)/explore
-	$(EXPLORE_BUILD)/explore
-	CC="$(EXPLORE_CC)" tests/explore/mutants $(EXPLORE_BUILD)
-	tests/proof/spin/run --build $(BUILD)/spin
+	@CC=$(CC) tests/explore/run --layer $@ $(BUILD)
 
 test-ring-long: $(EXPLORE_BUILD)/explore
-	$(EXPLORE_BUILD)/explore --long
-	CC="$(EXPLORE_CC)" tests/explore/mutants $(EXPLORE_BUILD)
-	tests/proof/spin/run --long --build $(BUILD)/spin
+	@CC=$(CC) tests/explore/run --layer $@ --long $(BUILD)
+
+.PHONY: test-ring test-ring-long
