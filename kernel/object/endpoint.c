@@ -113,7 +113,7 @@ enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
 
     call->sqe_flags = sqe->flags;
     call->method = sqe->method;
-    call->transfer_count = sqe->transfer_count;
+    call->transfer_count = (uint8_t)sqe->transfer_count; /* checked above */
     for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
         call->payload[i] = sqe->payload[i];
     }

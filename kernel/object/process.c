@@ -3,7 +3,8 @@
 
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
-#include "diag/log.h"
+#include "arch/x86_64/trap.h"
+#include "mm/frames.h"
 #include "mm/slab.h"
 #include "object/object.h"
 #include "object/services.h"

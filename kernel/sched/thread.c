@@ -4,6 +4,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 #include "diag/log.h"
+#include "mm/frames.h"
 #include "mm/layout.h"
 #include "object/process.h"
 #include "object/services.h"

@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu.h"
 #include "object/endpoint.h"
 #include "object/memory.h"
+#include "object/message.h"
 #include "object/notification.h"
 #include "object/object.h"
 #include "object/process.h"

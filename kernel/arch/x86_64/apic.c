@@ -100,7 +100,7 @@ void apic_measure_timer(void)
 
     apic_write(APIC_TIMER_INITIAL, 0);
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
-    timer_per_tick_32 = (uint64_t)(((unsigned __int128)counted << 32) / ticks);
+    timer_per_tick_32 = (counted << 32) / ticks;
     if (timer_per_tick_32 == 0) {
         PANIC("the local APIC timer does not count");
     }

@@ -14,6 +14,7 @@
 #define SYSTEM_B_SPEAKER 0x02
 #define SYSTEM_B_OUTPUT  0x20
 
+#define NS_PER_SECOND    1000000000ull
 #define MEASURE_US       5000u
 #define MEASURE_GIVE_UP  (1ull << 34)
 
@@ -71,8 +72,9 @@ void clock_init(void)
         ticks_per_second = 1000000000;
         log_info("clock", "cannot measure the TSC; times are guesses");
     }
-    ns_per_tick_32 = (uint64_t)(((unsigned __int128)1000000000 << 32) / ticks_per_second);
-    ticks_per_ns_32 = (uint64_t)(((unsigned __int128)ticks_per_second << 32) / 1000000000);
+    ns_per_tick_32 = (NS_PER_SECOND << 32) / ticks_per_second;
+    ticks_per_ns_32 = (ticks_per_second / NS_PER_SECOND << 32) +
+                      (ticks_per_second % NS_PER_SECOND << 32) / NS_PER_SECOND;
 }
 
 uint64_t clock_ticks_per_second(void)

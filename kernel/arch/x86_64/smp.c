@@ -6,6 +6,7 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/firmware.h"
+#include "arch/x86_64/trap.h"
 #include "diag/log.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
