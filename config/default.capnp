@@ -83,6 +83,41 @@ const bootPackage :Capos.BootPackage = (
         (name = "share", source = (uses = "share")),
       ]
     ),
+    (
+      # Needs a second process to call, and a thread of higher priority to wake.
+      name = "bench",
+      image = "bench",
+      start = demand,
+      priority = 16, maxPriority = 20,
+      budget = (frames = 512, capSlots = 128, objects = 128, threads = 8),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "spawner", source = (spawner = void)),
+        (name = "bootPackage", source = (bootPackage = void)),
+      ]
+    ),
+    (
+      name = "rttest",
+      image = "rttest",
+      start = demand,
+      priority = 16, maxPriority = 18,
+      budget = (frames = 1024, capSlots = 256, objects = 256, threads = 16),
+      grants = [
+        (name = "console", source = (console = void)),
+      ]
+    ),
+    (
+      # Attacks everything it can reach, itself included: the manifest gives it no service.
+      name = "hostile",
+      image = "hostile",
+      start = demand,
+      budget = (frames = 2048, capSlots = 512, objects = 512, threads = 32),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "spawner", source = (spawner = void)),
+        (name = "bootPackage", source = (bootPackage = void)),
+      ]
+    ),
   ]),
   images = [
     (name = "init", elf = embed "/user/init.elf"),
@@ -91,5 +126,8 @@ const bootPackage :Capos.BootPackage = (
     (name = "shell", elf = embed "/user/shell.elf"),
     (name = "hello", elf = embed "/user/hello.elf"),
     (name = "demo", elf = embed "/user/demo.elf"),
+    (name = "bench", elf = embed "/user/bench.elf"),
+    (name = "rttest", elf = embed "/user/rttest.elf"),
+    (name = "hostile", elf = embed "/user/hostile.elf"),
   ]
 );

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#include "apps/rttest/rttest.h"
+
+#include "base/memory.h"
+#include "rt/clock.h"
+#include "rt/panic.h"
+#include "rt/print.h"
+#include "rt/process.h"
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} groups[] = {
+    {"threads", group_threads},     {"storage", group_storage}, {"mutex", group_mutex},
+    {"registers", group_registers}, {"heap", group_heap},       {"mappings", group_mappings},
+    {"sleep", group_sleep},         {"timers", group_timers},   {"cancel", group_cancel},
+    {"ring", group_ring},           {"server", group_server},
+};
+
+static uint32_t passed, failed; /* [a] threads check too */
+
+bool rttest_expect(bool condition, const char *text, const char *file, int line)
+{
+    if (condition) {
+        __atomic_fetch_add(&passed, 1, __ATOMIC_RELAXED);
+    } else {
+        __atomic_fetch_add(&failed, 1, __ATOMIC_RELAXED);
+        rt_print("  FAIL %s:%d: %s\n", file, line, text);
+    }
+    return condition;
+}
+
+bool rttest_expect_status(enum status seen, enum status expected, const char *text,
+                          const char *file, int line)
+{
+    if (seen != expected) {
+        rt_print("  got %s, expected %s\n", status_name(seen), status_name(expected));
+    }
+    return rttest_expect(seen == expected, text, file, line);
+}
+
+uint64_t rttest_now(void)
+{
+    uint64_t now;
+    const enum status status = rt_clock_now(&now);
+
+    if (status != STATUS_OK) {
+        rt_panic("no clock: %s", status_name(status));
+    }
+    return now;
+}
+
+int main(int count, char **arguments)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+        const uint32_t passed_before = passed, failed_before = failed;
+        bool wanted = count < 2;
+
+        for (int a = 1; a < count; a++) {
+            wanted |= strlen(arguments[a]) == strlen(groups[i].name) &&
+                      memcmp(arguments[a], groups[i].name, strlen(groups[i].name)) == 0;
+        }
+        if (wanted) {
+            groups[i].run();
+            rt_print("  %-10s %u passed, %u failed\n", groups[i].name, passed - passed_before,
+                     failed - failed_before);
+        }
+    }
+    rt_print("rttest: %u passed, %u failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
