@@ -27,6 +27,9 @@ extern const uint8_t ap_stack[];
 extern const uint8_t ap_cpu[];
 extern uint64_t boot_pml4[];
 
+/* CPUs start one after the other on this stack: their own are not in the boot page tables. */
+static uint8_t ap_boot_stack[PAGE_BYTES] __attribute__((aligned(16)));
+
 static_assert(sizeof(struct cpu) <= PAGE_BYTES, "a CPU's record is one frame");
 
 static void *take_page(void)
@@ -63,7 +66,7 @@ void smp_init_boot_cpu(void)
     cpu_count = 1;
 }
 
-/** Called by ap_start.S on the CPU's own stack, on the boot page tables. */
+/** Called by ap_start.S on ap_boot_stack and the boot page tables. */
 NORETURN void smp_ap_main(struct cpu *cpu);
 void smp_ap_main(struct cpu *cpu)
 {
@@ -102,7 +105,7 @@ static uint64_t *patch(uint8_t *page, const uint8_t *place)
 static bool start_cpu(struct cpu *cpu, uint64_t start_page, uint8_t *page)
 {
     *patch(page, ap_root) = image_paddr(boot_pml4).value;
-    *patch(page, ap_stack) = cpu->stack_top;
+    *patch(page, ap_stack) = (uint64_t)(uintptr_t)(ap_boot_stack + sizeof(ap_boot_stack));
     *patch(page, ap_cpu) = (uint64_t)(uintptr_t)cpu;
 
     apic_send_init(cpu->apic_id);
