@@ -33,6 +33,7 @@ struct machine {
     uint8_t bytes[MEMORY_BYTES];
     uint8_t **copies;
     uint32_t *copy_count;
+    uint64_t lowest; /* what is below cannot be read */
 };
 
 static const uint8_t *read_memory(const struct acpi_memory *memory, uint64_t address,
@@ -41,7 +42,7 @@ static const uint8_t *read_memory(const struct acpi_memory *memory, uint64_t add
     const struct machine *machine = (const struct machine *)memory;
     uint8_t *copy;
 
-    if (address > MEMORY_BYTES || length > MEMORY_BYTES - address) {
+    if (address < machine->lowest || address > MEMORY_BYTES || length > MEMORY_BYTES - address) {
         return NULL;
     }
     assert_true(*machine->copy_count < COPIES_MAX);
@@ -185,6 +186,7 @@ static void test_rsdt_instead(void **state)
     machine->bytes[RSDP + 32]++; /* not looked at before revision 2 */
     check_rsdt_used(machine);
     make_rsdp(machine, RSDP, 2, RSDT, 0);
+    make_table(machine, 0, "XSDT", 44); /* an address of 0 is none, whatever is there */
     check_rsdt_used(machine);
     make_rsdp(machine, RSDP, 2, RSDT, UINT64_MAX - 8);
     check_rsdt_used(machine);
@@ -316,10 +318,20 @@ static void test_find_rsdp(void **state)
     put(machine, 0x40e, 2, 0xffff);
     assert_int_equal(acpi_rsdp_find(&machine->memory, &address), ACPI_OK);
     assert_int_equal(address, 0xe0000);
-    memset(machine->bytes, 0, 1024);
+    put(machine, 0x40e, 2, 0);
     make_rsdp(machine, 0, 0, RSDT, 0);
     assert_int_equal(acpi_rsdp_find(&machine->memory, &address), ACPI_OK);
     assert_int_equal(address, 0xe0000); /* a pointer of 0 is none */
+    machine->lowest = 0x1000;
+    assert_int_equal(acpi_rsdp_find(&machine->memory, &address), ACPI_OK);
+    assert_int_equal(address, 0xe0000);
+
+    /* A signature whose structure would leave the area, and an area that cannot be read. */
+    machine->bytes[0xe0000]++;
+    memcpy(machine->bytes + 0xffff0, "RSD PTR ", 8);
+    assert_int_equal(acpi_rsdp_find(&machine->memory, &address), ACPI_NOT_FOUND);
+    machine->lowest = 0xe0001;
+    assert_int_equal(acpi_rsdp_find(&machine->memory, &address), ACPI_NOT_FOUND);
 }
 
 /* The RSDP that SeaBIOS makes. */

@@ -470,6 +470,37 @@ static void test_dmar_every_structure(void **state)
     free(table);
 }
 
+/* Reserved memory is delivered however odd it is, but said to be so. */
+static void test_dmar_reserved_ranges(void **state)
+{
+    static const struct {
+        uint64_t base;
+        uint64_t limit;
+        bool well_formed;
+    } cases[] = {
+        {0x1000, 0x1fff, true},  {0x1001, 0x1fff, false},    {0x1000, 0x1ffe, false},
+        {0x2000, 0x1fff, false}, {0x1000, UINT64_MAX, true}, {0, 0, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        uint8_t structure[24] = {1, 0, 24};
+        struct acpi_dmar_entry entry;
+        struct acpi_dmar dmar;
+        struct acpi_fault fault;
+        uint32_t cursor = 0;
+        uint8_t *table;
+
+        put(structure, 8, 8, cases[i].base);
+        put(structure, 16, 8, cases[i].limit);
+        table = make_dmar(structure, sizeof(structure));
+        assert_int_equal(acpi_dmar_open(bytes_of(table, 72), &dmar, &fault), ACPI_OK);
+        assert_true(acpi_dmar_next(&dmar, &cursor, &entry));
+        assert_int_equal(entry.well_formed, cases[i].well_formed);
+        free(table);
+    }
+}
+
 static void check_dmar_refused(const uint8_t *structures, size_t length, enum acpi_error error,
                                uint64_t offset)
 {
@@ -521,6 +552,8 @@ static void test_dmar_refusals(void **state)
     unit[17] = 8;
     unit[2] = 21; /* the rest of the structure is less than a scope's fixed part */
     check_dmar_refused(unit, 24, ACPI_BAD_ENTRY, 48 + 16);
+    unit[2] = 17; /* and less than a length, at the end of the table */
+    check_dmar_refused(unit, 17, ACPI_BAD_ENTRY, 48 + 16);
     for (uint8_t type = 0; type < 8; type++) {
         static const uint8_t fixed[8] = {16, 24, 8, 4, 4, 8, 4, 4};
 
@@ -544,6 +577,7 @@ int main(void)
         cmocka_unit_test(test_hpet),
         cmocka_unit_test(test_dmar_q35),
         cmocka_unit_test(test_dmar_every_structure),
+        cmocka_unit_test(test_dmar_reserved_ranges),
         cmocka_unit_test(test_dmar_refusals),
     };
 
