@@ -238,6 +238,19 @@ def test_evolution(segment_size, written, read):
     compare(dump(binary, read), decode(binary, read))
 
 
+def test_large(tmp_path):
+    """Claim: megabytes embedded by `capnp eval`, in several segments, read back unchanged."""
+    blob = random.Random(f"{SEED} large").randbytes(3_000_000)
+    (tmp_path / "blob").write_bytes(blob)
+    (tmp_path / "shapes.capnp").write_bytes(SCHEMA.read_bytes())
+    (tmp_path / "large.capnp").write_text(
+        '@0xb5d3a1c09e2f7a11;\nusing import "shapes.capnp".Shape;\nconst large :Shape = (\n'
+        'blob = embed "blob", children = [(blob = embed "blob"), (name = "last")]);\n')
+    binary = run("capnp", "eval", "--binary", tmp_path / "large.capnp", "large", data=b"")
+    assert struct.unpack_from("<I", binary)[0] > 0, "several segments"
+    compare(dump(binary, "Shape"), decode(binary, "Shape"))
+
+
 def test_canonical():
     """Claim: a rebuilt message has the canonical form of the original."""
     generator = Generator(f"{SEED} canonical")

@@ -5,6 +5,10 @@
  * in allocations of exactly their size.
  */
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#endif
+
 #include "wire/read.h"
 
 #include <setjmp.h>
@@ -13,6 +17,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <sys/mman.h>
 
 #define MAX_FRAME_WORDS 24u /* 32-bit words */
 #define SEGMENTS        3u
@@ -135,6 +141,28 @@ static void test_alignment(void **state)
     }
 }
 
+/** A segment of more than 2^29 words, all of it there (as address space). */
+static void test_huge_segment(void **state)
+{
+    const uint32_t words = WIRE_MAX_SEGMENT_WORDS + 1;
+    const size_t length = ((size_t)words + 1) * WIRE_WORD_BYTES;
+    struct wire_segment segments[1];
+    struct wire_message message;
+    uint32_t *frame = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)state;
+    if (frame == MAP_FAILED) {
+        skip();
+    }
+    frame[1] = words;
+    assert_int_equal(wire_message_init_framed(&message, frame, length, segments, 1, NULL),
+                     WIRE_BAD_LENGTH);
+    frame[1] = words - 1;
+    assert_int_equal(wire_message_init_framed(&message, frame, length, segments, 1, NULL), WIRE_OK);
+    assert_int_equal(munmap(frame, length), 0);
+}
+
 static void test_error_text(void **state)
 {
     (void)state;
@@ -147,9 +175,8 @@ static void test_error_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_framed),
-        cmocka_unit_test(test_flat),
-        cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_framed),     cmocka_unit_test(test_flat),
+        cmocka_unit_test(test_alignment),  cmocka_unit_test(test_huge_segment),
         cmocka_unit_test(test_error_text),
     };
 

@@ -8,6 +8,7 @@
 #include "wire/read.h"
 #include "wire_walk.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static const struct read_case read_cases[] = {
     {"list of pointers", AS_LIST, POINTER, {2}, {LIST(0, POINTER, 1), 0}, OK(1, 0)},
     {"list of pointers beyond", AS_LIST, POINTER, {2}, {LIST(0, POINTER, 2), 0}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
     {"longest list", AS_LIST, EIGHT, {2}, {LIST(0, EIGHT, 0x1fffffff), 0}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
+    {"list of 2^32 bits", AS_LIST, EIGHT, {2}, {LIST(0, EIGHT, 0x4000000), 0}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
     {"list before the segment", AS_LIST, BYTE, {2}, {LIST(-2, BYTE, 8), 0}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
     {"list, but a struct", AS_LIST, EIGHT, {2}, {STRUCT(0, 1, 0), 5}, REFUSED(WRONG_KIND, 0, 0)},
     {"list, but a capability", AS_LIST, POINTER, {1}, {CAPABILITY(0)}, REFUSED(WRONG_KIND, 0, 0)},
@@ -157,6 +159,7 @@ static const struct read_case read_cases[] = {
     {"structs beyond", AS_LIST, STRUCTS, {5}, {LIST(0, STRUCTS, 4), TAG(2, 1, 1), 5, 0, 6}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
     {"structs without tag", AS_LIST, STRUCTS, {1}, {LIST(0, STRUCTS, 0)}, REFUSED(OUT_OF_BOUNDS, 0, 0)},
     {"more structs than words", AS_LIST, STRUCTS, {6}, {LIST(0, STRUCTS, 4), TAG(3, 1, 1), 5, 0, 6, 0}, REFUSED(BAD_TAG, 0, 1)},
+    {"one struct too many", AS_LIST, STRUCTS, {4}, {LIST(0, STRUCTS, 2), TAG(3, 1, 0), 5, 6}, REFUSED(BAD_TAG, 0, 1)},
     {"tag overflows", AS_LIST, STRUCTS, {6}, {LIST(0, STRUCTS, 4), TAG(0x3fffffff, 0xffff, 0xffff), 5, 0, 6, 0}, REFUSED(BAD_TAG, 0, 1)},
     {"tag wraps 32 bits", AS_LIST, STRUCTS, {6}, {LIST(0, STRUCTS, 4), TAG(0x10000000, 16, 0), 5, 0, 6, 0}, REFUSED(BAD_TAG, 0, 1)},
     {"tag is a list pointer", AS_LIST, STRUCTS, {6}, {LIST(0, STRUCTS, 4), TAG(2, 1, 1) | 1, 5, 0, 6, 0}, REFUSED(BAD_TAG, 0, 1)},
@@ -420,6 +423,90 @@ static void test_cycle(void **state)
     free(copy);
 }
 
+/** A list that contains itself does, too. */
+static void test_cycle_of_lists(void **state)
+{
+    const uint64_t words[] = {LIST(0, POINTER, 1), LIST(-1, POINTER, 1)};
+    const uint32_t size = ARRAY_COUNT(words);
+    struct fixture fixture;
+    struct wire_list list;
+    uint32_t depth = 0;
+
+    (void)state;
+    fixture_init(&fixture, words, &size, 1);
+    enum wire_error error = wire_read_list(fixture_pointer(&fixture), WIRE_ELEMENT_POINTER, &list);
+
+    while (error == WIRE_OK) {
+        depth++;
+        error = wire_list_get_list(&list, 0, WIRE_ELEMENT_POINTER, &list);
+    }
+    assert_int_equal(error, WIRE_NESTING_LIMIT);
+    assert_int_equal(depth, fixture.message.depth_left);
+    fixture_fini(&fixture);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * A message that changes while it is read
+ * ------------------------------------------------------------------------------------------ */
+
+/** One word that another thread keeps changing between something good and something bad. */
+struct changing {
+    uint64_t *word;
+    uint64_t good;
+    uint64_t bad;
+    bool stop;
+};
+
+static void *change_word(void *argument)
+{
+    struct changing *changing = argument;
+
+    while (!__atomic_load_n(&changing->stop, __ATOMIC_RELAXED)) {
+        __atomic_store_n(changing->word, changing->bad, __ATOMIC_RELAXED);
+        __atomic_store_n(changing->word, changing->good, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void read_changing_message(const uint64_t *words, size_t length)
+{
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct wire_message message;
+        struct walk walk = {.fuel = 100};
+        struct wire_struct root;
+
+        assert_int_equal(wire_message_init_flat(&message, words, length), WIRE_OK);
+        if (wire_read_root(&message, &root) == WIRE_OK) {
+            walk_struct(&walk, &root);
+        }
+    }
+}
+
+/** Whatever the reader hands out is inside the message, because it loads each word once. */
+static void test_changing_memory(void **state)
+{
+    static const uint64_t good[] = {
+        STRUCT(0, 0, 2), LIST(1, STRUCTS, 2), LIST(2, BYTE, 8), TAG(2, 1, 0), 5, 0,
+    };
+    static const uint64_t bad[] = {
+        STRUCT(0, 9, 9), LIST(1, STRUCTS, 90), LIST(2, BYTE, 800), TAG(90, 9, 9), 6, UINT64_MAX,
+    };
+    uint64_t *words = malloc(sizeof(good));
+
+    (void)state;
+    for (uint32_t i = 0; i < ARRAY_COUNT(good); i++) {
+        struct changing changing = {.word = words + i, .good = good[i], .bad = bad[i]};
+        pthread_t thread;
+
+        memcpy(words, good, sizeof(good));
+        assert_int_equal(pthread_create(&thread, NULL, change_word, &changing), 0);
+        read_changing_message(words, sizeof(good));
+        __atomic_store_n(&changing.stop, true, __ATOMIC_RELAXED);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+    }
+    free(words);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Elements and fields beyond the end
  * ------------------------------------------------------------------------------------------ */
@@ -518,7 +605,10 @@ static void test_narrow_elements(void **state)
     assert_int_equal(wire_list_get_struct(&list, 7, &s), WIRE_OK);
     assert_int_equal(wire_get_u8(&s, 0), 0xff);
     assert_int_equal(wire_get_u16(&s, 0), 0);
+    assert_int_equal(wire_get_u32(&s, 0), 0);
+    assert_int_equal(wire_get_u64(&s, 0), 0);
     assert_int_equal(s.pointer_count, 0);
+    assert_true(wire_pointer_is_null(wire_list_pointer_at(&list, 7)));
     fixture_fini(&fixture);
 }
 
@@ -529,6 +619,8 @@ int main(void)
         cmocka_unit_test(test_traversal_limit),
         cmocka_unit_test(test_nesting_limit),
         cmocka_unit_test(test_cycle),
+        cmocka_unit_test(test_cycle_of_lists),
+        cmocka_unit_test(test_changing_memory),
         cmocka_unit_test(test_fields_beyond_the_end),
         cmocka_unit_test(test_elements_beyond_the_end),
         cmocka_unit_test(test_narrow_elements),
