@@ -230,26 +230,18 @@ bool mapping_protect(struct mapping *mapping, enum access access, struct flush_w
     return flush_start(space, mapping->node.key, mapping->page_count, wait, done);
 }
 
-void address_space_load(struct address_space *space)
+void address_space_load_kernel(void)
 {
     struct cpu *cpu = this_cpu();
-    const struct paddr root = space == NULL ? kernel_map_root() : space->root;
+    struct address_space *old = cpu->space;
 
-    if (cpu->space == space) {
+    if (old == NULL) {
         return;
     }
-    write_cr3(root.value);
-    if (cpu->space != NULL) {
-        struct address_space *old = cpu->space;
-
-        cpu_mask_clear(&old->loaded_on, cpu->index);
-        cpu->space = space;
-        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
-            process_space_unloaded(old->process);
-        }
-    }
-    cpu->space = space;
-    if (space != NULL) {
-        cpu_mask_set(&space->loaded_on, cpu->index);
+    write_cr3(kernel_map_root().value);
+    old->loaded_on.words[cpu->mask_word] &= ~cpu->mask_bit;
+    cpu->space = NULL;
+    if (old->process->state == PROCESS_STATE_ENDING) {
+        process_space_unloaded(old->process);
     }
 }

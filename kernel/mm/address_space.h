@@ -83,5 +83,5 @@ bool mapping_remove(struct mapping *mapping);
 bool mapping_protect(struct mapping *mapping, enum access access, struct flush_wait *wait,
                      void (*done)(struct flush_wait *wait));
 
-/** Make this CPU use the space (NULL: the kernel's own tables). */
-void address_space_load(struct address_space *space);
+/** Leave whatever space this CPU has loaded for the kernel's own tables. */
+void address_space_load_kernel(void);

@@ -45,25 +45,22 @@ enum status endpoint_mint(struct endpoint *endpoint, struct process *process, ui
     return status;
 }
 
-/** A call meets its receiver: the message goes over, the receiver's RECV completes. */
-static enum status deliver(struct operation *receive, struct thread *caller,
-                           const struct endpoint_client *client, uint32_t sqe_flags,
-                           uint16_t method, uint32_t transfer_count, const uint64_t *payload)
+/** The completion's message part for an inline message: the usual case, and the fast one. */
+static ALWAYS_INLINE void copy_words(struct ring_cqe *cqe, const uint64_t *payload)
+{
+    cqe->payload[0] = payload[0];
+    cqe->payload[1] = payload[1];
+    cqe->payload[2] = payload[2];
+    cqe->payload[3] = payload[3];
+}
+
+/** The receiver's RECV completes with the message in `cqe`; it now serves the call. */
+static ALWAYS_INLINE void taken(struct operation *receive, const struct endpoint_client *client,
+                                struct ring_cqe *cqe)
 {
     struct thread *server = receive->thread;
-    struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
 
-    cqe->status = STATUS_OK;
-    const enum status status =
-        message_send(caller, sqe_flags, transfer_count, payload, server, receive->buffer_offset,
-                     receive->buffer_length, cqe);
-
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
-    }
     receive->sequence = ++server->next_sequence;
-    cqe->flags |= CQE_INCOMING;
-    cqe->method = method;
     cqe->user_data = receive->user_data;
     cqe->badge = client->badge;
     cqe->call_id = operation_call_id(receive);
@@ -71,11 +68,38 @@ static enum status deliver(struct operation *receive, struct thread *caller,
     receive->state = OPERATION_SERVING;
     list_append(&server->serving, &receive->link);
     thread_post(server);
+}
+
+/** A call meets its receiver: the message goes over. */
+static ALWAYS_INLINE enum status deliver(struct operation *receive, struct thread *caller,
+                                         const struct endpoint_client *client,
+                                         uint32_t sqe_flags, uint16_t method,
+                                         uint32_t transfer_count, const uint64_t *payload)
+{
+    struct thread *server = receive->thread;
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
+    struct message_sent sent;
+
+    if (LIKELY((sqe_flags & SQE_INLINE) && transfer_count == 0)) {
+        ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING | CQE_INLINE, 0, method);
+        copy_words(cqe, payload);
+    } else {
+        const enum status status =
+            message_send(caller, sqe_flags, transfer_count, payload, server,
+                         receive->buffer_offset, receive->buffer_length, &sent);
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+        ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING, sent.transfer_count, method);
+        cqe->payload[0] = sent.length;
+    }
+    taken(receive, client, cqe);
     return STATUS_OK;
 }
 
 /** The two operations of a call find each other. */
-static void join(struct operation *call, struct operation *receive)
+static ALWAYS_INLINE void join(struct operation *call, struct operation *receive)
 {
     call->state = OPERATION_TAKEN;
     call->peer = receive;
@@ -219,18 +243,26 @@ enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, b
         struct thread *caller = call->thread;
         struct ring_cqe *cqe = ring_kernel_next_cqe(&caller->ring);
 
-        status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
-                              call->buffer_offset, call->buffer_length, cqe);
-        if (UNLIKELY(status != STATUS_OK)) {
-            return status;
+        if (LIKELY((sqe->flags & SQE_INLINE) && sqe->transfer_count == 0)) {
+            ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, CQE_INLINE, 0, 0);
+            copy_words(cqe, sqe->payload);
+        } else {
+            struct message_sent sent;
+
+            status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
+                                  call->buffer_offset, call->buffer_length, &sent);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, 0, sent.transfer_count, 0);
+            cqe->payload[0] = sent.length;
         }
         receive->peer = NULL;
         call->peer = NULL;
-        cqe->status = STATUS_OK;
-        cqe->exception = (uint8_t)sqe->method;
         cqe->user_data = call->user_data;
         operation_give_quickly(call);
         thread_post(caller);
+        status = STATUS_OK;
     }
     if (sqe->flags & SQE_REARM) {
         *rearmed = true;

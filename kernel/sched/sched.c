@@ -88,14 +88,13 @@ static void place(struct thread *thread)
     }
 }
 
-void sched_wake(struct thread *thread)
+void sched_wake_slowly(struct thread *thread)
 {
     struct cpu *cpu = this_cpu();
 
-    KASSERT(thread->state == THREAD_BLOCKED);
     timer_disarm(&thread->deadline);
     thread->state = THREAD_READY;
-    if (UNLIKELY(thread->process->throttled)) {
+    if (thread->process->throttled) {
         list_append(&thread->process->throttled_threads, &thread->queue);
         return;
     }
@@ -165,12 +164,9 @@ static void throttle_refill(struct timer *timer)
     sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
 }
 
-static void charge(struct process *process, uint64_t now, uint64_t ticks)
+/** Take time out of a limited process's budget; without any left it waits for the next period. */
+static NOINLINE void spend(struct process *process, uint64_t now, uint64_t ticks)
 {
-    process->cpu_ticks += ticks;
-    if (process->budget_ticks == 0) {
-        return;
-    }
     if (now >= process->period_end) {
         process->period_end = now + process->period_ticks;
         process->budget_left = process->budget_ticks;
@@ -186,19 +182,29 @@ static void charge(struct process *process, uint64_t now, uint64_t ticks)
     }
 }
 
-void sched_account(void)
+/** Charge the time since the last call to whoever ran on this CPU. */
+static ALWAYS_INLINE void account_time(struct cpu *cpu)
 {
-    struct cpu *cpu = this_cpu();
     const uint64_t now = rdtsc();
     const uint64_t ticks = now - cpu->charged_until;
 
     cpu->charged_until = now;
-    if (cpu->current != NULL) {
+    if (LIKELY(cpu->current != NULL)) {
+        struct process *process = cpu->current->process;
+
         cpu->busy_ticks += ticks;
-        charge(cpu->current->process, now, ticks);
+        process->cpu_ticks += ticks;
+        if (UNLIKELY(process->budget_ticks != 0)) {
+            spend(process, now, ticks);
+        }
     } else {
         cpu->idle_ticks += ticks;
     }
+}
+
+void sched_account(void)
+{
+    account_time(this_cpu());
 }
 
 void sched_unthrottle(struct process *process)
@@ -217,7 +223,7 @@ void sched_unthrottle(struct process *process)
 }
 
 /** Program the timer for the first thing that must interrupt `thread` (NULL: idle). */
-static void program_timer(struct cpu *cpu, const struct thread *thread)
+static ALWAYS_INLINE void program_timer(struct cpu *cpu, const struct thread *thread)
 {
     const struct tree_node *first = tree_first(&cpu->timers);
     uint64_t deadline = first == NULL ? NO_DEADLINE : first->key;
@@ -276,34 +282,52 @@ static struct thread *steal(const struct cpu *thief)
     return victim == NULL ? NULL : take_top(victim);
 }
 
+/** Make this CPU use a process's address space. */
+static ALWAYS_INLINE void load_space(struct cpu *cpu, struct address_space *space)
+{
+    struct address_space *old = cpu->space;
+
+    if (old == space) {
+        return;
+    }
+    write_cr3(space->root.value);
+    space->loaded_on.words[cpu->mask_word] |= cpu->mask_bit;
+    cpu->space = space;
+    if (LIKELY(old != NULL)) {
+        old->loaded_on.words[cpu->mask_word] &= ~cpu->mask_bit;
+        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
+            process_space_unloaded(old->process);
+        }
+    }
+}
+
 /** Load a thread's registers into this CPU. */
 static ALWAYS_INLINE void switch_to(struct cpu *cpu, struct thread *next)
 {
     struct thread *previous = cpu->current;
 
-    if (previous == next) {
-        return;
-    }
-    sched_account();
-    if (previous != NULL) {
+    account_time(cpu);
+    if (LIKELY(previous != NULL)) {
         fpu_save(previous->fpu_area);
     }
     fpu_restore(next->fpu_area);
     cpu->current = next;
     cpu->switch_count++;
     cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
-    if (cpu->fs_base != next->fs_base) {
+    if (UNLIKELY(cpu->fs_base != next->fs_base)) {
         cpu->fs_base = next->fs_base;
         wrmsr(MSR_FS_BASE, next->fs_base);
     }
     next->cpu = cpu;
-    address_space_load(&next->process->space);
+    load_space(cpu, &next->process->space);
 }
 
-NORETURN static void run(struct cpu *cpu, struct thread *thread)
+NORETURN static ALWAYS_INLINE void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
-    switch_to(cpu, thread);
+    if (cpu->current != thread) {
+        switch_to(cpu, thread);
+    }
     program_timer(cpu, thread);
     spin_unlock(&kernel_lock);
     if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
@@ -433,7 +457,7 @@ static void idle_loop(void)
             run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
-            address_space_load(NULL);
+            address_space_load_kernel();
         }
         if (work_is_pending()) {
             spin_unlock(&kernel_lock);

@@ -35,6 +35,7 @@ static void init_operations(struct thread *thread)
 
         operation->thread = thread;
         operation->index = RING_DEPTH - 1 - i;
+        list_init(&operation->link);
         operation_give_quickly(operation);
     }
 }
@@ -160,24 +161,11 @@ void thread_finish(struct thread *thread)
     }
 }
 
-void thread_post(struct thread *thread)
-{
-    struct ring_kernel *ring = &thread->ring;
-
-    ring_kernel_post(ring);
-    if (thread->state == THREAD_BLOCKED && (int32_t)(ring->cq_tail - thread->wake_tail) >= 0) {
-        sched_wake(thread);
-    }
-}
-
 void thread_post_status(struct thread *thread, uint64_t user_data, enum status status)
 {
     struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
 
-    cqe->status = (uint8_t)status;
-    cqe->exception = STATUS_OK;
-    cqe->flags = 0;
-    cqe->transfer_count = 0;
+    ring_cqe_set_head(cqe, (uint8_t)status, STATUS_OK, 0, 0, 0);
     cqe->user_data = user_data;
     thread_post(thread);
 }

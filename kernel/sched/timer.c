@@ -13,11 +13,9 @@ void timer_arm(struct timer *timer, uint64_t deadline_ticks, void (*fire)(struct
     tree_insert(&timer->cpu->timers, &timer->node, deadline_ticks);
 }
 
-void timer_disarm(struct timer *timer)
+void timer_disarm_armed(struct timer *timer)
 {
-    if (timer_is_armed(timer)) {
-        tree_remove(&timer->cpu->timers, &timer->node);
-    }
+    tree_remove(&timer->cpu->timers, &timer->node);
 }
 
 /* Most that one interrupt runs; what is left is due and comes with the next one at once. */

@@ -145,21 +145,21 @@ static enum status do_return(struct thread *thread, const struct ring_sqe *sqe)
     return status;
 }
 
-static enum status do_call(struct thread *thread, const struct ring_sqe *sqe, bool *later)
+static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct ring_sqe *sqe)
 {
-    struct object *object;
-
-    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0 ||
-                 !message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
-        return (sqe->flags & ~SQE_INLINE) != 0 ? STATUS_BAD_REQUEST : STATUS_BAD_RANGE;
+    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0)) {
+        return STATUS_BAD_REQUEST;
     }
-    const enum status status = object_find(thread->process, sqe->target, &object);
-
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
+    if (UNLIKELY(!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
+        return STATUS_BAD_RANGE;
     }
-    *later = true;
-    if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
+    const struct cap_table *caps = &thread->process->caps;
+    struct object *object = object_lookup(caps, sqe->target);
+
+    if (UNLIKELY(object == NULL)) {
+        return object_refusal(caps, sqe->target);
+    }
+    if (LIKELY(object->kind == OBJECT_KIND_ENDPOINT_CLIENT)) {
         return endpoint_call(CONTAINER_OF(object, struct endpoint_client, object), thread, sqe);
     }
     return method_call(object, thread, sqe);
@@ -200,7 +200,8 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
                      : STATUS_BAD_REQUEST;
         break;
     case RING_OPERATION_CALL:
-        status = do_call(thread, sqe, &later);
+        status = do_call(thread, sqe);
+        later = true;
         break;
     case RING_OPERATION_RECV:
         status = do_receive(thread, sqe);

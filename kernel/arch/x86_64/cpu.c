@@ -97,6 +97,8 @@ void cpu_init_record(struct cpu *cpu, uint32_t index, uint32_t apic_id, uint64_t
     cpu->self = cpu;
     cpu->index = index;
     cpu->apic_id = apic_id;
+    cpu->mask_word = index / 64;
+    cpu->mask_bit = 1ull << (index % 64);
     cpu->stack_top = stack_top;
     cpu->tss.rsp0 = stack_top;
     for (uint32_t i = 0; i < TRAP_IST_COUNT; i++) {
@@ -207,25 +209,5 @@ void fpu_init_area(void *area)
     if (cpu_features.xsave) {
         /* XSTATE_BV: x87 and SSE come from the area, AVX starts in its initial state (13.4.2). */
         *(uint64_t *)(void *)(bytes + FXSAVE_BYTES) = XCR0_X87 | XCR0_SSE;
-    }
-}
-
-void fpu_save(void *area)
-{
-    if (cpu_features.xsaveopt) {
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else if (cpu_features.xsave) {
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else {
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-    }
-}
-
-void fpu_restore(const void *area)
-{
-    if (cpu_features.xsave) {
-        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
     }
 }

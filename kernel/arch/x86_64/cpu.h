@@ -57,6 +57,8 @@ struct cpu {
     bool reschedule_sent;   /* [k] a wake-up IPI is on its way */
 
     struct address_space *space; /* [k] what CR3 holds; NULL: the kernel's own tables */
+    uint32_t mask_word;          /* [I] this CPU's place in a struct cpu_mask */
+    uint64_t mask_bit;           /* [I] */
 
     uint8_t *message_scratch; /* [I] a page: messages to kernel methods are copied here */
     uint8_t *image_scratch;   /* [I] a page: the head of a program image while it is checked */
@@ -138,6 +140,26 @@ void cpu_load(struct cpu *cpu);
 void cpu_report_speculation(void);
 
 /* FPU, SSE and AVX state of one thread; `area` is 64-byte aligned, cpu_features.xsave_bytes. */
+
+/** The state a new thread starts with. */
 void fpu_init_area(void *area);
-void fpu_save(void *area);
-void fpu_restore(const void *area);
+
+static ALWAYS_INLINE void fpu_save(void *area)
+{
+    if (LIKELY(cpu_features.xsaveopt)) {
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else if (cpu_features.xsave) {
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+    }
+}
+
+static ALWAYS_INLINE void fpu_restore(const void *area)
+{
+    if (LIKELY(cpu_features.xsave)) {
+        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    }
+}
