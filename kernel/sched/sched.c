@@ -222,32 +222,18 @@ void sched_unthrottle(struct process *process)
     }
 }
 
-/** Program the timer for the first thing that must interrupt `thread` (NULL: idle). */
-static ALWAYS_INLINE void program_timer(struct cpu *cpu, const struct thread *thread)
+/** Have the timer interrupt when something other than a timer's deadline must end the run. */
+static void program_timer(struct cpu *cpu, const struct thread *thread)
 {
-    const struct tree_node *first = tree_first(&cpu->timers);
-    uint64_t deadline = first == NULL ? NO_DEADLINE : first->key;
-
-    if (thread != NULL) {
-        if (UNLIKELY(cpu->ready_mask >> thread->priority != 0) && cpu->slice_end < deadline) {
-            deadline = cpu->slice_end;
-        }
-        if (UNLIKELY(thread->process->budget_ticks != 0)) {
-            const uint64_t end = cpu->charged_until + thread->process->budget_left;
-
-            deadline = end < deadline ? end : deadline;
-        }
-        if (UNLIKELY(work_is_pending())) {
-            /* Work goes on at kernel exits; do not leave it to a thread that never enters. */
-            const uint64_t soon = cpu->charged_until + slice_ticks / 8;
-
-            deadline = soon < deadline ? soon : deadline;
-        }
+    if (cpu->ready_mask >> thread->priority != 0) {
+        timer_program(cpu, cpu->slice_end);
     }
-    /* A timer that is set too early costs one look; resetting it each time would cost more. */
-    if (deadline < cpu->timer_programmed) {
-        cpu->timer_programmed = deadline;
-        apic_timer_program(deadline);
+    if (thread->process->budget_ticks != 0) {
+        timer_program(cpu, cpu->charged_until + thread->process->budget_left);
+    }
+    if (work_is_pending()) {
+        /* Work goes on at kernel exits; do not leave it to a thread that never enters. */
+        timer_program(cpu, cpu->charged_until + slice_ticks / 8);
     }
 }
 
@@ -322,18 +308,24 @@ static ALWAYS_INLINE void switch_to(struct cpu *cpu, struct thread *next)
     load_space(cpu, &next->process->space);
 }
 
-NORETURN static ALWAYS_INLINE void run(struct cpu *cpu, struct thread *thread)
+/** Leave the kernel to the current thread. */
+NORETURN static ALWAYS_INLINE void leave(const struct thread *thread)
+{
+    spin_unlock(&kernel_lock);
+    if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
+        trap_return_syscall();
+    }
+    trap_return_full();
+}
+
+NORETURN static void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
     if (cpu->current != thread) {
         switch_to(cpu, thread);
     }
     program_timer(cpu, thread);
-    spin_unlock(&kernel_lock);
-    if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
-        trap_return_syscall();
-    }
-    trap_return_full();
+    leave(thread);
 }
 
 /** This CPU has no current thread any more. */
@@ -364,7 +356,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     struct thread *current = cpu->current;
 
     work_run_step();
-    if (current != NULL && current->stop) {
+    if (current != NULL && (current->watch & WATCH_STOP) != 0) {
         leave_current(cpu);
         thread_finish(current);
         current = NULL;
@@ -413,26 +405,29 @@ void sched_exit(void)
     struct thread *current = cpu->current;
     struct thread *handoff = cpu->handoff;
 
-    /* The two usual cases without detours: nothing has changed, or the caller hands its CPU to
-     * the one thread it woke. */
-    if (LIKELY(current != NULL && !current->stop && !work_is_pending() &&
-               !current->process->throttled)) {
-        const uint32_t ready = cpu->ready_mask;
-
+    /* The usual cases without detours: nothing has changed, or the caller hands its CPU to the
+     * one thread it woke. Nothing needs the timer then: deadlines program it when they are armed,
+     * and a thread with a CPU budget is watched. */
+    if (LIKELY(current != NULL && !work_is_pending())) {
         if (handoff == NULL) {
-            if (current->state == THREAD_RUNNING && ready >> current->priority == 0) {
-                run(cpu, current);
+            if (LIKELY(current->state == THREAD_RUNNING && current->watch == 0 &&
+                       cpu->ready_mask >> current->priority == 0)) {
+                leave(current);
             }
-        } else if (ready >> handoff->priority == 0 && !handoff->stop &&
-                   !handoff->process->throttled) {
-            if (current->state == THREAD_BLOCKED) {
+        } else if (LIKELY(handoff->watch == 0 && cpu->ready_mask >> handoff->priority == 0)) {
+            if (LIKELY(current->state == THREAD_BLOCKED && current->watch == 0)) {
                 cpu->handoff = NULL;
-                run(cpu, handoff);
+                handoff->state = THREAD_RUNNING;
+                switch_to(cpu, handoff);
+                leave(handoff);
             }
-            if (current->state == THREAD_RUNNING && handoff->priority > current->priority) {
+            if (current->state == THREAD_RUNNING && handoff->priority > current->priority &&
+                current->watch == 0) {
                 cpu->handoff = NULL;
                 enqueue(cpu, current, true);
-                run(cpu, handoff);
+                handoff->state = THREAD_RUNNING;
+                switch_to(cpu, handoff);
+                leave(handoff);
             }
         }
     }
@@ -466,7 +461,6 @@ static void idle_loop(void)
         }
         cpu->idle = true;
         cpu_mask_set(&idle_cpus, cpu->index);
-        program_timer(cpu, NULL);
         spin_unlock(&kernel_lock);
         wait_for_interrupt();
         spin_lock(&kernel_lock);

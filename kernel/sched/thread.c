@@ -91,6 +91,7 @@ enum status thread_create(struct process *process, const struct thread_start *st
     thread->base_priority =
         start->priority < process->max_priority ? start->priority : process->max_priority;
     thread->priority = thread->base_priority;
+    thread->watch = process->budget_ticks != 0 ? WATCH_BUDGET : 0;
     thread->fpu_area = (void *)(((uintptr_t)(thread + 1) + FPU_ALIGN - 1) & ~(FPU_ALIGN - 1ull));
     KVERIFY((uintptr_t)thread->fpu_area + cpu_features.xsave_bytes <=
             (uintptr_t)thread + PAGE_BYTES);
@@ -118,12 +119,12 @@ refund_thread:
 
 void thread_end(struct thread *thread, uint64_t code)
 {
-    if (thread->state == THREAD_ENDED || thread->stop) {
+    if (thread->state == THREAD_ENDED || (thread->watch & WATCH_STOP) != 0) {
         return;
     }
     thread->exit_code = code;
     if (thread->state == THREAD_RUNNING) {
-        thread->stop = true;
+        thread->watch |= WATCH_STOP;
         sched_interrupt(thread);
         return;
     }

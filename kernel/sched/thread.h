@@ -27,6 +27,9 @@ enum thread_state {
     THREAD_ENDED,     /* never runs again */
 };
 
+#define WATCH_STOP   1u /* it must end at its next exit */
+#define WATCH_BUDGET 2u /* its process has a limited CPU budget */
+
 /** How to give the thread its registers back. */
 enum frame_kind_of_entry {
     ENTRY_SYSCALL,  /* what the system call convention keeps */
@@ -39,7 +42,7 @@ struct thread {
     struct ring_kernel ring;
     enum thread_state state;
     enum frame_kind_of_entry entry;
-    bool stop;      /* must end at its next exit from the kernel */
+    uint8_t watch;  /* WATCH_*: the exit from the kernel must take a closer look */
     bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
     uint8_t priority; /* effective: raised while it serves callers */
@@ -102,7 +105,7 @@ static ALWAYS_INLINE void sched_wake(struct thread *thread)
 {
     struct cpu *cpu = this_cpu();
 
-    if (LIKELY(cpu->current != NULL && cpu->handoff == NULL && !thread->process->throttled &&
+    if (LIKELY(cpu->current != NULL && cpu->handoff == NULL && thread->watch == 0 &&
                !timer_is_armed(&thread->deadline))) {
         thread->state = THREAD_READY;
         cpu->handoff = thread;

@@ -17,6 +17,9 @@ struct timer {
     void (*fire)(struct timer *timer);
 };
 
+/** Have this CPU's timer interrupt at a TSC value, unless it will do so earlier anyway. */
+void timer_program(struct cpu *cpu, uint64_t deadline_ticks);
+
 /** Arrange for `fire` to run at a TSC value, on this CPU. The timer must not be armed. */
 void timer_arm(struct timer *timer, uint64_t deadline_ticks, void (*fire)(struct timer *timer));
 

@@ -180,7 +180,13 @@ static enum status do_receive(struct thread *thread, const struct ring_sqe *sqe)
                : endpoint_receive(CONTAINER_OF(object, struct endpoint, object), thread, sqe);
 }
 
-/** Carry out one submission whose completion is reserved. */
+/** Whether an operation keeps a struct operation, so that one must be free. */
+static inline bool needs_operation(uint8_t operation)
+{
+    return operation != RING_OPERATION_RETURN && operation != RING_OPERATION_CANCEL;
+}
+
+/** Carry out one submission that is not a NOP. Its completion is reserved. */
 static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *sqe)
 {
     enum status status;
@@ -190,15 +196,8 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
         status = STATUS_BAD_REQUEST;
         goto complete;
     }
-    /* enum ring_operation is validated: no default. */
+    /* Validated above: a value of enum ring_operation. */
     switch ((enum ring_operation)sqe->operation) {
-    case RING_OPERATION_NOP:
-        status = LIKELY(head_is_plain(sqe, SQE_QUIET) &&
-                        (sqe->target | sqe->buffer_offset | sqe->buffer_length) == 0 &&
-                        !has_payload(sqe))
-                     ? STATUS_OK
-                     : STATUS_BAD_REQUEST;
-        break;
     case RING_OPERATION_CALL:
         status = do_call(thread, sqe);
         later = true;
@@ -224,12 +223,13 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
     case RING_OPERATION_CANCEL:
         status = do_cancel(thread, sqe);
         break;
+    case RING_OPERATION_NOP:
     case RING_OPERATION_COUNT:
     default:
         status = STATUS_BAD_REQUEST;
         break;
     }
-    if (status == STATUS_OK) {
+    if (LIKELY(status == STATUS_OK)) {
         if (later) {
             return;
         }
@@ -242,6 +242,24 @@ complete:
     thread_post_status(thread, sqe->user_data, status);
 }
 
+/** Take a NOP off the queue and complete it. There is room for the completion. */
+static ALWAYS_INLINE void take_nop(struct ring_kernel *ring, const volatile ring_word *sqe,
+                                   uint64_t head)
+{
+    struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
+    const uint64_t user_data = sqe[1];
+    const uint64_t rest = sqe[2] | sqe[3] | sqe[4] | sqe[5] | sqe[6] | sqe[7];
+    const bool is_good = ((head & ~((uint64_t)SQE_QUIET << 8)) | rest) == 0;
+
+    ring->sq_head++;
+    if (UNLIKELY(head != 0 && is_good)) {
+        return; /* quiet */
+    }
+    ring_cqe_set_head(cqe, LIKELY(is_good) ? STATUS_OK : STATUS_BAD_REQUEST, STATUS_OK, 0, 0, 0);
+    cqe->user_data = user_data;
+    ring_kernel_post_now(ring);
+}
+
 /** Let interrupts and other CPUs in between two submissions. */
 static NOINLINE void open_window(void)
 {
@@ -252,6 +270,47 @@ static NOINLINE void open_window(void)
     }
 }
 
+/** Take up to `count` submissions that are there. Returns how many; *status says why it stopped. */
+static ALWAYS_INLINE uint32_t take_submissions(struct thread *thread, uint32_t count,
+                                               enum status *status)
+{
+    struct ring_kernel *ring = &thread->ring;
+    uint32_t taken = 0;
+
+    while (taken < count) {
+        const volatile ring_word *place = ring_kernel_peek(ring);
+        const uint64_t head = place[0];
+
+        if (UNLIKELY(!ring_kernel_has_room(ring))) {
+            *status = STATUS_QUEUE_FULL;
+            break;
+        }
+        taken++;
+        if ((head & 0xff) == RING_OPERATION_NOP) {
+            take_nop(ring, place, head);
+        } else {
+            struct ring_sqe sqe;
+
+            if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
+                taken--;
+                *status = STATUS_QUEUE_FULL;
+                break;
+            }
+            ring->reserved++;
+            ring_kernel_take(ring, &sqe);
+            submit(thread, &sqe);
+            if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
+                break;
+            }
+        }
+        if (UNLIKELY(taken % SUBMISSIONS_PER_WINDOW == 0)) {
+            open_window();
+        }
+    }
+    ring_kernel_publish_sq(ring);
+    return taken;
+}
+
 static void cap_enter_deadline(struct timer *timer)
 {
     struct thread *thread = CONTAINER_OF(timer, struct thread, deadline);
@@ -260,53 +319,41 @@ static void cap_enter_deadline(struct timer *timer)
     sched_wake(thread);
 }
 
-static void cap_enter(struct thread *thread, uint64_t to_submit, uint64_t min_complete,
-                      uint64_t deadline_ns)
+/** Fewer completions than wanted: block, unless the deadline has passed. */
+static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
+                                       uint64_t min_complete, uint64_t deadline_ns)
+{
+    if (UNLIKELY(min_complete > RING_DEPTH)) {
+        return STATUS_BAD_RANGE;
+    }
+    if (UNLIKELY(deadline_ns != NO_DEADLINE)) {
+        const uint64_t deadline = ns_to_ticks(deadline_ns);
+
+        if (deadline <= rdtsc()) {
+            return STATUS_TIMED_OUT;
+        }
+        timer_arm(&thread->deadline, deadline, cap_enter_deadline);
+    }
+    thread->wake_tail = thread->ring.cq_tail - unread + (uint32_t)min_complete;
+    thread->state = THREAD_BLOCKED;
+    return STATUS_OK;
+}
+
+static ALWAYS_INLINE void cap_enter(struct thread *thread, uint64_t to_submit,
+                                    uint64_t min_complete, uint64_t deadline_ns)
 {
     struct ring_kernel *ring = &thread->ring;
     enum status status = STATUS_OK;
-    uint32_t taken = 0;
-    uint32_t count = ring_kernel_pending(ring);
+    const uint32_t pending = ring_kernel_pending(ring);
+    const uint32_t taken = take_submissions(
+        thread, to_submit < pending ? (uint32_t)to_submit : pending, &status);
+    const uint32_t unread = ring_kernel_unread(ring);
 
-    if (to_submit < count) {
-        count = (uint32_t)to_submit;
-    }
-    while (taken < count && LIKELY(!ring->poisoned && !thread->stop)) {
-        struct ring_sqe sqe;
-
-        if (UNLIKELY(thread->free_operation == NULL || !ring_kernel_reserve(ring))) {
-            status = STATUS_QUEUE_FULL;
-            break;
-        }
-        ring_kernel_take(ring, &sqe);
-        taken++;
-        submit(thread, &sqe);
-        if (UNLIKELY(taken % SUBMISSIONS_PER_WINDOW == 0)) {
-            open_window();
-        }
-    }
-    ring_kernel_publish_sq(ring);
-    if (min_complete > 0 && status == STATUS_OK) {
-        const uint32_t unread = ring_kernel_unread(ring);
-
-        if (unread < min_complete && !ring->poisoned) {
-            if (UNLIKELY(min_complete > RING_DEPTH)) {
-                status = STATUS_BAD_RANGE;
-            } else if (UNLIKELY(deadline_ns != NO_DEADLINE &&
-                                ns_to_ticks(deadline_ns) <= rdtsc())) {
-                status = STATUS_TIMED_OUT;
-            } else {
-                thread->wake_tail = ring->cq_tail - unread + (uint32_t)min_complete;
-                thread->state = THREAD_BLOCKED;
-                if (deadline_ns != NO_DEADLINE) {
-                    timer_arm(&thread->deadline, ns_to_ticks(deadline_ns), cap_enter_deadline);
-                }
-            }
-        }
-    }
     if (UNLIKELY(ring->poisoned)) {
         thread_poisoned(thread);
         status = STATUS_POISONED;
+    } else if (unread < min_complete && status == STATUS_OK) {
+        status = block(thread, unread, min_complete, deadline_ns);
     }
     thread->frame.rax = taken | (uint64_t)status << 32;
 }
@@ -324,7 +371,8 @@ static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 
 void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number)
 {
-    struct thread *thread = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = cpu->current;
 
     spin_lock(&kernel_lock);
     thread->entry = ENTRY_SYSCALL;

@@ -198,6 +198,12 @@ static inline uint32_t ring_kernel_pending(struct ring_kernel *ring)
     return pending;
 }
 
+/** The next submission in shared memory, for a quick look at single words; read each one once. */
+static ALWAYS_INLINE const volatile ring_word *ring_kernel_peek(const struct ring_kernel *ring)
+{
+    return (const volatile ring_word *)&ring->memory->sq[ring->sq_head % RING_DEPTH];
+}
+
 /**
  * Copy the next submission into `entry`: read once, so that what is validated is what is used.
  *
@@ -206,8 +212,7 @@ static inline uint32_t ring_kernel_pending(struct ring_kernel *ring)
  */
 static ALWAYS_INLINE void ring_kernel_take(struct ring_kernel *ring, struct ring_sqe *entry)
 {
-    const volatile ring_word *from =
-        (const volatile ring_word *)&ring->memory->sq[ring->sq_head % RING_DEPTH];
+    const volatile ring_word *from = ring_kernel_peek(ring);
     ring_word *to = (ring_word *)entry;
 
     /* Written out: this is the hottest copy in the system, and GCC 12 leaves the loop rolled. */
@@ -242,13 +247,18 @@ static inline uint32_t ring_kernel_unread(struct ring_kernel *ring)
     return unread;
 }
 
+/** Whether a completion can be posted at once, without a promise made before. */
+static inline bool ring_kernel_has_room(struct ring_kernel *ring)
+{
+    return LIKELY(ring->cq_tail - ring->cq_head_seen + ring->reserved < RING_DEPTH) ||
+           (ring_kernel_unread(ring) + ring->reserved < RING_DEPTH && !ring->poisoned);
+}
+
 /** Promise one completion. False: the queue has no room until the thread reads some. */
 static inline MUST_CHECK bool ring_kernel_reserve(struct ring_kernel *ring)
 {
-    if (UNLIKELY(ring->cq_tail - ring->cq_head_seen + ring->reserved >= RING_DEPTH)) {
-        if (ring_kernel_unread(ring) + ring->reserved >= RING_DEPTH || ring->poisoned) {
-            return false;
-        }
+    if (UNLIKELY(!ring_kernel_has_room(ring))) {
+        return false;
     }
     ring->reserved++;
     return true;
@@ -266,12 +276,18 @@ static inline struct ring_cqe *ring_kernel_next_cqe(struct ring_kernel *ring)
     return &ring->memory->cq[ring->cq_tail % RING_DEPTH];
 }
 
+/** Publish the entry of ring_kernel_next_cqe() after ring_kernel_has_room() has said yes. */
+static inline void ring_kernel_post_now(struct ring_kernel *ring)
+{
+    ring->cq_tail++;
+    atomic_store_release_u32(&ring->memory->header.cq_tail, ring->cq_tail);
+}
+
 /** Publish the entry of ring_kernel_next_cqe(), using up one reservation. */
 static inline void ring_kernel_post(struct ring_kernel *ring)
 {
     ring->reserved--;
-    ring->cq_tail++;
-    atomic_store_release_u32(&ring->memory->header.cq_tail, ring->cq_tail);
+    ring_kernel_post_now(ring);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -283,7 +299,9 @@ struct ring_user {
     struct ring_memory *memory; /* [I] */
     uint32_t sq_tail;           /* next submission to write */
     uint32_t sq_published;      /* how far the kernel has been told */
+    uint32_t sq_head_seen;      /* how far the kernel had taken them when last asked */
     uint32_t cq_head;           /* next completion to read */
+    uint32_t cq_tail_seen;      /* how far completions went when last asked */
 };
 
 static inline void ring_user_init(struct ring_user *ring, struct ring_memory *memory)
@@ -292,12 +310,13 @@ static inline void ring_user_init(struct ring_user *ring, struct ring_memory *me
 }
 
 /** The next free submission slot, or NULL if the queue is full. Write all of it. */
-static inline struct ring_sqe *ring_user_next_sqe(struct ring_user *ring)
+static ALWAYS_INLINE struct ring_sqe *ring_user_next_sqe(struct ring_user *ring)
 {
-    const uint32_t head = atomic_load_acquire_u32(&ring->memory->header.sq_head);
-
-    if (UNLIKELY(ring->sq_tail - head >= RING_DEPTH)) {
-        return NULL;
+    if (UNLIKELY(ring->sq_tail - ring->sq_head_seen >= RING_DEPTH)) {
+        ring->sq_head_seen = atomic_load_acquire_u32(&ring->memory->header.sq_head);
+        if (ring->sq_tail - ring->sq_head_seen >= RING_DEPTH) {
+            return NULL;
+        }
     }
     return &ring->memory->sq[ring->sq_tail++ % RING_DEPTH];
 }
@@ -319,12 +338,15 @@ static inline uint32_t ring_user_unread(const struct ring_user *ring)
 }
 
 /** The oldest unread completion, or NULL. It stays valid until ring_user_consume(). */
-static inline const struct ring_cqe *ring_user_peek(const struct ring_user *ring)
+static ALWAYS_INLINE const struct ring_cqe *ring_user_peek(struct ring_user *ring)
 {
-    const uint32_t unread = ring_user_unread(ring);
+    if (ring->cq_head == ring->cq_tail_seen) {
+        const uint32_t unread = ring_user_unread(ring);
 
-    if (unread == 0 || UNLIKELY(unread > RING_DEPTH)) {
-        return NULL;
+        if (unread == 0 || UNLIKELY(unread > RING_DEPTH)) {
+            return NULL;
+        }
+        ring->cq_tail_seen = ring->cq_head + unread;
     }
     return &ring->memory->cq[ring->cq_head % RING_DEPTH];
 }
