@@ -17,6 +17,10 @@ WARNINGS   := -Wall -Wextra -Wconversion -Werror
 INCLUDES   := -I lib -I $(BUILD)/gen
 DEPFLAGS   = -MMD -MP
 
+# Tests written for pytest, JOBS at once (-n, by pytest-xdist).
+JOBS   ?= 2
+PYTEST = $(PYTHON) -B -m pytest -c tests/pytest.ini --rootdir=. -n $(JOBS)
+
 # Short progress lines; V=1 shows the commands instead.
 ifeq ($(V),1)
 Q   :=
@@ -88,8 +92,9 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema host explore user kernel run check bench
+PARTS := schema run user kernel host explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
+.DEFAULT_GOAL := help
 
 # ---- Everything else --------------------------------------------------------------------------
 

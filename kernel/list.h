@@ -50,5 +50,5 @@ static inline void list_remove(struct list *node)
 }
 
 #define LIST_FIRST(list, type, member) CONTAINER_OF((list)->next, type, member)
-#define LIST_FOR_EACH(node, list)                                                                  \
-    for (struct list *node = (list)->next; node != (list); node = node->next)
+#define LIST_FOR_EACH(node, head)                                                                  \
+    for (struct list *node = (head)->next; node != (head); node = node->next)

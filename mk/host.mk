@@ -8,6 +8,7 @@
 
 HOST_LIB_SOURCES  := $(filter-out lib/base/memory.c,$(wildcard lib/*/*.c))
 HOST_TEST_SOURCES := $(wildcard tests/host/*_test.c)
+HOST_TEST_SCRIPTS := $(wildcard tests/host/*.py)
 FUZZ_SOURCES      := $(wildcard tests/fuzz/*_fuzz.c)
 
 # T=name picks tests, F=name picks fuzz targets; shell patterns are allowed.
@@ -23,12 +24,12 @@ HOST_FLAGS    := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -g -D_GNU_SOURCE
 define host_flavour
 $(1)_TESTS := $$(HOST_TEST_SOURCES:tests/host/%.c=$$(BUILD)/$(1)/%)
 
-$$(BUILD)/$(1)/lib/%.o: lib/%.c | $$(GENERATED)
+$$(BUILD)/$(1)/lib/%.o: lib/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
 	$$(call say,$(2),$$@)
 	$$(Q)$(2) $$(HOST_FLAGS) $(3) $$(DEPFLAGS) -c $$< -o $$@
 
-$$(BUILD)/$(1)/tests/%.o: tests/%.c | $$(GENERATED)
+$$(BUILD)/$(1)/tests/%.o: tests/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
 	$$(call say,$(2),$$@)
 	$$(Q)$(2) $$(HOST_FLAGS) $(3) $$(DEPFLAGS) -c $$< -o $$@
@@ -46,16 +47,24 @@ endef
 
 $(eval $(call host_flavour,host,$(CC),-O1 $(HOST_SANITIZE)))
 $(eval $(call host_flavour,host-clang,$(CLANG),-O1 $(HOST_SANITIZE)))
-$(eval $(call host_flavour,host-coverage,$(CC),-O0 --coverage))
+# Without optimisation GCC warns of more than is so; the two builds above have warned already.
+$(eval $(call host_flavour,host-coverage,$(CC),-O0 --coverage -w))
 
 .SECONDARY:
 
-host_pick = $(if $(T),$(filter $(patsubst %,$(BUILD)/$(1)/%_test,$(subst *,%,$(T))),$($(1)_TESTS)),$($(1)_TESTS))
+# $(call picked,pattern,names): the names that the person asked for, or all.
+picked      = $(if $(T),$(filter $(patsubst %,$(1),$(subst *,%,$(T))),$(2)),$(2))
+host_picked = $(call picked,$(BUILD)/host/%_test,$(host_TESTS)) \
+              $(call picked,$(BUILD)/host-clang/%_test,$(host-clang_TESTS))
+host_picked_scripts = $(sort $(call picked,tests/host/%.py,$(HOST_TEST_SCRIPTS)) \
+                             $(call picked,tests/host/%_test.py,$(HOST_TEST_SCRIPTS)))
 
-# The tests twice, then their coverage.
-test-lib: $(call host_pick,host) $(call host_pick,host-clang) $(if $(T),,coverage)
-	@tools/run-host-tests --layer test-lib $(if $(T),--verbose) \
-	    $(call host_pick,host) $(call host_pick,host-clang)
+# The C tests with both compilers, the tests in Python (which drive programs), then coverage.
+test-lib: $(host_picked) $(SCHEMAC) $(if $(T),,coverage)
+	@$(if $(strip $(host_picked))$(if $(strip $(host_picked_scripts)),,x), \
+	    tools/run-host-tests --layer $@ $(if $(T),--verbose) $(host_picked))
+	@$(if $(strip $(host_picked_scripts)), \
+	    $(PYTEST) --dist loadfile --layer $@ $(if $(strip $(host_picked)),--append) $(host_picked_scripts))
 ifeq ($(T),)
 	@cat $(BUILD)/coverage/summary.txt
 endif
@@ -77,11 +86,11 @@ FUZZ_FLAGS    := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=a
 FUZZ_BINARIES := $(FUZZ_SOURCES:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 fuzz_pick      = $(if $(F),$(filter $(patsubst %,$(BUILD)/fuzz/%_fuzz,$(subst *,%,$(F))),$(FUZZ_BINARIES)),$(FUZZ_BINARIES))
 
-$(BUILD)/fuzz/lib/%.o: lib/%.c | $(GENERATED)
+$(BUILD)/fuzz/lib/%.o: lib/%.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CLANG),$@)
 	$(Q)$(CLANG) $(HOST_FLAGS) $(FUZZ_FLAGS) $(DEPFLAGS) -c $< -o $@
-$(BUILD)/fuzz/tests/%.o: tests/fuzz/%.c | $(GENERATED)
+$(BUILD)/fuzz/tests/%.o: tests/fuzz/%.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CLANG),$@)
 	$(Q)$(CLANG) $(HOST_FLAGS) $(FUZZ_FLAGS) $(DEPFLAGS) -c $< -o $@

@@ -27,26 +27,26 @@ $(PROBE): $(BUILD)/tools/probe.o tools/probe.ld
 all: $(KERNEL) $(PACKAGE) $(PROBE)
 
 run: $(KERNEL) $(PACKAGE) $(PROBE)
-	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)'
+	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)'
 
-# The tests of tests/system, JOBS at once. K picks tests by name, as pytest's -k does.
-JOBS ?= 2
-K    ?=
+# The tests of tests/system. K picks tests by name, as pytest's -k does.
+K ?=
+SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 
-SYSTEM_PYTEST = $(PYTHON) -B -m pytest -c tests/system/pytest.ini --rootdir=. -n $(JOBS) \
-                $(if $(K),-k '$(K)')
-
-test-system: $(KERNEL) $(PACKAGE) $(PROBE)
-	@$(SYSTEM_PYTEST) --layer test-system tests/system
-
-# run-smoke runs tests/system/test_smoke.py, and so on.
+# run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 RUN_GATES := run-smoke run-spawn
-$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE)
+
+test-system: $(KERNEL) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
+	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
+
+$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py
 	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
 
-# The harness alone, against the probe image: needs no kernel.
+# The harness against the probe image, and the checking tools against mistakes: need no kernel.
+HARNESS_TESTS := tests/system/test_harness.py tests/system/test_tools.py
 test-harness: $(PROBE)
-	@$(SYSTEM_PYTEST) --layer test-harness tests/system/test_harness.py
+	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
 boot-time: $(PROBE)
 	@tools/boot-time

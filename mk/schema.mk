@@ -11,7 +11,6 @@ SCHEMAC_SOURCES := $(wildcard tools/schemac/*.c) $(wildcard lib/wire/*.c)
 SCHEMAC_HEADERS := $(wildcard tools/schemac/*.h lib/wire/*.h lib/base/*.h)
 GEN_HEADERS := $(BUILD)/gen/capos.h
 
-.DEFAULT_GOAL := schema
 .PHONY: schema
 schema: $(GEN_HEADERS)
 

@@ -8,13 +8,13 @@
  * real mode and comes back ("R"), turns on long mode with large pages ("L"), takes one interrupt
  * of the local APIC's timer out of HLT ("T"), writes and reads a page of memory ("M").
  * Then, unless the command line holds "stay", prints "probe ok" and leaves through the debug-exit
- * device with value 0x2a (QEMU's status 85). With "stay" it prints "probe stays" and echoes the
+ * device with value 0x31 (QEMU's status 99). With "stay" it prints "probe stays" and echoes the
  * serial port: "!" leaves, "?" is a triple fault.
  */
 
 #define COM1        0x3f8
 #define DEBUG_EXIT  0xf4
-#define EXIT_VALUE  0x2a
+#define EXIT_VALUE  0x31
 #define LOW         0x7000     /* real-mode code and its stack, below 64 KiB */
 #define APIC        0xfee00000
 #define VECTOR      0x40

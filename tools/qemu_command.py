@@ -16,11 +16,12 @@ PROBE = "build/tools/probe.elf"
 ACCEL_CACHE = pathlib.Path("build/accel")
 
 # The debug-exit device: a guest that writes `value` to this port ends QEMU with status
-# value * 2 + 1. kernel/diag uses the same values.
+# value * 2 + 1. The values are those of kernel/arch/x86_64/power.h, and the probe's own; the
+# kernel is told the port on its command line.
 DEBUG_EXIT_PORT = 0xF4
-EXIT_HALT = 0x10 * 2 + 1
-EXIT_PANIC = 0x20 * 2 + 1
-EXIT_PROBE = 0x2A * 2 + 1
+EXIT_HALT = 0x20 * 2 + 1
+EXIT_PANIC = 0x2A * 2 + 1
+EXIT_PROBE = 0x31 * 2 + 1
 
 EXIT_MEANING = {
     0: "powered off",
@@ -41,16 +42,15 @@ def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, app
     binary = os.environ.get("QEMU", "qemu-system-x86_64")
     arguments = [
         binary, "-no-user-config", "-nodefaults", "-display", "none",
-        "-machine", f"q35,accel={accel}",
+        "-machine", f"q35,accel={accel},sata=off",
         "-cpu", cpu_model or ("host" if accel == "kvm" else "max"),
         "-smp", str(cpus), "-m", str(memory),
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
         "-kernel", str(kernel),
+        "-append", f"debug_exit={DEBUG_EXIT_PORT:#x} {append}".strip(),
     ]
     if package:
         arguments += ["-initrd", str(package)]
-    if append:
-        arguments += ["-append", append]
     return arguments + list(extra)
 
 

@@ -12,13 +12,16 @@ DIRECTORY = pathlib.Path(os.environ.get("CAPOS_RESULTS", "build/results"))
 
 
 class Results:
-    def __init__(self, layer):
+    def __init__(self, layer, append=False):
+        """`append`: keep what an earlier command of the same layer has written."""
         self.layer = layer
         self.lines = []
-        self.passed = 0
-        self.failed = 0
-        if layer:
+        if layer and append:
+            self.lines = (DIRECTORY / layer).read_text().splitlines()
+        elif layer:
             (DIRECTORY / layer).unlink(missing_ok=True)
+        self.passed = sum(line.startswith("pass ") for line in self.lines)
+        self.failed = sum(line.startswith("fail ") for line in self.lines)
 
     def add_pass(self, name):
         self.passed += 1

@@ -45,8 +45,8 @@ static uint32_t skip_reserved(uint32_t frame)
         }
         for (uint32_t i = 0; i < boot_memory->module_count; i++) {
             const struct boot_module *module = &boot_memory->modules[i];
-            const uint32_t first = (uint32_t)(module->start >> PAGE_SHIFT);
-            const uint32_t end = (uint32_t)(page_round_up(module->end) >> PAGE_SHIFT);
+            const uint32_t first = (uint32_t)(module->address >> PAGE_SHIFT);
+            const uint32_t end = (uint32_t)(page_round_up(module->address + module->bytes) >> PAGE_SHIFT);
 
             if (frame >= first && frame < end) {
                 frame = end;
@@ -66,7 +66,7 @@ static uint32_t next_reserved(uint32_t frame, uint32_t limit)
         limit = image_start;
     }
     for (uint32_t i = 0; i < boot_memory->module_count; i++) {
-        const uint32_t first = (uint32_t)(boot_memory->modules[i].start >> PAGE_SHIFT);
+        const uint32_t first = (uint32_t)(boot_memory->modules[i].address >> PAGE_SHIFT);
 
         if (first >= frame && first < limit) {
             limit = first;
@@ -82,7 +82,7 @@ static uint32_t top_frame(void)
     for (uint32_t i = 0; i < boot_memory->range_count; i++) {
         const struct boot_range *range = &boot_memory->ranges[i];
 
-        if (range->kind == BOOT_RANGE_USABLE && range_end(range) > top) {
+        if (range->type == BOOT_MEMORY_USABLE && range_end(range) > top) {
             top = range_end(range);
         }
     }
@@ -98,7 +98,7 @@ static uint32_t find_boot_space(uint32_t count)
             range_end(range) < BOOT_MAPPED_FRAMES ? range_end(range) : BOOT_MAPPED_FRAMES;
         uint32_t frame = range_first(range);
 
-        if (range->kind != BOOT_RANGE_USABLE) {
+        if (range->type != BOOT_MEMORY_USABLE) {
             continue;
         }
         for (;;) {
@@ -126,7 +126,7 @@ static void add_usable(uint32_t table_first, uint32_t table_end, uint32_t low, u
         uint32_t frame = range_first(range);
         uint32_t end = range_end(range);
 
-        if (range->kind != BOOT_RANGE_USABLE) {
+        if (range->type != BOOT_MEMORY_USABLE) {
             continue;
         }
         frame = frame < low ? low : frame;

@@ -94,7 +94,7 @@ void kernel_map_init(const struct boot_info *info)
     for (uint32_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &info->ranges[i];
 
-        if (range->kind == BOOT_RANGE_USABLE) {
+        if (range->type == BOOT_MEMORY_USABLE) {
             map_direct(page_round_up(range->start), range->end & ~(PAGE_BYTES - 1));
         }
     }

@@ -27,7 +27,7 @@ static_assert(sizeof(struct slab) <= SLAB_FIRST_PIECE, "the slab's head is befor
 /* Sizes are multiples of 64, so that no two objects share a cache line. */
 static struct slab_class classes[] = {
     {.bytes = 64},  {.bytes = 128}, {.bytes = 192}, {.bytes = 256},
-    {.bytes = 384}, {.bytes = 512}, {.bytes = SLAB_MAX_BYTES},
+    {.bytes = 384}, {.bytes = 512}, {.bytes = 1024}, {.bytes = SLAB_MAX_BYTES},
 };
 
 static struct slab_class *class_for(size_t bytes)

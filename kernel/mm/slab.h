@@ -8,7 +8,7 @@
 
 #include "types.h"
 
-#define SLAB_MAX_BYTES 960u
+#define SLAB_MAX_BYTES 1984u
 
 /** Cleared memory for one object of `bytes` (at most SLAB_MAX_BYTES), or NULL without memory. */
 void *slab_take(size_t bytes);

@@ -5,6 +5,7 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
 #include "mm/address_space.h"
 
 /* Beyond this many pages one reload of CR3 is cheaper than single invalidations. */

@@ -245,6 +245,27 @@ void object_ungrant(struct process *process, uint32_t index)
     }
 }
 
+void object_hold(struct object_hold *hold, struct object *object)
+{
+    *hold = (struct object_hold){object->place, object->place->generation};
+    object->handles++;
+    object->refs++;
+}
+
+struct object *object_held(const struct object_hold *hold)
+{
+    return hold->place->generation == hold->generation ? hold->place->object : NULL;
+}
+
+void object_hold_drop(struct object_hold *hold)
+{
+    struct object *object = object_held(hold);
+
+    if (object != NULL) {
+        drop_handle(object);
+    }
+}
+
 void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker)
 {
     const uint32_t others = object->handles - 1;
@@ -256,6 +277,22 @@ void object_revoke(struct object *object, struct cap_entry *entry, struct proces
     if (object_types[object->kind]->revoked != NULL) {
         object_types[object->kind]->revoked(object, revoker);
     }
+}
+
+void object_revoke_all(struct object *object)
+{
+    const uint32_t count = object->handles;
+
+    KVERIFY(advance(object->place));
+    if (count == 0) {
+        return;
+    }
+    object->handles = 0;
+    if (object_types[object->kind]->unnamed != NULL) {
+        object_types[object->kind]->unnamed(object);
+    }
+    object->refs -= count - 1;
+    object_put(object);
 }
 
 uint32_t object_count(void)

@@ -95,6 +95,25 @@ void object_ungrant(struct process *process, uint32_t index);
  */
 void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker);
 
+/**
+ * A capability outside any table: what a half-started process will get. Like an entry it counts
+ * as a handle and goes stale when the object is revoked.
+ */
+struct object_hold {
+    struct cap_object_slot *place;
+    uint64_t generation;
+};
+
+void object_hold(struct object_hold *hold, struct object *object);
+
+/** The object, or NULL if it has been revoked since. */
+struct object *object_held(const struct object_hold *hold);
+
+void object_hold_drop(struct object_hold *hold);
+
+/** Take back every capability of the object, without exception. */
+void object_revoke_all(struct object *object);
+
 /** Free the memory and the place of a destroyed object. For the reaper. */
 void object_free(struct object *object);
 

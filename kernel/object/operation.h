@@ -29,23 +29,25 @@ enum operation_state {
 struct operation {
     struct thread *thread; /* [I] */
     enum operation_state state;
-    uint8_t flags;          /* SQE_QUIET */
-    uint32_t transfer_count; /* CALL: capabilities that travel with the queued message */
+    uint32_t index;         /* [I] within the thread */
     uint64_t user_data;
-    uint64_t sequence;      /* makes call ids unique */
+    uint64_t sequence;      /* RECV: makes call ids unique */
     struct object *object;  /* what it waits on; a reference is held */
     struct operation *peer; /* CALL and its RECV point to each other */
-    struct list link;       /* in the object's queue, or thread->serving */
-    struct timer timer;     /* the deadline, if it has one */
-    struct flush_wait flush; /* for methods that wait for other CPUs' TLBs */
-    /** Ends the operation early; NULL where unlinking is all there is to it. */
-    void (*abandon)(struct operation *operation);
-    uint32_t buffer_offset; /* where the message goes */
+    struct list link;       /* in the object's queue, or thread->serving, or the free list */
+    uint32_t buffer_offset; /* where an incoming message goes */
     uint32_t buffer_length;
+    struct timer timer;      /* the deadline, if it has one */
+    struct flush_wait flush; /* for methods that wait for other CPUs' TLBs */
+    /** Detaches a slow kernel method that is to end early; NULL: unlinking is all there is. */
+    void (*abandon)(struct operation *operation);
+    void *extra; /* the slow method's own */
+
+    /* CALL while queued: the message. */
+    uint64_t payload[RING_PAYLOAD_WORDS];
     uint16_t method;
-    uint64_t payload[RING_PAYLOAD_WORDS]; /* CALL: the inline message or its place */
     uint8_t sqe_flags;
-    void *extra;            /* the method's own */
+    uint8_t transfer_count;
 };
 
 static_assert(sizeof(struct operation) * RING_DEPTH <= 4 * PAGE_BYTES, "they fit their block");
@@ -57,12 +59,27 @@ struct operation *operation_take(struct thread *thread, const struct ring_sqe *s
 /** Put it back without posting anything; drops the reference to its object. */
 void operation_give(struct operation *operation);
 
+/** As operation_give(), for one that has no object, no deadline and no queue. */
+void operation_give_quickly(struct operation *operation);
+
+/** The number that RETURN names a taken call by; never the same twice. */
+static inline uint64_t operation_call_id(const struct operation *operation)
+{
+    return operation->sequence << 8 | operation->index;
+}
+
+/** The call that a thread has taken under this number, or NULL. */
+struct operation *operation_by_call_id(struct thread *thread, uint64_t call_id);
+
 /** Complete with a status and no message. */
 void operation_complete(struct operation *operation, enum status status);
 
 /** Complete with inline words. */
 void operation_complete_words(struct operation *operation, const uint64_t *words,
                               uint32_t word_count);
+
+/** Complete with a message of `length` bytes that is in the operation's buffer already. */
+void operation_complete_area(struct operation *operation, uint32_t length);
 
 /** Complete a kernel method with a refusal. */
 void operation_complete_exception(struct operation *operation, enum status exception);

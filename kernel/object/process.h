@@ -33,12 +33,12 @@ struct process {
 
     struct account account;
     struct process *parent; /* whose account pays for ours; kept while we exist */
-    uint32_t children;      /* processes whose account is part of ours */
     struct cap_table caps;
     struct address_space space;
 
     struct list threads;      /* struct thread.siblings */
     uint32_t thread_count;
+    uint64_t threads_created;
     struct process_handle *handle; /* told when we are gone; NULL if nobody can ask */
 
     uint8_t max_priority;
@@ -46,11 +46,13 @@ struct process {
     uint64_t budget_ticks;      /* CPU budget per period, 0: no limit */
     uint64_t period_ticks;
     uint64_t budget_left;       /* in this period */
+    uint64_t period_end;        /* TSC */
     bool throttled;             /* waits for the next period */
     struct list throttled_threads;
     struct timer refill;
 
     struct work teardown;
+    bool teardown_started;
     uint32_t teardown_index; /* next capability slot to empty */
 };
 
@@ -74,6 +76,9 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
 
 /** An object or mapping that the process paid for is gone: perhaps the record can go too. */
 void process_account_changed(struct process *process);
+
+/** No CPU has the address space of an ending process loaded any more, perhaps. */
+void process_space_unloaded(struct process *process);
 
 /** A thread of an ending process is off its CPU for good. */
 void process_thread_gone(struct process *process);

@@ -31,12 +31,13 @@ enum frame_kind_of_entry {
 };
 
 struct thread {
-    struct trap_frame frame __attribute__((aligned(16)));
+    struct trap_frame frame __attribute__((aligned(16))); /* [cpu] */
     struct process *process;
     struct ring_kernel ring;
     enum thread_state state;
     enum frame_kind_of_entry entry;
     bool stop;      /* must end at its next exit from the kernel */
+    bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
     uint8_t priority; /* effective: raised while it serves callers */
     uint32_t wake_tail; /* blocked: ready when ring.cq_tail reaches this */
@@ -55,8 +56,8 @@ struct thread {
 
     uint32_t thread_frame;
     uint32_t operations_frame;
-    uint32_t ring_frame;
-    uint64_t ring_address; /* in the process */
+    struct mapping *ring_mapping;
+    bool poison_reported;
 
     uint64_t number;  /* within the process, from 1 */
     uint64_t exit_code;
@@ -87,8 +88,11 @@ struct thread_start {
 MUST_CHECK enum status thread_create(struct process *process, const struct thread_start *start,
                                      struct thread **out);
 
-/** End the thread; if it runs on another CPU, it ends when it next leaves the kernel there. */
+/** End the thread: at once, or if it is running, when it next leaves the kernel. */
 void thread_end(struct thread *thread, uint64_t code);
+
+/** Take an ended thread apart. It is not current on any CPU. */
+void thread_finish(struct thread *thread);
 
 /** Post the completion that `ring_kernel_next_cqe()` holds, and wake the thread if that is due. */
 void thread_post(struct thread *thread);
@@ -98,6 +102,9 @@ void thread_post_status(struct thread *thread, uint64_t user_data, enum status s
 
 /** Recompute the effective priority from the callers being served. */
 void thread_update_priority(struct thread *thread);
+
+/** Load a new FS base of the current thread into the register. */
+void thread_load_tls(const struct thread *thread);
 
 /** The ring's indices were impossible: say so once, and let nothing more through. */
 void thread_poisoned(struct thread *thread);

@@ -41,7 +41,7 @@
 #define RING_MESSAGE_OFFSET (3u * RING_PAGE_BYTES)
 #define RING_MESSAGE_BYTES  (RING_BYTES - RING_MESSAGE_OFFSET)
 #define RING_PAYLOAD_WORDS  4u
-#define RING_MAX_TRANSFERS  8u
+#define RING_MAX_TRANSFERS  16u
 
 /* SQE flags. An operation accepts the flags listed with it and refuses all others. */
 #define SQE_INLINE (1u << 0) /* CALL, RETURN: payload[] is the message's data section */

@@ -184,7 +184,8 @@ static uint8_t *allocate_bytes(struct wire_build_pointer pointer, size_t length)
 
 enum wire_error wire_build_text(struct wire_build_pointer pointer, const void *bytes, size_t length)
 {
-    uint8_t *text = length < SIZE_MAX ? allocate_bytes(pointer, length + 1) : NULL;
+    /* SIZE_MAX + 1 would be an empty list; SIZE_MAX is refused as too long. */
+    uint8_t *text = allocate_bytes(pointer, length == SIZE_MAX ? SIZE_MAX : length + 1);
 
     if (text == NULL) {
         return outcome(pointer.builder);

@@ -73,7 +73,10 @@ struct wire_list {
     bool bits; /* a list of Bool, eight to a byte */
 };
 
-/** A text (length without its NUL) or data. `bytes` is never NULL. */
+/**
+ * A text (length without its NUL) or data. `bytes` is never NULL. In memory that somebody else can
+ * write, only the length holds: the NUL was there when it was checked.
+ */
 struct wire_bytes {
     const uint8_t *bytes;
     size_t length;

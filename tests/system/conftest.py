@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Fixtures of the system tests, and how a failed one is shown.
+"""Fixtures of the system tests.
 
-Each test's docstring is the claim that it demonstrates; a test without one is refused. A failed
-test is shown as claim, expected, seen, and where the logs are. With --layer NAME the results
-also go to build/results/NAME."""
+Each test's docstring is the claim that it demonstrates; a test without one is refused."""
 
 import pathlib
 import re
@@ -15,19 +13,13 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-sys.path.insert(0, str(HERE.parents[1] / "tools"))
 
-import results  # noqa: E402
 from harness import Machine, Unexpected  # noqa: E402
 from harness.deadline import Deadline  # noqa: E402
 
 DEFAULT_DEADLINE_S = 60
 GRACE_S = 5
 LOGS = pathlib.Path("build/system")
-
-
-def pytest_addoption(parser):
-    parser.addoption("--layer", help="write build/results/LAYER")
 
 
 def pytest_collection_modifyitems(items):
@@ -86,72 +78,3 @@ def pytest_runtest_call(item):
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    if not report.failed:
-        return
-    error = call.excinfo.value
-    directory = item.funcargs.get("logs") if hasattr(item, "funcargs") else None
-    claim = " ".join(item.obj.__doc__.split())
-    report.user_properties = list(report.user_properties) + [
-        ("claim", claim),
-        ("expected", error.expected if isinstance(error, Unexpected) else "(see above)"),
-        ("seen", error.seen if isinstance(error, Unexpected) else str(error).split("\n")[0]),
-        ("logs", str(directory) if directory else "-"),
-    ]
-
-
-class Collector:
-    """On the controlling process: gathers reports, prints failures, writes the results."""
-
-    def __init__(self, layer):
-        self.layer = results.Results(layer)
-        self.broken = []
-        self.terminal = None
-
-    def pytest_sessionstart(self, session):
-        self.terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-
-    def pytest_report_teststatus(self, report):
-        """Instead of pytest's dots: a line for each test, written by pytest_runtest_logreport."""
-        return report.outcome if report.failed or report.when == "call" else "", "", ""
-
-    def pytest_runtest_logreport(self, report):
-        name = report.nodeid.split("/")[-1]
-        if report.failed or report.when == "call":
-            word = "FAILED" if report.failed else "ok"
-            self.terminal.write_line(f"  {word:6} {report.duration:5.1f} s  {name}")
-        if report.failed:
-            facts = dict(report.user_properties)
-            self.broken.append((name, facts))
-            self.layer.add_fail(name, facts.get("seen", "failed"))
-        elif report.when == "call" and report.passed:
-            self.layer.add_pass(name)
-        elif report.skipped:
-            self.layer.add_fail(name, "skipped: nothing may be left out silently")
-
-    def pytest_collectreport(self, report):
-        if report.failed:
-            self.layer.add_fail(report.nodeid or "collection", "cannot be collected")
-
-    def pytest_terminal_summary(self, terminalreporter):
-        for name, facts in self.broken:
-            terminalreporter.section(f"FAILED {name}", sep="-")
-            for key in ("claim", "expected", "seen", "logs"):
-                terminalreporter.line(f"{key + ':':10}{facts.get(key, '-')}")
-
-    def pytest_sessionfinish(self, session, exitstatus):
-        if exitstatus not in (0, 1) and not self.layer.failed:
-            self.layer.add_fail("pytest", f"ended with status {int(exitstatus)}")
-        self.terminal.ensure_newline()
-        if self.layer.finish() and session.exitstatus == 0:
-            session.exitstatus = 1
-
-
-def pytest_configure(config):
-    if not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Collector(config.getoption("--layer")))

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The harness itself, against the probe image (tools/probe.S): no kernel is involved."""
+"""The harness itself, against the probe image (tools/probe.S): no kernel is involved.
 
+What needs a prompt is tried against tests/system/fake_qemu, which has one and no machine."""
+
+import json
+import os
+import pathlib
 import re
+import subprocess
 import time
 
 import pytest
@@ -144,3 +150,49 @@ def test_icount(boot):
     machine.wait_exit(Machine.EXIT_PROBE)
     with pytest.raises(ValueError):
         boot(icount=0, cpus=2, **PROBE)
+
+
+FAKE = pathlib.Path(__file__).resolve().parent / "fake_qemu"
+TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
+
+
+def test_shell_commands(boot, monkeypatch):
+    """shell() returns what a command printed, whole and without echo, redraws or prompt."""
+    monkeypatch.setenv("QEMU", str(FAKE))
+    machine = boot(package=None)
+    assert machine.shell("nonsense") == "nonsense: no such command"
+    assert machine.shell("") == ""
+    assert machine.shell("a b").splitlines() == ["a b: no such command"]
+    assert machine.shell("twice").splitlines()[0] == "one"
+    machine.halt()
+
+
+def test_figures_are_collected(tmp_path):
+    """bench-collect writes a complete record for each figure and mode, and bench-report takes it."""
+    for name in ("build/kernel/capos.elf", "build/capos.pkg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    environment = {**os.environ, "QEMU": str(FAKE), "ACCEL": "tcg"}
+    subprocess.run([str(TOOLS / "bench-collect"), "--boots", "3", "--rounds", "2"], cwd=tmp_path,
+                   env=environment, check=True)
+    records = json.loads((tmp_path / "build/bench/results.json").read_text())
+    assert len(records) == 6 + 6 + 1
+    for record in records:
+        assert set(record) == {"name", "system", "mode", "unit", "value", "min", "p50", "p99", "runs",
+                               "conditions"}
+    found = {(record["name"], record["mode"]): record for record in records}
+    assert found["ring-nop-1", "icount"]["value"] == 20
+    assert found["ring-nop-1", "icount"]["unit"] == "instructions"
+    assert found["ring-nop-1", "wall"]["value"] == 40.0  # 80 ticks at 2 GHz
+    assert found["ring-nop-1", "wall"]["runs"] == 4000
+    assert found["boot-to-init", "wall"]["unit"] == "ms"
+    report = subprocess.run(
+        [str(TOOLS / "bench-report"), "--figures", TOOLS.parent / "bench/figures.json",
+         "--recorded", tmp_path / "recorded.json", "--svg", tmp_path / "picture.svg"],
+        cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert report.returncode == 1 and "recorded.json is missing" in report.stderr
+    (tmp_path / "recorded.json").write_text("[]")
+    subprocess.run(
+        [str(TOOLS / "bench-report"), "--figures", TOOLS.parent / "bench/figures.json",
+         "--recorded", tmp_path / "recorded.json", "--record"], cwd=tmp_path, check=True)
+    assert len(json.loads((tmp_path / "recorded.json").read_text())) == 6

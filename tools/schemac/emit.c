@@ -177,8 +177,14 @@ static void emit_struct(FILE *out, const struct node *node, enum pass pass)
     }
 }
 
-static void walk(FILE *out, const struct node *node, enum pass pass, const char *file_base)
+#define MAX_DEPTH 32u /* of declarations inside declarations */
+
+static void walk(FILE *out, const struct node *node, enum pass pass, const char *file_base,
+                 uint32_t depth)
 {
+    if (depth == MAX_DEPTH) {
+        die("%s: nested too deep", node->camel);
+    }
     switch (node->kind) {
     case NODE_STRUCT:
         emit_struct(out, node, pass);
@@ -212,7 +218,7 @@ static void walk(FILE *out, const struct node *node, enum pass pass, const char 
         break;
     }
     for (uint32_t i = 0; i < node->nested_count; i++) {
-        walk(out, node->nested[i], pass, file_base);
+        walk(out, node->nested[i], pass, file_base, depth + 1);
     }
 }
 
@@ -244,9 +250,9 @@ void emit_file(FILE *out, const struct schema *schema, uint32_t index)
                  "#include <stdint.h>\n");
     schema_each_import(schema, index, emit_import, out);
     fputc('\n', out);
-    walk(out, file, PASS_NAMES, file_base);
+    walk(out, file, PASS_NAMES, file_base, 0);
     fprintf(out, "\n/* Sizes of the data and pointer sections. */\n");
-    walk(out, file, PASS_SIZES, file_base);
-    walk(out, file, PASS_NATIVE, file_base);
-    walk(out, file, PASS_ACCESSORS, file_base);
+    walk(out, file, PASS_SIZES, file_base, 0);
+    walk(out, file, PASS_NATIVE, file_base, 0);
+    walk(out, file, PASS_ACCESSORS, file_base, 0);
 }

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The C side of a schema. emit.c writes one header: constants, enums, interfaces, sizes;
- * emit_struct.c the C structs for inline payloads and the accessors.
+ * The C side of a schema. emit.c writes one header: constants, enums, interfaces; emit_struct.c
+ * the sizes of structs, C structs for inline payloads and, field by field, the accessors.
  */
 
 #include "schema.h"

@@ -58,6 +58,9 @@ struct cpu {
 
     struct address_space *space; /* [k] what CR3 holds; NULL: the kernel's own tables */
 
+    uint8_t *message_scratch; /* [I] a page: messages to kernel methods are copied here */
+    uint8_t *image_scratch;   /* [I] a page: the head of a program image while it is checked */
+
     /* Run queue. */
     uint32_t ready_mask;                 /* [k] bit p: ready[p] is not empty */
     struct list ready[PRIORITY_COUNT];   /* [k] */
@@ -67,6 +70,7 @@ struct cpu {
     struct tree_root timers;   /* [k] struct timer by deadline in TSC ticks */
     uint64_t timer_programmed; /* [cpu] TSC value the hardware is set to, NO_DEADLINE if off */
     uint64_t slice_end;        /* [k] TSC value at which equals get their turn */
+    uint64_t fs_base;          /* [cpu] what the FS base register holds */
     uint64_t charged_until;    /* [k] time up to here has been charged to somebody */
     uint64_t idle_ticks;       /* [k] */
     uint64_t busy_ticks;       /* [k] */

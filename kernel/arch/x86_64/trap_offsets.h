@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers that trap.S and the C structures must agree on; trap.c asserts each of them. */
+/* Numbers that trap.S and the C structures must agree on; exception.c asserts each of them. */
 
 #define CPU_OFFSET_CURRENT   8
 #define CPU_OFFSET_STACK_TOP 16

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86_64/clock.h"
+
+#include "arch/x86_64/asm.h"
+#include "diag/log.h"
+
+/* 8254 programmable interval timer, Intel 231164-005; port 61h gates channel 2. */
+#define PIT_HZ           1193182ull
+#define PIT_CHANNEL2     0x42
+#define PIT_COMMAND      0x43
+#define PIT_ONE_SHOT     0xb0 /* channel 2, both bytes, mode 0 */
+#define PORT_SYSTEM_B    0x61
+#define SYSTEM_B_GATE    0x01
+#define SYSTEM_B_SPEAKER 0x02
+#define SYSTEM_B_OUTPUT  0x20
+
+#define NS_PER_SECOND    1000000000ull
+#define MEASURE_US       5000u
+#define MEASURE_GIVE_UP  (1ull << 34)
+
+uint64_t clock_boot_ticks;
+
+static uint64_t ticks_per_second;
+static uint64_t ns_per_tick_32; /* nanoseconds per tick, 32.32 fixed point */
+static uint64_t ticks_per_ns_32;
+
+/** Ticks that pass while channel 2 counts down, or 0 if it never does. */
+static uint64_t measure(uint32_t micros)
+{
+    const uint64_t count = PIT_HZ * micros / 1000000;
+
+    outb(PORT_SYSTEM_B,
+         (uint8_t)((inb(PORT_SYSTEM_B) & ~SYSTEM_B_SPEAKER) | SYSTEM_B_GATE));
+    outb(PIT_COMMAND, PIT_ONE_SHOT);
+    outb(PIT_CHANNEL2, (uint8_t)count);
+    outb(PIT_CHANNEL2, (uint8_t)(count >> 8));
+    const uint64_t start = rdtsc();
+
+    while ((inb(PORT_SYSTEM_B) & SYSTEM_B_OUTPUT) == 0) {
+        if (rdtsc() - start > MEASURE_GIVE_UP) {
+            return 0;
+        }
+    }
+    return rdtsc() - start;
+}
+
+/** The rate that CPUID tells: leaf 15h (SDM vol. 2A), or a hypervisor's leaf 40000010h. */
+static uint64_t rate_from_cpuid(void)
+{
+    if (cpuid(0, 0).eax >= 0x15) {
+        const struct cpuid_result leaf = cpuid(0x15, 0);
+
+        if (leaf.eax != 0 && leaf.ebx != 0 && leaf.ecx != 0) {
+            return (uint64_t)leaf.ecx * leaf.ebx / leaf.eax;
+        }
+    }
+    if ((cpuid(1, 0).ecx >> 31) & 1 && cpuid(0x40000000u, 0).eax >= 0x40000010u) {
+        return (uint64_t)cpuid(0x40000010u, 0).eax * 1000;
+    }
+    return 0;
+}
+
+void clock_init(void)
+{
+    clock_boot_ticks = rdtsc();
+    ticks_per_second = rate_from_cpuid();
+    if (ticks_per_second == 0) {
+        ticks_per_second = measure(MEASURE_US) * (1000000 / MEASURE_US);
+    }
+    if (ticks_per_second < 1000000) {
+        /* No timer to measure against: assume 1 GHz, so that time passes at all, and say so. */
+        ticks_per_second = 1000000000;
+        log_info("clock", "cannot measure the TSC; times are guesses");
+    }
+    ns_per_tick_32 = (NS_PER_SECOND << 32) / ticks_per_second;
+    ticks_per_ns_32 = (ticks_per_second / NS_PER_SECOND << 32) +
+                      (ticks_per_second % NS_PER_SECOND << 32) / NS_PER_SECOND;
+}
+
+uint64_t clock_ticks_per_second(void)
+{
+    return ticks_per_second;
+}
+
+static uint64_t scale(uint64_t value, uint64_t factor_32)
+{
+    const unsigned __int128 product = (unsigned __int128)value * factor_32;
+
+    return product >> 96 != 0 ? UINT64_MAX : (uint64_t)(product >> 32);
+}
+
+uint64_t clock_duration_ns(uint64_t ticks)
+{
+    return scale(ticks, ns_per_tick_32);
+}
+
+uint64_t clock_duration_ticks(uint64_t ns)
+{
+    return scale(ns, ticks_per_ns_32);
+}
+
+void clock_spin_us(uint32_t micros)
+{
+    const uint64_t end = rdtsc() + clock_duration_ticks((uint64_t)micros * 1000);
+
+    while (rdtsc() < end) {
+        cpu_relax();
+    }
+}

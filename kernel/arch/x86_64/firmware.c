@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86_64/firmware.h"
+
+#include "acpi/acpi.h"
+#include "acpi/madt.h"
+#include "diag/log.h"
+#include "mm/kernel_map.h"
+
+/* Tables are small; a length beyond this is nonsense that would only cost page tables. */
+#define TABLE_MAX_BYTES (16ull << 20)
+#define PHYSICAL_END    (1ull << 46)
+
+struct firmware firmware;
+
+static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t address,
+                                uint64_t length)
+{
+    (void)memory;
+    if (length == 0 || length > TABLE_MAX_BYTES || address >= PHYSICAL_END) {
+        return NULL;
+    }
+    return kernel_map_table((struct paddr){address}, length);
+}
+
+static const struct acpi_memory memory = {.at = map_bytes};
+
+static void report(const char *table, const struct acpi_fault *fault)
+{
+    log_info("acpi", "%s: %s at %lx; doing without", table, acpi_error_name(fault->error),
+             (unsigned long)fault->offset);
+}
+
+static void add_processor(const struct acpi_madt_processor *processor)
+{
+    if (!processor->enabled) {
+        return;
+    }
+    for (uint32_t i = 0; i < firmware.processor_count; i++) {
+        if (firmware.apic_ids[i] == processor->apic_id) {
+            return; /* listed as a local APIC and as an x2APIC */
+        }
+    }
+    if (firmware.processor_count < MAX_CPUS) {
+        firmware.apic_ids[firmware.processor_count++] = processor->apic_id;
+    }
+}
+
+static void add_override(const struct acpi_madt_override *override)
+{
+    if (override->bus != 0 || override->source >= ISA_IRQ_COUNT) {
+        return;
+    }
+    firmware.isa[override->source] = (struct firmware_isa_irq){
+        .interrupt = override->interrupt,
+        .active_low = override->input.polarity == ACPI_POLARITY_LOW,
+        .level = override->input.trigger == ACPI_TRIGGER_LEVEL,
+    };
+}
+
+static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
+{
+    if (firmware.io_apic_count < FIRMWARE_MAX_IO_APICS) {
+        firmware.io_apics[firmware.io_apic_count++] = (struct firmware_io_apic){
+            .address = {io_apic->address},
+            .interrupt_base = io_apic->interrupt_base,
+        };
+    }
+}
+
+static void read_madt(const struct acpi_root *root)
+{
+    struct acpi_table table;
+    struct acpi_madt madt;
+    struct acpi_madt_entry entry;
+    struct acpi_fault fault;
+    uint32_t cursor = 0;
+
+    if (acpi_root_find(&memory, root, "APIC", 0, &table) != ACPI_OK) {
+        log_info("acpi", "no MADT: one CPU, no I/O APIC");
+        return;
+    }
+    if (acpi_madt_open(table.bytes, &madt, &fault) != ACPI_OK) {
+        report("MADT", &fault);
+        return;
+    }
+    firmware.local_apic.value = madt.local_apic_address;
+    firmware.has_8259s = madt.has_8259s;
+    while (acpi_madt_next(&madt, &cursor, &entry)) {
+        switch (entry.kind) {
+        case ACPI_MADT_PROCESSOR:
+            add_processor(&entry.processor);
+            break;
+        case ACPI_MADT_IO_APIC:
+            add_io_apic(&entry.io_apic);
+            break;
+        case ACPI_MADT_OVERRIDE:
+            add_override(&entry.override);
+            break;
+        case ACPI_MADT_NMI_SOURCE:
+        case ACPI_MADT_LOCAL_NMI:
+        case ACPI_MADT_WAKEUP:
+            break; /* NMIs stay masked; processors start by INIT and SIPI */
+        }
+    }
+}
+
+static void read_fadt(const struct acpi_root *root)
+{
+    struct acpi_table table;
+    struct acpi_fault fault;
+
+    if (acpi_root_find(&memory, root, "FACP", 0, &table) != ACPI_OK) {
+        log_info("acpi", "no FADT: the machine cannot be turned off");
+        return;
+    }
+    if (acpi_fadt_open(table.bytes, &firmware.fadt, &fault) != ACPI_OK) {
+        report("FADT", &fault);
+        return;
+    }
+    firmware.has_fadt = true;
+    if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK ||
+        acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) != ACPI_OK) {
+        report("DSDT (soft-off)", &fault);
+        return;
+    }
+    firmware.has_soft_off = true;
+}
+
+void firmware_init(uint64_t rsdp_address)
+{
+    struct acpi_root root;
+    struct acpi_fault fault;
+
+    for (uint32_t i = 0; i < ISA_IRQ_COUNT; i++) {
+        firmware.isa[i].interrupt = i;
+    }
+    if (rsdp_address == 0 && acpi_rsdp_find(&memory, &rsdp_address) != ACPI_OK) {
+        log_info("acpi", "no RSDP: one CPU, no I/O APIC, no power-off");
+        return;
+    }
+    if (acpi_root_open(&memory, rsdp_address, &root, &fault) != ACPI_OK) {
+        report("root table", &fault);
+        return;
+    }
+    read_madt(&root);
+    read_fadt(&root);
+}

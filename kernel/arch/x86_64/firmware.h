@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the firmware's ACPI tables say about the machine, as far as the kernel itself needs it:
+ * processors, interrupt controllers, and how to turn off and reset. lib/acpi does the reading; a
+ * table it refuses is reported and done without.
+ */
+
+#include "acpi/fadt.h"
+#include "acpi/sleep.h"
+#include "arch/x86_64/cpu.h"
+#include "types.h"
+
+#define FIRMWARE_MAX_IO_APICS 16u
+#define ISA_IRQ_COUNT         16u
+
+struct firmware_io_apic {
+    struct paddr address;
+    uint32_t interrupt_base;
+};
+
+/** Where an ISA interrupt arrives. */
+struct firmware_isa_irq {
+    uint32_t interrupt; /* global system interrupt */
+    bool active_low;
+    bool level;
+};
+
+struct firmware {
+    struct paddr local_apic;
+    bool has_8259s;
+    uint32_t processor_count;
+    uint32_t apic_ids[MAX_CPUS]; /* enabled processors in the table's order */
+    uint32_t io_apic_count;
+    struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
+    struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    bool has_fadt;
+    struct acpi_fadt fadt;
+    bool has_soft_off;
+    struct acpi_soft_off soft_off;
+};
+
+extern struct firmware firmware; /* [I] after firmware_init() */
+
+/** Read the tables, starting at `rsdp_address` or, if that is 0, by searching. Boot CPU, once. */
+void firmware_init(uint64_t rsdp_address);

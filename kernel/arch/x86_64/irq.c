@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "arch/x86_64/irq.h"
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/io_apic.h"
+#include "arch/x86_64/trap.h"
+#include "arch/x86_64/uart.h"
+#include "diag/log.h"
+#include "diag/panic.h"
+#include "object/console.h"
+#include "object/flush.h"
+#include "sched/sched.h"
+#include "sched/timer.h"
+
+#define COM1_ISA_IRQ  4u
+#define PIC1_DATA     0x21
+#define PIC2_DATA     0xa1
+#define PIC_ALL       0xff
+
+void irq_init(void)
+{
+    /* The 8259s exist on most machines, whatever the MADT says; masked, they are harmless. */
+    outb(PIC1_DATA, PIC_ALL);
+    outb(PIC2_DATA, PIC_ALL);
+    io_apic_init();
+    if (io_apic_route_isa(COM1_ISA_IRQ, VECTOR_COM1, this_cpu()->apic_id)) {
+        uart_enable_input();
+    } else {
+        log_info("irq", "COM1 has no I/O APIC input: the console takes no input");
+    }
+}
+
+void irq_dispatch(uint32_t vector)
+{
+    struct cpu *cpu = this_cpu();
+
+    cpu->interrupt_count++;
+    switch (vector) {
+    case VECTOR_TIMER:
+        apic_end_of_interrupt();
+        sched_account();
+        timer_run_due();
+        break;
+    case VECTOR_RESCHEDULE:
+        apic_end_of_interrupt();
+        cpu->reschedule_sent = false;
+        break;
+    case VECTOR_FLUSH:
+        apic_end_of_interrupt();
+        flush_answer();
+        break;
+    case VECTOR_COM1:
+        apic_end_of_interrupt();
+        console_input();
+        break;
+    case VECTOR_STOP:
+        panic_stop_this_cpu();
+    case VECTOR_SPURIOUS:
+        cpu->spurious_count++; /* no end-of-interrupt: SDM vol. 3A 11.9 */
+        break;
+    default:
+        cpu->spurious_count++;
+        apic_end_of_interrupt();
+        break;
+    }
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/endpoint.h"
+
+#include "arch/x86_64/cpu.h"
+#include "object/message.h"
+#include "object/process.h"
+#include "sched/sched.h"
+#include "sched/thread.h"
+
+static struct endpoint *endpoint_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct endpoint, object);
+}
+
+static struct endpoint_client *client_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct endpoint_client, object);
+}
+
+enum status endpoint_create(struct process *process, struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_ENDPOINT, process, out);
+
+    if (status == STATUS_OK) {
+        list_init(&endpoint_of(*out)->receivers);
+        list_init(&endpoint_of(*out)->clients);
+    }
+    return status;
+}
+
+enum status endpoint_mint(struct endpoint *endpoint, struct process *process, uint64_t badge,
+                          struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_ENDPOINT_CLIENT, process, out);
+
+    if (status == STATUS_OK) {
+        struct endpoint_client *client = client_of(*out);
+
+        client->endpoint = endpoint;
+        client->badge = badge;
+        list_init(&client->callers);
+        list_init(&client->ready);
+        object_get(&endpoint->object);
+    }
+    return status;
+}
+
+/** A call meets its receiver: the message goes over, the receiver's RECV completes. */
+static enum status deliver(struct operation *receive, struct thread *caller,
+                           const struct endpoint_client *client, uint32_t sqe_flags,
+                           uint16_t method, uint32_t transfer_count, const uint64_t *payload)
+{
+    struct thread *server = receive->thread;
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
+
+    cqe->status = STATUS_OK;
+    const enum status status =
+        message_send(caller, sqe_flags, transfer_count, payload, server, receive->buffer_offset,
+                     receive->buffer_length, cqe);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        return status;
+    }
+    receive->sequence = ++server->next_sequence;
+    cqe->flags |= CQE_INCOMING;
+    cqe->method = method;
+    cqe->user_data = receive->user_data;
+    cqe->badge = client->badge;
+    cqe->call_id = operation_call_id(receive);
+    list_remove(&receive->link);
+    receive->state = OPERATION_SERVING;
+    list_append(&server->serving, &receive->link);
+    thread_post(server);
+    return STATUS_OK;
+}
+
+/** The two operations of a call find each other. */
+static void join(struct operation *call, struct operation *receive)
+{
+    call->state = OPERATION_TAKEN;
+    call->peer = receive;
+    receive->peer = call;
+    if (call->thread->priority > receive->thread->priority) {
+        thread_update_priority(receive->thread);
+    }
+}
+
+enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
+                          const struct ring_sqe *sqe)
+{
+    struct endpoint *endpoint = client->endpoint;
+
+    if (UNLIKELY(endpoint->closed)) {
+        return STATUS_PEER_GONE;
+    }
+    if (LIKELY(!list_is_empty(&endpoint->receivers))) {
+        struct operation *receive =
+            LIST_FIRST(&endpoint->receivers, struct operation, link);
+        const enum status status = deliver(receive, caller, client, sqe->flags, sqe->method,
+                                           sqe->transfer_count, sqe->payload);
+
+        if (LIKELY(status == STATUS_OK)) {
+            join(operation_take(caller, sqe, OPERATION_TAKEN), receive);
+        }
+        return status;
+    }
+    enum status status = message_check(sqe->flags, sqe->transfer_count, sqe->payload);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct operation *call = operation_take(caller, sqe, OPERATION_QUEUED);
+
+    call->sqe_flags = sqe->flags;
+    call->method = sqe->method;
+    call->transfer_count = (uint8_t)sqe->transfer_count; /* checked above */
+    for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
+        call->payload[i] = sqe->payload[i];
+    }
+    call->object = &client->object;
+    object_get(&client->object);
+    if (list_is_empty(&client->callers)) {
+        list_append(&endpoint->clients, &client->ready);
+    }
+    list_append(&client->callers, &call->link);
+    return STATUS_OK;
+}
+
+/** Take the next queued call, in turn over the client ends; NULL if there is none. */
+static struct operation *next_caller(struct endpoint *endpoint)
+{
+    if (list_is_empty(&endpoint->clients)) {
+        return NULL;
+    }
+    struct endpoint_client *client =
+        LIST_FIRST(&endpoint->clients, struct endpoint_client, ready);
+
+    list_remove(&client->ready);
+    list_append(&endpoint->clients, &client->ready);
+    return LIST_FIRST(&client->callers, struct operation, link);
+}
+
+static void unqueue(struct operation *call)
+{
+    struct endpoint_client *client = client_of(call->object);
+
+    list_remove(&call->link);
+    if (list_is_empty(&client->callers)) {
+        list_remove(&client->ready);
+    }
+}
+
+/** Give a waiting RECV the calls that are queued, until one is accepted. */
+static void match(struct endpoint *endpoint, struct operation *receive)
+{
+    for (;;) {
+        struct operation *call = next_caller(endpoint);
+
+        if (LIKELY(call == NULL)) {
+            return;
+        }
+        struct endpoint_client *client = client_of(call->object);
+        const enum status status =
+            deliver(receive, call->thread, client, call->sqe_flags, call->method,
+                    call->transfer_count, call->payload);
+
+        unqueue(call);
+        call->object = NULL;
+        if (status == STATUS_OK) {
+            join(call, receive);
+            object_put(&client->object);
+            return;
+        }
+        object_put(&client->object);
+        operation_complete(call, status);
+    }
+}
+
+enum status endpoint_receive(struct endpoint *endpoint, struct thread *receiver,
+                             const struct ring_sqe *sqe)
+{
+    if (!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length)) {
+        return STATUS_BAD_RANGE;
+    }
+    struct operation *receive = operation_take(receiver, sqe, OPERATION_RECEIVING);
+
+    receive->object = &endpoint->object;
+    object_get(&endpoint->object);
+    list_append(&endpoint->receivers, &receive->link);
+    match(endpoint, receive);
+    return STATUS_OK;
+}
+
+/** Wait again with a RECV operation that has been answered. Its completion is reserved. */
+static void rearm(struct operation *receive)
+{
+    struct endpoint *endpoint = endpoint_of(receive->object);
+
+    receive->state = OPERATION_RECEIVING;
+    receive->peer = NULL;
+    list_remove(&receive->link);
+    list_append(&endpoint->receivers, &receive->link);
+    if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
+        match(endpoint, receive);
+    }
+}
+
+enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, bool *rearmed)
+{
+    struct operation *receive = operation_by_call_id(server, sqe->target);
+
+    if (UNLIKELY(receive == NULL)) {
+        return STATUS_NOT_FOUND;
+    }
+    struct operation *call = receive->peer;
+    enum status status = STATUS_PEER_GONE;
+
+    if (LIKELY(call != NULL)) {
+        struct thread *caller = call->thread;
+        struct ring_cqe *cqe = ring_kernel_next_cqe(&caller->ring);
+
+        status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
+                              call->buffer_offset, call->buffer_length, cqe);
+        if (UNLIKELY(status != STATUS_OK)) {
+            return status;
+        }
+        receive->peer = NULL;
+        call->peer = NULL;
+        cqe->status = STATUS_OK;
+        cqe->exception = (uint8_t)sqe->method;
+        cqe->user_data = call->user_data;
+        operation_give_quickly(call);
+        thread_post(caller);
+    }
+    if (sqe->flags & SQE_REARM) {
+        *rearmed = true;
+        rearm(receive);
+    } else {
+        operation_give(receive);
+    }
+    if (UNLIKELY(server->priority != server->base_priority)) {
+        thread_update_priority(server);
+    }
+    return status;
+}
+
+void endpoint_operation_cancelled(struct operation *operation)
+{
+    struct operation *peer = operation->peer;
+
+    switch (operation->state) {
+    case OPERATION_QUEUED:
+        unqueue(operation);
+        break;
+    case OPERATION_TAKEN:
+        /* The server's RETURN will find nobody. */
+        peer->peer = NULL;
+        thread_update_priority(peer->thread);
+        break;
+    case OPERATION_SERVING:
+        list_remove(&operation->link);
+        if (peer != NULL) {
+            peer->peer = NULL;
+            operation->peer = NULL;
+            peer->state = OPERATION_WAITING;
+            operation_complete(peer, STATUS_PEER_GONE);
+        }
+        break;
+    case OPERATION_RECEIVING:
+    case OPERATION_WAITING:
+    case OPERATION_FREE:
+        list_remove(&operation->link);
+        break;
+    }
+    operation->peer = NULL;
+}
+
+/** Nobody can receive any more: whoever waits for an answer to come learns so. */
+static void close_endpoint(struct endpoint *endpoint)
+{
+    endpoint->closed = true;
+    while (!list_is_empty(&endpoint->receivers)) {
+        operation_cancel(LIST_FIRST(&endpoint->receivers, struct operation, link),
+                         STATUS_CANCELLED);
+    }
+    for (;;) {
+        struct operation *call = next_caller(endpoint);
+
+        if (call == NULL) {
+            return;
+        }
+        operation_cancel(call, STATUS_PEER_GONE);
+    }
+}
+
+static void endpoint_unnamed(struct object *object)
+{
+    close_endpoint(endpoint_of(object));
+}
+
+static void endpoint_revoked(struct object *object, struct process *revoker)
+{
+    struct endpoint *endpoint = endpoint_of(object);
+
+    /* Receivers that came through capabilities taken back stop receiving; the revoker's stay. */
+    for (struct list *node = endpoint->receivers.next; node != &endpoint->receivers;) {
+        struct operation *receive = CONTAINER_OF(node, struct operation, link);
+
+        node = node->next;
+        if (receive->thread->process != revoker) {
+            operation_cancel(receive, STATUS_STALE);
+        }
+    }
+}
+
+static void client_revoked(struct object *object, struct process *revoker)
+{
+    struct endpoint_client *client = client_of(object);
+
+    for (struct list *node = client->callers.next; node != &client->callers;) {
+        struct operation *call = CONTAINER_OF(node, struct operation, link);
+
+        node = node->next;
+        if (call->thread->process != revoker) {
+            operation_cancel(call, STATUS_STALE);
+        }
+    }
+}
+
+static bool client_destroy(struct object *object)
+{
+    object_put(&client_of(object)->endpoint->object);
+    return true;
+}
+
+const struct object_type endpoint_type = {
+    .bytes = sizeof(struct endpoint),
+    .unnamed = endpoint_unnamed,
+    .revoked = endpoint_revoked,
+};
+
+const struct object_type endpoint_client_type = {
+    .bytes = sizeof(struct endpoint_client),
+    .revoked = client_revoked,
+    .destroy = client_destroy,
+};

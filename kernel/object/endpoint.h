@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Endpoints: how processes call each other.
+ *
+ * An endpoint is the receiving end. Clients hold client ends, each an object of its own with a
+ * badge. A CALL meets a waiting RECV at once, or waits in its client end's queue; the endpoint
+ * serves the client ends that have callers in turn, so no client can starve another.
+ *
+ * A message goes from the caller's message area into the receiver's in one copy, and capabilities
+ * move from table to table at that moment: all of them or none. Between CALL and RETURN the two
+ * operations point to each other; either side may die first. While it serves, the receiver has at
+ * least its callers' priority.
+ *
+ * Under the kernel lock.
+ */
+
+#include "object/object.h"
+#include "object/operation.h"
+
+struct endpoint {
+    struct object object;
+    struct list receivers; /* struct operation.link, OPERATION_RECEIVING */
+    struct list clients;   /* struct endpoint_client.ready: those with queued callers */
+    bool closed;           /* nobody can receive here any more */
+};
+
+struct endpoint_client {
+    struct object object;
+    struct endpoint *endpoint; /* a reference */
+    uint64_t badge;
+    struct list callers; /* struct operation.link, OPERATION_QUEUED */
+    struct list ready;   /* in endpoint->clients while `callers` is not empty */
+};
+
+/** CALL on a client end. The submission's completion is reserved. */
+enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
+                          const struct ring_sqe *sqe);
+
+/** RECV on an endpoint. */
+enum status endpoint_receive(struct endpoint *endpoint, struct thread *receiver,
+                             const struct ring_sqe *sqe);
+
+/**
+ * RETURN: answer a call this thread has taken.
+ *
+ * `*posted` tells whether the answer used up the RETURN's own completion reservation (for the
+ * re-armed RECV). On a refusal the call stays unanswered.
+ */
+enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, bool *rearmed);
+
+/** The receiver of a call in progress, or the caller, ends. For operation_cancel(). */
+void endpoint_operation_cancelled(struct operation *operation);
+
+MUST_CHECK enum status endpoint_create(struct process *process, struct object **out);
+MUST_CHECK enum status endpoint_mint(struct endpoint *endpoint, struct process *process,
+                                     uint64_t badge, struct object **out);
+
+extern const struct object_type endpoint_type;
+extern const struct object_type endpoint_client_type;

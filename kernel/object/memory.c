@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/memory.h"
+
+#include "mm/address_space.h"
+#include "object/operation.h"
+#include "object/process.h"
+#include "sched/thread.h"
+
+#define NUMBERS_PER_PAGE (PAGE_BYTES / sizeof(uint32_t))
+
+static struct memory *memory_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct memory, object);
+}
+
+static uint32_t *numbers(uint32_t frame)
+{
+    return frame_pointer(frame);
+}
+
+enum status memory_create_unfilled(struct process *process, uint64_t page_count,
+                                   struct memory **out)
+{
+    struct object *object;
+    const enum status status = object_create(OBJECT_KIND_MEMORY, process, &object);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct memory *memory = memory_of(object);
+
+    memory->root = memory;
+    memory->page_count = page_count;
+    memory->access = ACCESS_READ_WRITE;
+    memory->contiguous_first = FRAME_NONE;
+    memory->index_frame = FRAME_NONE;
+    memory->single_frame = FRAME_NONE;
+    list_init(&memory->mappings);
+    list_init(&memory->views);
+    list_init(&memory->view_link);
+    list_init(&memory->work.link);
+    *out = memory;
+    return STATUS_OK;
+}
+
+enum status memory_add_page(struct memory *memory)
+{
+    struct account *account = &memory->object.payer->account;
+    uint32_t frame;
+    enum status status;
+
+    if (memory->page_count == 1) {
+        status = frames_take(0, FRAME_MEMORY, account, &memory->single_frame);
+        if (status != STATUS_OK) {
+            memory->single_frame = FRAME_NONE;
+            return status;
+        }
+        frame_clear(memory->single_frame);
+        memory->filled = 1;
+        return STATUS_OK;
+    }
+    if (memory->index_frame == FRAME_NONE) {
+        status = frames_take(0, FRAME_SLAB, account, &frame);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        memset(frame_pointer(frame), 0xff, PAGE_BYTES);
+        memory->index_frame = frame;
+    }
+    uint32_t *leaf = &numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
+
+    if (*leaf == FRAME_NONE) {
+        status = frames_take(0, FRAME_SLAB, account, &frame);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        *leaf = frame;
+    }
+    status = frames_take(0, FRAME_MEMORY, account, &frame);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    frame_clear(frame);
+    numbers(*leaf)[memory->filled % NUMBERS_PER_PAGE] = frame;
+    memory->filled++;
+    return STATUS_OK;
+}
+
+/** The filling is over: tell the creator, who may have died meanwhile. */
+static void fill_done(struct memory *memory, enum status status)
+{
+    struct operation *operation = memory->operation;
+    uint64_t id = 0;
+
+    memory->operation = NULL;
+    if (operation != NULL) {
+        operation->extra = NULL;
+        operation->abandon = NULL;
+        if (status == STATUS_OK) {
+            status = object_grant(&memory->object, operation->thread->process, CAP_ORIGIN, &id);
+        }
+        if (status == STATUS_OK) {
+            operation_complete_words(operation, &id, 1);
+        } else {
+            operation_complete_exception(operation, status);
+        }
+    }
+    object_put(&memory->object);
+}
+
+static bool fill_step(struct work *work)
+{
+    struct memory *memory = CONTAINER_OF(work, struct memory, work);
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        const bool wanted = memory->operation != NULL;
+        const enum status status = wanted ? memory_add_page(memory) : STATUS_CANCELLED;
+
+        if (status != STATUS_OK || memory->filled == memory->page_count) {
+            fill_done(memory, status);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum status memory_create(struct process *process, uint64_t page_count, struct memory **out,
+                          bool *filling)
+{
+    struct memory *memory;
+
+    if (page_count == 0 || page_count > MEMORY_MAX_PAGES) {
+        return STATUS_BAD_RANGE;
+    }
+    /* An early no instead of a late one: nothing could make these frames fit. */
+    if (page_count > process->account.limit[ACCOUNT_FRAMES] -
+                         process->account.used[ACCOUNT_FRAMES]) {
+        return STATUS_OVER_BUDGET;
+    }
+    enum status status = memory_create_unfilled(process, page_count, &memory);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    *filling = page_count > WORK_STEP_UNITS;
+    if (*filling) {
+        memory->work.step = fill_step;
+        work_start(&memory->work);
+        *out = memory;
+        return STATUS_OK;
+    }
+    while (memory->filled < page_count) {
+        status = memory_add_page(memory);
+        if (status != STATUS_OK) {
+            object_put(&memory->object);
+            return status;
+        }
+    }
+    *out = memory;
+    return STATUS_OK;
+}
+
+enum status memory_create_borrowed(struct process *process, uint32_t first_frame,
+                                   uint64_t page_count, struct memory **out)
+{
+    const enum status status = memory_create_unfilled(process, page_count, out);
+
+    if (status == STATUS_OK) {
+        (*out)->contiguous_first = first_frame;
+        (*out)->access = ACCESS_READ;
+    }
+    return status;
+}
+
+enum status memory_create_view(struct memory *memory, struct process *process,
+                               uint64_t page_offset, uint64_t page_count, enum access access,
+                               struct memory **out)
+{
+    if (page_count == 0 || page_offset > memory->page_count ||
+        page_count > memory->page_count - page_offset) {
+        return STATUS_BAD_RANGE;
+    }
+    if (!memory_allows(memory, access)) {
+        return STATUS_DENIED;
+    }
+    struct memory *view;
+    const enum status status = memory_create_unfilled(process, page_count, &view);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    view->root = memory->root;
+    view->root_offset = memory->root_offset + page_offset;
+    view->access = access;
+    list_append(&memory->root->views, &view->view_link);
+    object_get(&memory->root->object);
+    *out = view;
+    return STATUS_OK;
+}
+
+struct paddr memory_frame(const struct memory *memory, uint64_t page)
+{
+    const struct memory *root = memory->root;
+    const uint64_t index = memory->root_offset + page;
+
+    if (root->contiguous_first != FRAME_NONE) {
+        return frame_paddr(root->contiguous_first + (uint32_t)index);
+    }
+    if (root->page_count == 1) {
+        return frame_paddr(root->single_frame);
+    }
+    return frame_paddr(
+        numbers(numbers(root->index_frame)[index / NUMBERS_PER_PAGE])[index % NUMBERS_PER_PAGE]);
+}
+
+bool memory_allows(const struct memory *memory, enum access access)
+{
+    switch (access) {
+    case ACCESS_READ:
+        return true;
+    case ACCESS_READ_WRITE:
+        return memory->access == ACCESS_READ_WRITE;
+    case ACCESS_READ_EXECUTE:
+        /* What can be written may be made executable instead; W^X is a rule of mappings, so code
+         * can be prepared through one mapping and run through another. */
+        return memory->access != ACCESS_READ;
+    case ACCESS_COUNT:
+        break;
+    }
+    return false;
+}
+
+void memory_pin(struct memory *memory)
+{
+    memory->root->pin_count++;
+    object_get(&memory->root->object);
+}
+
+void memory_unpin(struct memory *memory)
+{
+    struct memory *root = memory->root;
+
+    KASSERT(root->pin_count > 0);
+    root->pin_count--;
+    object_put(&root->object);
+}
+
+/** Give back up to a step's worth of own frames; true when none are left. */
+static bool free_frames(struct memory *memory)
+{
+    struct account *account = &memory->object.payer->account;
+
+    if (memory->single_frame != FRAME_NONE) {
+        frames_give(memory->single_frame, 0, account);
+        memory->single_frame = FRAME_NONE;
+        return true;
+    }
+    if (memory->index_frame == FRAME_NONE) {
+        return true;
+    }
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && memory->filled > 0; i++) {
+        memory->filled--;
+        const uint32_t leaf = numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
+
+        frames_give(numbers(leaf)[memory->filled % NUMBERS_PER_PAGE], 0, account);
+    }
+    if (memory->filled > 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < NUMBERS_PER_PAGE; i++) {
+        const uint32_t leaf = numbers(memory->index_frame)[i];
+
+        if (leaf == FRAME_NONE) {
+            break;
+        }
+        frames_give(leaf, 0, account);
+    }
+    frames_give(memory->index_frame, 0, account);
+    memory->index_frame = FRAME_NONE;
+    return true;
+}
+
+static bool memory_destroy(struct object *object)
+{
+    struct memory *memory = memory_of(object);
+
+    KVERIFY(list_is_empty(&memory->mappings) && list_is_empty(&memory->views));
+    if (memory->root != memory) {
+        list_remove(&memory->view_link);
+        object_put(&memory->root->object);
+        memory->root = memory;
+        return true;
+    }
+    return free_frames(memory);
+}
+
+/**
+ * One mapping that a revocation has to remove, of the object or of one of its views, or NULL.
+ *
+ * The revoker's own mappings stay.
+ */
+static struct mapping *next_revoked(struct memory *memory)
+{
+    LIST_FOR_EACH(node, &memory->mappings)
+    {
+        struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
+
+        if (mapping->space->process != memory->revoker) {
+            return mapping;
+        }
+    }
+    LIST_FOR_EACH(view_node, &memory->views)
+    {
+        struct memory *view = CONTAINER_OF(view_node, struct memory, view_link);
+
+        LIST_FOR_EACH(node, &view->mappings)
+        {
+            struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
+
+            if (mapping->space->process != memory->revoker) {
+                return mapping;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void revoke_finished(struct memory *memory)
+{
+    struct operation *operation = memory->operation;
+
+    memory->operation = NULL;
+    memory->revoker = NULL;
+    if (operation != NULL) {
+        operation->extra = NULL;
+        operation->abandon = NULL;
+        operation_complete(operation, STATUS_OK);
+    }
+    object_put(&memory->object);
+}
+
+static void revoke_mapping_removed(void *context)
+{
+    struct memory *memory = context;
+
+    /* The step was paused for this one flush; go on with the next mapping. */
+    work_start(&memory->work);
+}
+
+static bool revoke_step(struct work *work)
+{
+    struct memory *memory = CONTAINER_OF(work, struct memory, work);
+    struct mapping *mapping = next_revoked(memory);
+
+    if (mapping == NULL) {
+        revoke_finished(memory);
+        return true;
+    }
+    mapping->removed = revoke_mapping_removed;
+    mapping->removed_context = memory;
+    (void)mapping_remove(mapping); /* at once or later, the callback goes on */
+    return true;
+}
+
+bool memory_is_revoking(const struct memory *memory)
+{
+    return memory->revoker != NULL;
+}
+
+static void memory_revoked(struct object *object, struct process *revoker)
+{
+    struct memory *memory = memory_of(object);
+
+    LIST_FOR_EACH(node, &memory->views)
+    {
+        struct object *view = &CONTAINER_OF(node, struct memory, view_link)->object;
+
+        object_revoke_all(view);
+    }
+    KVERIFY(!memory_is_revoking(memory));
+    memory->revoker = revoker;
+    memory->work.step = revoke_step;
+    object_get(object);
+    work_start(&memory->work);
+}
+
+const struct object_type memory_type = {
+    .bytes = sizeof(struct memory),
+    .revoked = memory_revoked,
+    .destroy = memory_destroy,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Memory objects: resident frames that can be mapped, shared by capability, and pinned.
+ *
+ * A root owns its frames, or borrows a contiguous piece of physical memory (the boot package). A
+ * view is a narrower object over a root's frames and keeps the root alive. Every object lists its
+ * own mappings (the reverse map), so revoking finds and removes exactly those made through the
+ * capabilities that are taken back.
+ *
+ * A pin says that the kernel or a device is using the frames: they are not given back before the
+ * last pin goes, whoever has died meanwhile. Under the kernel lock.
+ */
+
+#include "mm/frames.h"
+#include "object/object.h"
+#include "object/reaper.h"
+#include "types.h"
+
+struct memory {
+    struct object object;
+    struct memory *root;      /* itself, unless it is a view */
+    uint64_t root_offset;     /* of a view: first page within the root */
+    uint64_t page_count;
+    enum access access;       /* the most that a mapping may allow */
+    struct list mappings;     /* struct mapping.in_memory */
+    uint32_t mapping_count;
+    uint32_t pin_count;       /* of a root */
+    struct list views;        /* of a root */
+    struct list view_link;    /* of a view */
+
+    uint32_t contiguous_first; /* borrowed frames, or FRAME_NONE */
+    uint64_t filled;           /* own frames that are there; page_count once created */
+    uint32_t index_frame;      /* own frames: page of 1024 numbers of index pages */
+    uint32_t single_frame;     /* own frames, page_count == 1: the frame itself */
+
+    struct work work;            /* filling or revoking */
+    struct operation *operation; /* that waits for it, or NULL */
+    struct process *revoker;
+};
+
+/** Largest memory object: what two levels of index reach. */
+#define MEMORY_MAX_PAGES (1024u * 1024u)
+
+/**
+ * Create an object of zeroed frames, charged to `process`. Small ones are complete on return;
+ * larger ones (`*filling` set) are filled by the reaper, which then completes `memory->operation`.
+ */
+MUST_CHECK enum status memory_create(struct process *process, uint64_t page_count,
+                                     struct memory **out, bool *filling);
+
+/** Create an object whose pages are added one by one; it is not to be mapped before the last. */
+MUST_CHECK enum status memory_create_unfilled(struct process *process, uint64_t page_count,
+                                              struct memory **out);
+
+/** Add a zeroed page. */
+MUST_CHECK enum status memory_add_page(struct memory *memory);
+
+/** Create a read-only object over physical memory that is not the frame allocator's. */
+MUST_CHECK enum status memory_create_borrowed(struct process *process, uint32_t first_frame,
+                                              uint64_t page_count, struct memory **out);
+
+/** Create a view. STATUS_BAD_RANGE, STATUS_DENIED, and those of object_create(). */
+MUST_CHECK enum status memory_create_view(struct memory *memory, struct process *process,
+                                          uint64_t page_offset, uint64_t page_count,
+                                          enum access access, struct memory **out);
+
+/** The frame of a page; `page` is inside the object. */
+struct paddr memory_frame(const struct memory *memory, uint64_t page);
+
+/** Whether mappings and views of the object may have this access. */
+bool memory_allows(const struct memory *memory, enum access access);
+
+/** Keep the frames, whatever happens to capabilities and mappings. */
+void memory_pin(struct memory *memory);
+void memory_unpin(struct memory *memory);
+
+/** Whether a revocation is still removing mappings; a second one has to wait. */
+bool memory_is_revoking(const struct memory *memory);
+
+/** For object_types[]. */
+extern const struct object_type memory_type;

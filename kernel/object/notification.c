@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/notification.h"
+
+#include "object/process.h"
+#include "sched/thread.h"
+
+static struct notification *notification_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct notification, object);
+}
+
+static struct signaller *signaller_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct signaller, object);
+}
+
+enum status notification_create(struct process *process, struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_NOTIFICATION, process, out);
+
+    if (status == STATUS_OK) {
+        list_init(&notification_of(*out)->waiters);
+    }
+    return status;
+}
+
+enum status notification_mint(struct notification *notification, struct process *process,
+                              uint64_t mask, struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_SIGNALLER, process, out);
+
+    if (status == STATUS_OK) {
+        signaller_of(*out)->notification = notification;
+        signaller_of(*out)->mask = mask;
+        object_get(&notification->object);
+    }
+    return status;
+}
+
+void notification_signal(struct notification *notification, uint64_t bits)
+{
+    notification->bits |= bits;
+    if (notification->bits != 0 && !list_is_empty(&notification->waiters)) {
+        struct operation *waiter = LIST_FIRST(&notification->waiters, struct operation, link);
+        const uint64_t taken = notification->bits;
+
+        notification->bits = 0;
+        operation_complete_words(waiter, &taken, 1);
+    }
+}
+
+enum status notification_wait(struct notification *notification, struct thread *thread,
+                              const struct ring_sqe *sqe)
+{
+    struct operation *operation = operation_take(thread, sqe, OPERATION_WAITING);
+
+    if (notification->bits != 0) {
+        const uint64_t taken = notification->bits;
+
+        notification->bits = 0;
+        operation_complete_words(operation, &taken, 1);
+        return STATUS_OK;
+    }
+    operation->object = &notification->object;
+    object_get(&notification->object);
+    list_append(&notification->waiters, &operation->link);
+    operation_set_deadline(operation, sqe->payload[0]);
+    return STATUS_OK;
+}
+
+enum status notification_target(struct object *object, uint64_t bits, struct notification **out)
+{
+    if (object->kind == OBJECT_KIND_NOTIFICATION) {
+        *out = notification_of(object);
+        return STATUS_OK;
+    }
+    if (object->kind != OBJECT_KIND_SIGNALLER) {
+        return STATUS_WRONG_TYPE;
+    }
+    if ((bits & ~signaller_of(object)->mask) != 0) {
+        return STATUS_DENIED;
+    }
+    *out = signaller_of(object)->notification;
+    return STATUS_OK;
+}
+
+static void notification_revoked(struct object *object, struct process *revoker)
+{
+    struct notification *notification = notification_of(object);
+
+    for (struct list *node = notification->waiters.next; node != &notification->waiters;) {
+        struct operation *waiter = CONTAINER_OF(node, struct operation, link);
+
+        node = node->next;
+        if (waiter->thread->process != revoker) {
+            operation_cancel(waiter, STATUS_STALE);
+        }
+    }
+}
+
+static bool signaller_destroy(struct object *object)
+{
+    object_put(&signaller_of(object)->notification->object);
+    return true;
+}
+
+const struct object_type notification_type = {
+    .bytes = sizeof(struct notification),
+    .revoked = notification_revoked,
+};
+
+const struct object_type signaller_type = {
+    .bytes = sizeof(struct signaller),
+    .destroy = signaller_destroy,
+};

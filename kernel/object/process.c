@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/process.h"
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
+#include "mm/frames.h"
+#include "mm/slab.h"
+#include "object/object.h"
+#include "object/services.h"
+#include "sched/sched.h"
+#include "sched/thread.h"
+
+struct account root_account;
+
+static struct list processes = LIST_INIT(processes); /* by kernel_lock */
+static uint64_t last_pid;
+
+static bool teardown_step(struct work *work);
+
+enum status process_create(struct process *parent, const char *name,
+                           const struct process_limits *limits, struct process **out)
+{
+    struct account *parent_account = parent == NULL ? &root_account : &parent->account;
+
+    if (!account_charge(parent_account, ACCOUNT_OBJECTS, 1)) {
+        return STATUS_OVER_BUDGET;
+    }
+    enum status status = STATUS_NO_MEMORY;
+    struct process *process = slab_take(sizeof(*process));
+
+    if (process == NULL) {
+        goto refund;
+    }
+    if (!account_open(&process->account, parent_account, (uint32_t)(last_pid + 1),
+                      limits->resources)) {
+        status = STATUS_OVER_BUDGET;
+        goto free_process;
+    }
+    status = address_space_create(&process->space, process);
+    if (status != STATUS_OK) {
+        goto close_account;
+    }
+    process->pid = ++last_pid;
+    process->parent = parent;
+    process->state = PROCESS_STATE_STARTING;
+    for (uint32_t i = 0; i + 1 < PROCESS_NAME_BYTES && name[i] != '\0'; i++) {
+        process->name[i] = name[i];
+    }
+    cap_table_init(&process->caps);
+    list_init(&process->threads);
+    list_init(&process->throttled_threads);
+    list_init(&process->teardown.link);
+    process->teardown.step = teardown_step;
+    process->max_priority = limits->max_priority;
+    process->budget_ticks = limits->budget_ticks;
+    process->period_ticks = limits->period_ticks;
+    process->budget_left = limits->budget_ticks;
+    list_append(&processes, &process->all);
+    *out = process;
+    return STATUS_OK;
+
+close_account:
+    account_close(&process->account);
+free_process:
+    slab_give(process, sizeof(*process));
+refund:
+    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
+    return status;
+}
+
+/** Start taking apart, once nothing runs in the process and no CPU has its tables loaded. */
+static void start_teardown_if_still(struct process *process)
+{
+    if (process->state == PROCESS_STATE_ENDING && process->thread_count == 0 &&
+        cpu_mask_is_empty(&process->space.loaded_on) && !process->teardown_started) {
+        process->teardown_started = true;
+        work_start(&process->teardown);
+    }
+}
+
+void process_end(struct process *process, enum exit_reason reason, uint64_t code)
+{
+    if (process->state == PROCESS_STATE_ENDING || process->state == PROCESS_STATE_GONE) {
+        return;
+    }
+    if (process->parent == NULL) {
+        PANIC("init has ended (code %lu); nothing is left to run", (unsigned long)code);
+    }
+    process->state = PROCESS_STATE_ENDING;
+    process->exit_reason = reason;
+    process->exit_code = code;
+    for (struct list *node = process->threads.next; node != &process->threads;) {
+        struct thread *thread = CONTAINER_OF(node, struct thread, siblings);
+
+        node = node->next;
+        thread_end(thread, code);
+    }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpu_mask_test(&process->space.loaded_on, i) && cpus[i] != this_cpu()) {
+            apic_send_ipi(cpus[i]->apic_id, VECTOR_RESCHEDULE);
+        }
+    }
+    start_teardown_if_still(process);
+}
+
+void process_thread_gone(struct process *process)
+{
+    start_teardown_if_still(process);
+}
+
+void process_space_unloaded(struct process *process)
+{
+    start_teardown_if_still(process);
+}
+
+/** Empty up to a step's worth of capability slots; true when the table is empty. */
+static bool empty_caps(struct process *process)
+{
+    const uint32_t end = process->caps.page_count * CAP_ENTRIES_PER_PAGE;
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && process->teardown_index < end; i++) {
+        const uint32_t index = process->teardown_index++;
+
+        if (cap_table_at(&process->caps, index)->place != NULL) {
+            object_ungrant(process, index);
+        }
+    }
+    return process->teardown_index == end;
+}
+
+static bool teardown_step(struct work *work)
+{
+    struct process *process = CONTAINER_OF(work, struct process, teardown);
+    struct tree_node *first = tree_first(&process->space.mappings);
+
+    if (first != NULL) {
+        (void)mapping_remove(CONTAINER_OF(first, struct mapping, node));
+        return false;
+    }
+    if (process->space.removals > 0) {
+        return false;
+    }
+    if (!empty_caps(process)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < process->caps.page_count; i++) {
+        frames_give(pointer_frame(process->caps.pages[i]), 0, &process->account);
+    }
+    cap_table_init(&process->caps);
+    timer_disarm(&process->refill);
+    address_space_destroy(&process->space);
+    process->state = PROCESS_STATE_GONE;
+    if (process->handle != NULL) {
+        process_handle_gone(process->handle, process->exit_reason, process->exit_code);
+    }
+    process_account_changed(process);
+    return true;
+}
+
+void process_account_changed(struct process *process)
+{
+    if (process->state != PROCESS_STATE_GONE || !account_is_empty(&process->account)) {
+        return;
+    }
+    struct process *parent = process->parent;
+    struct account *parent_account = parent == NULL ? &root_account : &parent->account;
+
+    account_close(&process->account);
+    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
+    list_remove(&process->all);
+    slab_give(process, sizeof(*process));
+    if (parent != NULL) {
+        process_account_changed(parent);
+    }
+}
+
+struct process *process_next(const struct process *process)
+{
+    struct list *node = process == NULL ? processes.next : process->all.next;
+
+    return node == &processes ? NULL : CONTAINER_OF(node, struct process, all);
+}
+
+struct process *process_find(uint64_t pid)
+{
+    for (struct process *process = process_next(NULL); process != NULL;
+         process = process_next(process)) {
+        if (process->pid == pid) {
+            return process;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/services.h"
+
+#include "object/process.h"
+#include "sched/thread.h"
+
+enum status timer_object_create(struct process *process, struct object **out)
+{
+    return object_create(OBJECT_KIND_TIMER, process, out);
+}
+
+static void timer_object_fire(struct timer *timer)
+{
+    struct timer_object *object = CONTAINER_OF(timer, struct timer_object, timer);
+    struct notification *target = object->target;
+
+    if (object->period_ns == 0) {
+        object->target = NULL;
+        notification_signal(target, object->bits);
+        object_put(&target->object);
+        return;
+    }
+    /* A period that was missed is not made up for: bits do not count. */
+    const uint64_t now = clock_ns();
+    const uint64_t missed = now > object->next_ns ? (now - object->next_ns) / object->period_ns : 0;
+
+    object->next_ns += (missed + 1) * object->period_ns;
+    timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
+    notification_signal(target, object->bits);
+}
+
+void timer_object_disarm(struct timer_object *timer)
+{
+    struct notification *target = timer->target;
+
+    timer_disarm(&timer->timer);
+    timer->target = NULL;
+    if (target != NULL) {
+        object_put(&target->object);
+    }
+}
+
+void timer_object_arm(struct timer_object *timer, struct notification *target, uint64_t bits,
+                      uint64_t deadline_ns, uint64_t period_ns)
+{
+    object_get(&target->object);
+    timer_object_disarm(timer);
+    timer->target = target;
+    timer->bits = bits;
+    timer->next_ns = deadline_ns;
+    timer->period_ns = period_ns;
+    timer_arm(&timer->timer, ns_to_ticks(deadline_ns), timer_object_fire);
+}
+
+static void timer_object_unnamed(struct object *object)
+{
+    timer_object_disarm(CONTAINER_OF(object, struct timer_object, object));
+}
+
+enum status thread_object_create(struct thread *thread, struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_THREAD, thread->process, out);
+
+    if (status == STATUS_OK) {
+        struct thread_object *object = CONTAINER_OF(*out, struct thread_object, object);
+
+        object->thread = thread;
+        list_init(&object->waiters);
+        thread->object = object;
+    }
+    return status;
+}
+
+static void complete_all(struct list *waiters, uint64_t code, uint64_t reason)
+{
+    const uint64_t words[2] = {code, reason};
+
+    while (!list_is_empty(waiters)) {
+        operation_complete_words(LIST_FIRST(waiters, struct operation, link), words, 2);
+    }
+}
+
+void thread_object_ended(struct thread_object *object, uint64_t exit_code)
+{
+    object->thread = NULL;
+    object->exit_code = exit_code;
+    complete_all(&object->waiters, exit_code, EXIT_REASON_EXITED);
+}
+
+static bool thread_object_destroy(struct object *object)
+{
+    struct thread_object *thread_object = CONTAINER_OF(object, struct thread_object, object);
+
+    if (thread_object->thread != NULL) {
+        thread_object->thread->object = NULL;
+    }
+    return true;
+}
+
+enum status process_handle_create(struct process *payer, struct process *child,
+                                  struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_PROCESS_HANDLE, payer, out);
+
+    if (status == STATUS_OK) {
+        struct process_handle *handle = CONTAINER_OF(*out, struct process_handle, object);
+
+        handle->process = child;
+        handle->pid = child->pid;
+        list_init(&handle->waiters);
+        child->handle = handle;
+    }
+    return status;
+}
+
+void process_handle_gone(struct process_handle *handle, enum exit_reason reason, uint64_t code)
+{
+    handle->process->handle = NULL;
+    handle->process = NULL;
+    handle->gone = true;
+    handle->exit_code = code;
+    handle->exit_reason = reason;
+    complete_all(&handle->waiters, code, reason);
+}
+
+static bool process_handle_destroy(struct object *object)
+{
+    struct process_handle *handle = CONTAINER_OF(object, struct process_handle, object);
+
+    if (handle->process != NULL) {
+        handle->process->handle = NULL;
+    }
+    return true;
+}
+
+enum status permission_create(enum object_kind kind, struct process *process, struct object **out)
+{
+    const enum status status = object_create(kind, process, out);
+
+    if (status == STATUS_OK) {
+        permission_of(*out)->process = process;
+    }
+    return status;
+}
+
+static enum status wait_in(struct list *waiters, struct object *object, struct thread *thread,
+                           const struct ring_sqe *sqe)
+{
+    struct operation *operation = operation_take(thread, sqe, OPERATION_WAITING);
+
+    operation->object = object;
+    object_get(object);
+    list_append(waiters, &operation->link);
+    operation_set_deadline(operation, sqe->payload[0]);
+    return STATUS_OK;
+}
+
+enum status ending_wait(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
+{
+    uint64_t words[2];
+
+    if (object->kind == OBJECT_KIND_THREAD) {
+        struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
+
+        if (ending->thread != NULL) {
+            return wait_in(&ending->waiters, object, thread, sqe);
+        }
+        words[0] = ending->exit_code;
+        words[1] = EXIT_REASON_EXITED;
+    } else {
+        struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
+
+        if (!ending->gone) {
+            return wait_in(&ending->waiters, object, thread, sqe);
+        }
+        words[0] = ending->exit_code;
+        words[1] = ending->exit_reason;
+    }
+    operation_complete_words(operation_take(thread, sqe, OPERATION_WAITING), words, 2);
+    return STATUS_OK;
+}
+
+static void cancel_foreign(struct list *waiters, const struct process *revoker)
+{
+    for (struct list *node = waiters->next; node != waiters;) {
+        struct operation *waiter = CONTAINER_OF(node, struct operation, link);
+
+        node = node->next;
+        if (waiter->thread->process != revoker) {
+            operation_cancel(waiter, STATUS_STALE);
+        }
+    }
+}
+
+static void thread_object_revoked(struct object *object, struct process *revoker)
+{
+    cancel_foreign(&CONTAINER_OF(object, struct thread_object, object)->waiters, revoker);
+}
+
+static void process_handle_revoked(struct object *object, struct process *revoker)
+{
+    cancel_foreign(&CONTAINER_OF(object, struct process_handle, object)->waiters, revoker);
+}
+
+const struct object_type timer_object_type = {
+    .bytes = sizeof(struct timer_object),
+    .unnamed = timer_object_unnamed,
+};
+
+const struct object_type thread_object_type = {
+    .bytes = sizeof(struct thread_object),
+    .revoked = thread_object_revoked,
+    .destroy = thread_object_destroy,
+};
+
+const struct object_type process_handle_type = {
+    .bytes = sizeof(struct process_handle),
+    .revoked = process_handle_revoked,
+    .destroy = process_handle_destroy,
+};
+
+const struct object_type permission_type = {
+    .bytes = sizeof(struct process_permission),
+};

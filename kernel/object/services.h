@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The small kernel objects: timers, handles of threads and processes, and the objects that are
+ * nothing but a permission (factory, address space, spawner, console, diagnostics, power).
+ * Under the kernel lock.
+ */
+
+#include "object/notification.h"
+#include "object/object.h"
+#include "sched/timer.h"
+
+/** Signals a notification at a time, once or periodically. */
+struct timer_object {
+    struct object object;
+    struct timer timer;
+    struct notification *target; /* a reference while armed */
+    uint64_t bits;
+    uint64_t next_ns;
+    uint64_t period_ns;
+};
+
+/** A thread as its process sees it: WAIT is join. */
+struct thread_object {
+    struct object object;
+    struct thread *thread; /* NULL once it has ended */
+    uint64_t exit_code;
+    struct list waiters;
+};
+
+/** A process as whoever started it sees it. */
+struct process_handle {
+    struct object object;
+    struct process *process; /* NULL once the record is gone */
+    uint64_t pid;
+    bool gone;
+    uint64_t exit_code;
+    enum exit_reason exit_reason;
+    struct list waiters;
+};
+
+/** Acts on one process: its factory and its address space, and a spawner's purse. */
+struct process_permission {
+    struct object object;
+    struct process *process; /* the payer, which therefore outlives the object */
+};
+
+MUST_CHECK enum status timer_object_create(struct process *process, struct object **out);
+void timer_object_arm(struct timer_object *timer, struct notification *target, uint64_t bits,
+                      uint64_t deadline_ns, uint64_t period_ns);
+void timer_object_disarm(struct timer_object *timer);
+
+MUST_CHECK enum status thread_object_create(struct thread *thread, struct object **out);
+/** The thread has ended: whoever waits learns the code. */
+void thread_object_ended(struct thread_object *object, uint64_t exit_code);
+
+MUST_CHECK enum status process_handle_create(struct process *payer, struct process *child,
+                                             struct object **out);
+/** The process is gone. */
+void process_handle_gone(struct process_handle *handle, enum exit_reason reason, uint64_t code);
+
+/** Factory, virtual memory or spawner of a process; console, diagnostics and power alike. */
+MUST_CHECK enum status permission_create(enum object_kind kind, struct process *process,
+                                         struct object **out);
+
+/** WAIT on a thread or process handle. */
+enum status ending_wait(struct object *object, struct thread *thread, const struct ring_sqe *sqe);
+
+static inline struct process_permission *permission_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct process_permission, object);
+}
+
+extern const struct object_type timer_object_type;
+extern const struct object_type thread_object_type;
+extern const struct object_type process_handle_type;
+extern const struct object_type permission_type;

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: MIT */
+#include "object/spawner.h"
+
+#include "arch/x86_64/clock.h"
+#include "arch/x86_64/cpu.h"
+#include "diag/log.h"
+#include "elf/elf.h"
+#include "mm/layout.h"
+#include "mm/slab.h"
+#include "object/memory.h"
+#include "object/message.h"
+#include "object/services.h"
+#include "sched/sched.h"
+#include "sched/thread.h"
+#include "syscall/methods.h"
+#include "wire/read.h"
+
+/** A program on its way. */
+struct spawn {
+    struct work work;
+    struct process *process; /* the child; nobody else can end it while it is starting */
+    struct thread *thread;
+    struct process *payer;       /* of the handle; NULL at boot */
+    struct operation *operation; /* to be answered, or NULL: nobody waits any more */
+    bool awaited;                /* somebody did wait: without an operation the child must end */
+    struct memory *image;        /* a pin */
+    uint64_t image_offset;
+    struct elf_image elf;
+    uint32_t segment;            /* being loaded */
+    struct memory *memory;       /* its pages, or NULL before the first */
+    uint64_t page;               /* next to be filled from the image */
+    struct object_hold grants[RING_MAX_TRANSFERS];
+    uint32_t grant_flags[RING_MAX_TRANSFERS];
+    uint32_t grant_count;
+};
+
+/** Copy bytes out of a memory object, page by page. The range is inside it. */
+static void read_memory(const struct memory *memory, uint64_t offset, void *out, uint64_t length)
+{
+    uint8_t *to = out;
+
+    while (length > 0) {
+        const uint64_t in_page = offset % PAGE_BYTES;
+        const uint64_t piece = length < PAGE_BYTES - in_page ? length : PAGE_BYTES - in_page;
+        const uint8_t *from = direct_map(memory_frame(memory, offset / PAGE_BYTES));
+
+        memcpy(to, from + in_page, piece);
+        to += piece;
+        offset += piece;
+        length -= piece;
+    }
+}
+
+/** The executable's description; says in the log what is wrong with a bad one. */
+static enum status open_image(const struct spawn_request *request, struct elf_image *elf)
+{
+    const uint64_t memory_bytes = request->image->page_count * PAGE_BYTES;
+
+    if (request->image_offset > memory_bytes ||
+        request->image_length > memory_bytes - request->image_offset) {
+        return STATUS_BAD_RANGE;
+    }
+    const uint64_t head =
+        request->image_length < PAGE_BYTES ? request->image_length : PAGE_BYTES;
+    const struct elf_limits limits = {
+        .file_length = request->image_length,
+        .low = USER_BASE,
+        .high = FIRST_RING_ADDRESS,
+        .page_count_max = MAPPING_MAX_PAGES,
+    };
+    struct elf_fault fault;
+    uint8_t *page = this_cpu()->image_scratch;
+
+    read_memory(request->image, request->image_offset, page, head);
+    if (elf_open(page, head, &limits, elf, &fault) != ELF_OK) {
+        log_info("spawn", "%s: bad image: %s at byte %lu", request->name,
+                 elf_error_name(fault.error), (unsigned long)fault.offset);
+        return STATUS_BAD_IMAGE;
+    }
+    return STATUS_OK;
+}
+
+static void put_start_message(struct thread *thread, const uint8_t *message, uint32_t length)
+{
+    uint8_t *area = thread->ring.memory->message;
+    const uint64_t length_word = length;
+
+    memcpy(area, message, length);
+    memcpy(area + RING_MESSAGE_BYTES - sizeof(length_word), &length_word, sizeof(length_word));
+}
+
+/** The two capabilities that every process has, and its stack. */
+static enum status furnish(struct process *process)
+{
+    static const enum object_kind kinds[] = {OBJECT_KIND_FACTORY, OBJECT_KIND_VIRTUAL_MEMORY};
+    enum status status;
+
+    for (uint32_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        struct object *object;
+        uint64_t id;
+
+        status = permission_create(kinds[i], process, &object);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        status = object_grant(object, process, CAP_ORIGIN, &id);
+        object_put(object);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    struct memory *stack;
+    bool filling;
+
+    status = memory_create(process, FIRST_STACK_PAGES, &stack, &filling);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    KVERIFY(!filling);
+    status = address_space_map(&process->space, stack,
+                               FIRST_STACK_TOP - FIRST_STACK_PAGES * PAGE_BYTES, 0,
+                               FIRST_STACK_PAGES, ACCESS_READ_WRITE);
+    object_put(&stack->object);
+    return status;
+}
+
+static bool spawn_step(struct work *work);
+
+enum status spawn_start(struct process *parent, const struct spawn_request *request,
+                        struct spawn **out)
+{
+    struct spawn *spawn = slab_take(sizeof(*spawn));
+    enum status status;
+
+    if (spawn == NULL) {
+        return STATUS_NO_MEMORY;
+    }
+    status = open_image(request, &spawn->elf);
+    if (status != STATUS_OK) {
+        goto free_spawn;
+    }
+    status = process_create(parent, request->name, &request->limits, &spawn->process);
+    if (status != STATUS_OK) {
+        goto free_spawn;
+    }
+    const struct thread_start start = {
+        .entry = spawn->elf.entry,
+        .stack_top = FIRST_STACK_TOP,
+        .ring_address = FIRST_RING_ADDRESS,
+        .priority = request->priority,
+    };
+
+    status = thread_create(spawn->process, &start, &spawn->thread);
+    if (status == STATUS_OK) {
+        put_start_message(spawn->thread, request->start_message, request->start_message_length);
+        status = furnish(spawn->process);
+    }
+    if (status != STATUS_OK) {
+        process_end(spawn->process, EXIT_REASON_KILLED, 0);
+        goto free_spawn;
+    }
+    memory_pin(request->image);
+    spawn->image = request->image;
+    spawn->image_offset = request->image_offset;
+    spawn->grant_count = request->grants.count;
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        object_hold(&spawn->grants[i], request->grants.objects[i]);
+        spawn->grant_flags[i] = request->grants.flags[i];
+    }
+    list_init(&spawn->work.link);
+    spawn->work.step = spawn_step;
+    work_start(&spawn->work);
+    *out = spawn;
+    return STATUS_OK;
+
+free_spawn:
+    slab_give(spawn, sizeof(*spawn));
+    return status;
+}
+
+static void abandon_spawn(struct operation *operation)
+{
+    struct spawn *spawn = operation->extra;
+
+    spawn->operation = NULL;
+}
+
+void spawn_await(struct spawn *spawn, struct process *payer, struct operation *operation)
+{
+    operation->extra = spawn;
+    operation->abandon = abandon_spawn;
+    spawn->operation = operation;
+    spawn->awaited = true;
+    spawn->payer = payer;
+}
+
+/** Add a zeroed page of the current segment and copy its part of the file. */
+static enum status load_page(struct spawn *spawn)
+{
+    const struct elf_segment *segment = &spawn->elf.segments[spawn->segment];
+    const uint64_t page_base = elf_segment_page_base(segment) + spawn->page * PAGE_BYTES;
+    const uint64_t file_end = segment->address + segment->file_bytes;
+    const uint64_t from = page_base > segment->address ? page_base : segment->address;
+    const uint64_t to = page_base + PAGE_BYTES < file_end ? page_base + PAGE_BYTES : file_end;
+    const enum status status = memory_add_page(spawn->memory);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (from < to) {
+        uint8_t *frame = direct_map(memory_frame(spawn->memory, spawn->page));
+
+        read_memory(spawn->image,
+                    spawn->image_offset + segment->file_offset + (from - segment->address),
+                    frame + (from - page_base), to - from);
+    }
+    spawn->page++;
+    return STATUS_OK;
+}
+
+/** Some pages of the image. `*loaded` once all segments are mapped. */
+static enum status load_some(struct spawn *spawn, bool *loaded)
+{
+    struct process *process = spawn->process;
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        if (spawn->segment == spawn->elf.segment_count) {
+            *loaded = true;
+            return STATUS_OK;
+        }
+        const struct elf_segment *segment = &spawn->elf.segments[spawn->segment];
+        const uint64_t page_count = elf_segment_page_count(segment);
+        enum status status;
+
+        if (spawn->memory == NULL) {
+            spawn->page = 0;
+            status = memory_create_unfilled(process, page_count, &spawn->memory);
+            if (status != STATUS_OK) {
+                return status;
+            }
+        }
+        if (spawn->page < page_count) {
+            status = load_page(spawn);
+        } else {
+            /* enum elf_access is numbered like enum access. */
+            status = address_space_map(&process->space, spawn->memory,
+                                       elf_segment_page_base(segment), 0, page_count,
+                                       (enum access)segment->access);
+            object_put(&spawn->memory->object);
+            spawn->memory = NULL;
+            spawn->segment++;
+        }
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    return STATUS_OK;
+}
+
+/** Everything is in place: capabilities for the child, the handle for whoever asked. */
+static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
+{
+    uint64_t id;
+    enum status status;
+
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        struct object *object = object_held(&spawn->grants[i]);
+
+        status = object == NULL
+                     ? STATUS_STALE
+                     : object_grant(object, spawn->process, spawn->grant_flags[i], &id);
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    if (spawn->operation == NULL) {
+        return spawn->awaited ? STATUS_CANCELLED : STATUS_OK;
+    }
+    struct object *handle;
+
+    status = process_handle_create(spawn->payer, spawn->process, &handle);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = object_grant(handle, spawn->operation->thread->process, CAP_ORIGIN, handle_id);
+    object_put(handle);
+    return status;
+}
+
+static void finish(struct spawn *spawn, enum status status, uint64_t handle_id)
+{
+    struct operation *operation = spawn->operation;
+
+    if (spawn->memory != NULL) {
+        object_put(&spawn->memory->object);
+    }
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        object_hold_drop(&spawn->grants[i]);
+    }
+    memory_unpin(spawn->image);
+    if (status == STATUS_OK) {
+        spawn->process->state = PROCESS_STATE_RUNNING;
+        sched_wake(spawn->thread);
+    } else {
+        process_end(spawn->process, EXIT_REASON_KILLED, 0);
+    }
+    if (operation != NULL) {
+        operation->abandon = NULL;
+        operation->extra = NULL;
+        if (status == STATUS_OK) {
+            operation_complete_words(operation, &handle_id, 1);
+        } else {
+            operation_complete_exception(operation, status);
+        }
+    } else if (status != STATUS_OK && !spawn->awaited) {
+        PANIC("cannot start %s: %s", spawn->process->name, status_name(status));
+    }
+    slab_give(spawn, sizeof(*spawn));
+}
+
+static bool spawn_step(struct work *work)
+{
+    struct spawn *spawn = CONTAINER_OF(work, struct spawn, work);
+    bool loaded = false;
+    uint64_t handle_id = 0;
+    enum status status = spawn->awaited && spawn->operation == NULL ? STATUS_CANCELLED
+                                                                    : load_some(spawn, &loaded);
+
+    if (status == STATUS_OK && !loaded) {
+        return false;
+    }
+    if (status == STATUS_OK) {
+        status = hand_over(spawn, &handle_id);
+    }
+    finish(spawn, status, handle_id);
+    return true;
+}
+
+/* ---- ProcessSpawner ------------------------------------------------------------------------- */
+
+/** Microseconds of a budget in TSC ticks. */
+static uint64_t micros(uint32_t value)
+{
+    return clock_duration_ticks((uint64_t)value * 1000);
+}
+
+static enum status read_request(struct method *method, struct wire_struct root,
+                                struct spawn_request *request, char *name)
+{
+    struct wire_bytes text;
+    struct wire_bytes start;
+    struct wire_struct budget;
+    struct object *image;
+
+    if (spawn_request_get_name(root, &text) != WIRE_OK ||
+        spawn_request_get_start_message(root, &start) != WIRE_OK ||
+        spawn_request_get_budget(root, &budget) != WIRE_OK) {
+        return STATUS_BAD_MESSAGE;
+    }
+    if (text.length == 0 || text.length >= PROCESS_NAME_BYTES) {
+        return STATUS_TOO_LONG;
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        /* Names go into logs and tables: nothing that moves a terminal's cursor. */
+        name[i] = text.bytes[i] > ' ' && text.bytes[i] < 127 ? (char)text.bytes[i] : '?';
+    }
+    name[text.length] = '\0';
+    const enum status status = object_find_kind(
+        method->process, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    request->name = name;
+    request->image = CONTAINER_OF(image, struct memory, object);
+    request->image_offset = spawn_request_get_image_offset(root);
+    request->image_length = spawn_request_get_image_length(root);
+    request->priority = spawn_request_get_priority(root);
+    request->limits.max_priority = spawn_request_get_max_priority(root);
+    request->limits.budget_ticks = micros(spawn_request_get_cpu_budget_micros(root));
+    request->limits.period_ticks = micros(spawn_request_get_cpu_period_micros(root));
+    request->limits.resources[ACCOUNT_FRAMES] = budget_get_frames(budget);
+    request->limits.resources[ACCOUNT_CAP_SLOTS] = budget_get_cap_slots(budget);
+    request->limits.resources[ACCOUNT_OBJECTS] = budget_get_objects(budget);
+    request->limits.resources[ACCOUNT_THREADS] = budget_get_threads(budget);
+    request->start_message = start.bytes;
+    request->start_message_length = (uint32_t)start.length;
+    return STATUS_OK;
+}
+
+static enum status check_request(const struct method *method, const struct spawn_request *request)
+{
+    const struct process *parent = permission_of(method->object)->process;
+
+    if (request->limits.max_priority >= PRIORITY_COUNT ||
+        request->priority > request->limits.max_priority) {
+        return STATUS_BAD_RANGE;
+    }
+    /* Nobody lifts a child above himself. */
+    if (request->limits.max_priority > parent->max_priority) {
+        return STATUS_DENIED;
+    }
+    if (request->limits.budget_ticks != 0 &&
+        request->limits.period_ticks < request->limits.budget_ticks) {
+        return STATUS_BAD_RANGE;
+    }
+    return parent->state == PROCESS_STATE_RUNNING ? STATUS_OK : STATUS_PEER_GONE;
+}
+
+static enum status spawner_spawn(struct method *method)
+{
+    struct spawn_request request;
+    struct wire_message message;
+    struct wire_struct root;
+    struct spawn *spawn;
+    char name[PROCESS_NAME_BYTES];
+    enum status status;
+
+    if (method->message == NULL ||
+        wire_message_init_flat(&message, method->message, method->message_length) != WIRE_OK) {
+        return STATUS_BAD_MESSAGE;
+    }
+    struct wire_struct parameters;
+
+    if (wire_read_root(&message, &parameters) != WIRE_OK ||
+        process_spawner_spawn_params_get_request(parameters, &root) != WIRE_OK) {
+        return STATUS_BAD_MESSAGE;
+    }
+    status = read_request(method, root, &request, name);
+    if (status == STATUS_OK) {
+        status = check_request(method, &request);
+    }
+    if (status == STATUS_OK) {
+        status = message_resolve(method->thread, method->sqe->transfer_count,
+                                 method->sqe->payload, &request.grants);
+    }
+    if (status == STATUS_OK) {
+        status = spawn_start(permission_of(method->object)->process, &request, &spawn);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    message_release_moved(method->thread, &request.grants);
+    spawn_await(spawn, method->process, method_keep(method));
+    return STATUS_OK;
+}
+
+method_function *const spawner_methods[] = {
+    [PROCESS_SPAWNER_SPAWN] = spawner_spawn,
+};

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/sched.h"
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/trap.h"
+#include "mm/address_space.h"
+#include "object/process.h"
+#include "object/reaper.h"
+#include "sched/thread.h"
+
+struct spinlock kernel_lock = SPINLOCK_INIT(LOCK_RANK_KERNEL);
+
+static struct cpu_mask idle_cpus; /* by kernel_lock */
+static uint64_t slice_ticks;      /* [I] after the first CPU started */
+
+/* ---- Queues --------------------------------------------------------------------------------- */
+
+static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
+{
+    struct list *list = &cpu->ready[thread->priority];
+
+    thread->state = THREAD_READY;
+    thread->cpu = cpu;
+    if (first) {
+        list_prepend(list, &thread->queue);
+    } else {
+        list_append(list, &thread->queue);
+    }
+    cpu->ready_mask |= 1u << thread->priority;
+    thread->is_queued = true;
+}
+
+static void dequeue(struct thread *thread)
+{
+    struct list *list = &thread->cpu->ready[thread->priority];
+
+    list_remove(&thread->queue);
+    thread->is_queued = false;
+    if (list_is_empty(list)) {
+        thread->cpu->ready_mask &= ~(1u << thread->priority);
+    }
+}
+
+static int32_t top_priority(const struct cpu *cpu)
+{
+    return cpu->ready_mask == 0 ? -1 : 31 - __builtin_clz(cpu->ready_mask);
+}
+
+static void kick(struct cpu *cpu)
+{
+    if (cpu != this_cpu() && !cpu->reschedule_sent) {
+        cpu->reschedule_sent = true;
+        apic_send_ipi(cpu->apic_id, VECTOR_RESCHEDULE);
+    }
+}
+
+static struct cpu *find_idle_cpu(void)
+{
+    for (uint32_t word = 0; word < CPU_MASK_WORDS; word++) {
+        if (idle_cpus.words[word] != 0) {
+            return cpus[word * 64 + (uint32_t)__builtin_ctzll(idle_cpus.words[word])];
+        }
+    }
+    return NULL;
+}
+
+/** Queue a ready thread where it will run soonest. */
+static void place(struct thread *thread)
+{
+    struct cpu *cpu = thread->cpu;
+
+    if (!cpu->idle) {
+        struct cpu *idle = find_idle_cpu();
+
+        cpu = idle != NULL ? idle : cpu;
+    }
+    enqueue(cpu, thread, false);
+    if (cpu->idle) {
+        /* One thread per idle CPU: the next one looks elsewhere. */
+        cpu->idle = false;
+        cpu_mask_clear(&idle_cpus, cpu->index);
+        kick(cpu);
+    } else if (cpu->current == NULL || cpu->current->priority < thread->priority) {
+        kick(cpu);
+    }
+}
+
+void sched_wake(struct thread *thread)
+{
+    struct cpu *cpu = this_cpu();
+
+    KASSERT(thread->state == THREAD_BLOCKED);
+    timer_disarm(&thread->deadline);
+    thread->state = THREAD_READY;
+    if (UNLIKELY(thread->process->throttled)) {
+        list_append(&thread->process->throttled_threads, &thread->queue);
+        return;
+    }
+    if (cpu->current != NULL) {
+        struct thread *displaced = cpu->handoff;
+
+        if (displaced == NULL) {
+            cpu->handoff = thread;
+            return;
+        }
+        if (displaced->priority < thread->priority) {
+            cpu->handoff = thread;
+            thread = displaced;
+        }
+    }
+    place(thread);
+}
+
+void sched_forget(struct thread *thread)
+{
+    if (this_cpu()->handoff == thread) {
+        this_cpu()->handoff = NULL;
+    }
+    if (thread->is_queued) {
+        dequeue(thread);
+    } else {
+        list_remove(&thread->queue); /* perhaps of its throttled process */
+    }
+}
+
+void sched_set_priority(struct thread *thread, uint8_t priority)
+{
+    if (!thread->is_queued) {
+        thread->priority = priority;
+        return;
+    }
+    struct cpu *cpu = thread->cpu;
+
+    dequeue(thread);
+    thread->priority = priority;
+    enqueue(cpu, thread, false);
+    if (cpu->current != NULL && cpu->current->priority < priority) {
+        kick(cpu);
+    }
+}
+
+void sched_interrupt(struct thread *thread)
+{
+    kick(thread->cpu);
+}
+
+void sched_kick_for_work(void)
+{
+    struct cpu *idle = find_idle_cpu();
+
+    if (idle != NULL) {
+        idle->idle = false;
+        cpu_mask_clear(&idle_cpus, idle->index);
+        kick(idle);
+    }
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static void throttle_refill(struct timer *timer)
+{
+    sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
+}
+
+static void charge(struct process *process, uint64_t now, uint64_t ticks)
+{
+    process->cpu_ticks += ticks;
+    if (process->budget_ticks == 0) {
+        return;
+    }
+    if (now >= process->period_end) {
+        process->period_end = now + process->period_ticks;
+        process->budget_left = process->budget_ticks;
+    }
+    if (ticks < process->budget_left) {
+        process->budget_left -= ticks;
+        return;
+    }
+    process->budget_left = 0;
+    if (!process->throttled) {
+        process->throttled = true;
+        timer_arm(&process->refill, process->period_end, throttle_refill);
+    }
+}
+
+void sched_account(void)
+{
+    struct cpu *cpu = this_cpu();
+    const uint64_t now = rdtsc();
+    const uint64_t ticks = now - cpu->charged_until;
+
+    cpu->charged_until = now;
+    if (cpu->current != NULL) {
+        cpu->busy_ticks += ticks;
+        charge(cpu->current->process, now, ticks);
+    } else {
+        cpu->idle_ticks += ticks;
+    }
+}
+
+void sched_unthrottle(struct process *process)
+{
+    timer_disarm(&process->refill);
+    process->throttled = false;
+    process->budget_left = process->budget_ticks;
+    process->period_end = rdtsc() + process->period_ticks;
+    while (!list_is_empty(&process->throttled_threads)) {
+        struct thread *thread =
+            LIST_FIRST(&process->throttled_threads, struct thread, queue);
+
+        list_remove(&thread->queue);
+        place(thread);
+    }
+}
+
+/** Program the timer for the first thing that must interrupt `thread` (NULL: idle). */
+static void program_timer(struct cpu *cpu, const struct thread *thread)
+{
+    const struct tree_node *first = tree_first(&cpu->timers);
+    uint64_t deadline = first == NULL ? NO_DEADLINE : first->key;
+
+    if (thread != NULL) {
+        if (UNLIKELY(cpu->ready_mask >> thread->priority != 0) && cpu->slice_end < deadline) {
+            deadline = cpu->slice_end;
+        }
+        if (UNLIKELY(thread->process->budget_ticks != 0)) {
+            const uint64_t end = cpu->charged_until + thread->process->budget_left;
+
+            deadline = end < deadline ? end : deadline;
+        }
+        if (UNLIKELY(work_is_pending())) {
+            /* Work goes on at kernel exits; do not leave it to a thread that never enters. */
+            const uint64_t soon = cpu->charged_until + slice_ticks / 8;
+
+            deadline = soon < deadline ? soon : deadline;
+        }
+    }
+    /* A timer that is set too early costs one look; resetting it each time would cost more. */
+    if (deadline < cpu->timer_programmed) {
+        cpu->timer_programmed = deadline;
+        apic_timer_program(deadline);
+    }
+}
+
+/* ---- Choosing ------------------------------------------------------------------------------- */
+
+/** The most urgent queued thread of a CPU that may run, dequeued; NULL if there is none. */
+static struct thread *take_top(struct cpu *cpu)
+{
+    while (cpu->ready_mask != 0) {
+        struct thread *thread = LIST_FIRST(
+            &cpu->ready[31 - __builtin_clz(cpu->ready_mask)], struct thread, queue);
+
+        dequeue(thread);
+        if (LIKELY(!thread->process->throttled)) {
+            return thread;
+        }
+        list_append(&thread->process->throttled_threads, &thread->queue);
+    }
+    return NULL;
+}
+
+static struct thread *steal(const struct cpu *thief)
+{
+    struct cpu *victim = NULL;
+
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] != thief && cpus[i]->online && cpus[i]->ready_mask != 0 &&
+            (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
+            victim = cpus[i];
+        }
+    }
+    return victim == NULL ? NULL : take_top(victim);
+}
+
+/** Load a thread's registers into this CPU. */
+static ALWAYS_INLINE void switch_to(struct cpu *cpu, struct thread *next)
+{
+    struct thread *previous = cpu->current;
+
+    if (previous == next) {
+        return;
+    }
+    sched_account();
+    if (previous != NULL) {
+        fpu_save(previous->fpu_area);
+    }
+    fpu_restore(next->fpu_area);
+    cpu->current = next;
+    cpu->switch_count++;
+    cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
+    if (cpu->fs_base != next->fs_base) {
+        cpu->fs_base = next->fs_base;
+        wrmsr(MSR_FS_BASE, next->fs_base);
+    }
+    next->cpu = cpu;
+    address_space_load(&next->process->space);
+}
+
+NORETURN static void run(struct cpu *cpu, struct thread *thread)
+{
+    thread->state = THREAD_RUNNING;
+    switch_to(cpu, thread);
+    program_timer(cpu, thread);
+    spin_unlock(&kernel_lock);
+    if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
+        trap_return_syscall();
+    }
+    trap_return_full();
+}
+
+/** This CPU has no current thread any more. */
+static void leave_current(struct cpu *cpu)
+{
+    if (cpu->current == NULL) {
+        return;
+    }
+    sched_account();
+    if (cpu->current->state != THREAD_ENDED) {
+        fpu_save(cpu->current->fpu_area);
+    }
+    cpu->current = NULL;
+    cpu->tss.rsp0 = cpu->stack_top;
+}
+
+static void idle_loop(void);
+
+NORETURN static void go_idle(struct cpu *cpu)
+{
+    leave_current(cpu);
+    spin_unlock(&kernel_lock);
+    trap_restart_on_stack(cpu->stack_top, idle_loop);
+}
+
+NORETURN static void exit_slowly(struct cpu *cpu)
+{
+    struct thread *current = cpu->current;
+
+    work_run_step();
+    if (current != NULL && current->stop) {
+        leave_current(cpu);
+        thread_finish(current);
+        current = NULL;
+    }
+    if (current != NULL && current->process->throttled && current->state == THREAD_RUNNING) {
+        current->state = THREAD_READY;
+        list_append(&current->process->throttled_threads, &current->queue);
+    }
+    struct thread *handoff = cpu->handoff;
+
+    cpu->handoff = NULL;
+    if (handoff != NULL) {
+        if (handoff->process->throttled) {
+            list_append(&handoff->process->throttled_threads, &handoff->queue);
+        } else if (current != NULL && current->state == THREAD_RUNNING &&
+                   handoff->priority <= current->priority) {
+            place(handoff);
+        } else {
+            enqueue(cpu, handoff, true);
+        }
+    }
+    if (current != NULL && current->state == THREAD_RUNNING) {
+        const int32_t top = top_priority(cpu);
+        const bool slice_over = top == current->priority && rdtsc() >= cpu->slice_end;
+
+        if (top <= current->priority && !slice_over) {
+            run(cpu, current);
+        }
+        enqueue(cpu, current, !slice_over);
+    }
+    struct thread *next = take_top(cpu);
+
+    if (next == NULL) {
+        next = steal(cpu);
+    }
+    if (next == NULL) {
+        go_idle(cpu);
+    }
+    cpu->slice_end = rdtsc() + slice_ticks;
+    run(cpu, next);
+}
+
+void sched_exit(void)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *current = cpu->current;
+    struct thread *handoff = cpu->handoff;
+
+    /* The two usual cases without detours: nothing has changed, or the caller hands its CPU to
+     * the one thread it woke. */
+    if (LIKELY(current != NULL && !current->stop && !work_is_pending() &&
+               !current->process->throttled)) {
+        const uint32_t ready = cpu->ready_mask;
+
+        if (handoff == NULL) {
+            if (current->state == THREAD_RUNNING && ready >> current->priority == 0) {
+                run(cpu, current);
+            }
+        } else if (ready >> handoff->priority == 0 && !handoff->stop &&
+                   !handoff->process->throttled) {
+            if (current->state == THREAD_BLOCKED) {
+                cpu->handoff = NULL;
+                run(cpu, handoff);
+            }
+            if (current->state == THREAD_RUNNING && handoff->priority > current->priority) {
+                cpu->handoff = NULL;
+                enqueue(cpu, current, true);
+                run(cpu, handoff);
+            }
+        }
+    }
+    exit_slowly(cpu);
+}
+
+static void idle_loop(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    for (;;) {
+        spin_lock(&kernel_lock);
+        sched_account();
+        work_run_step();
+        struct thread *next = take_top(cpu);
+
+        if (next == NULL) {
+            next = steal(cpu);
+        }
+        if (next != NULL) {
+            cpu->slice_end = rdtsc() + slice_ticks;
+            run(cpu, next);
+        }
+        if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
+            address_space_load(NULL);
+        }
+        if (work_is_pending()) {
+            spin_unlock(&kernel_lock);
+            interrupts_window();
+            continue;
+        }
+        cpu->idle = true;
+        cpu_mask_set(&idle_cpus, cpu->index);
+        program_timer(cpu, NULL);
+        spin_unlock(&kernel_lock);
+        wait_for_interrupt();
+        spin_lock(&kernel_lock);
+        cpu->idle = false;
+        cpu_mask_clear(&idle_cpus, cpu->index);
+        spin_unlock(&kernel_lock);
+    }
+}
+
+void sched_start_cpu(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    slice_ticks = clock_duration_ticks(SLICE_NS);
+    cpu->charged_until = rdtsc();
+    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+    trap_restart_on_stack(cpu->stack_top, idle_loop);
+}

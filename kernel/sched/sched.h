@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Who runs where.
+ *
+ * Each CPU has 32 ready lists and a bit mask of the non-empty ones; equal priorities take turns. A
+ * thread woken by a system call is first offered as the "handoff": if the caller then blocks and
+ * nobody more urgent is ready, the CPU goes straight to it, without touching a queue. Other wakes
+ * go to an idle CPU if there is one, else to where the thread last ran. A CPU that runs out of
+ * work takes some from another. There is no tick: the timer is programmed for the first deadline,
+ * the end of a slice that somebody waits for, or the end of a CPU budget.
+ *
+ * Under the kernel lock.
+ */
+
+#include "types.h"
+
+struct process;
+struct thread;
+
+/** Turn of threads of equal priority. */
+#define SLICE_NS (10ull * 1000 * 1000)
+
+/** Make a blocked thread ready, wherever it fits best. */
+void sched_wake(struct thread *thread);
+
+/** Take a thread off whatever queue it is on. */
+void sched_forget(struct thread *thread);
+
+/** Change a thread's effective priority, wherever it is. */
+void sched_set_priority(struct thread *thread, uint8_t priority);
+
+/** Leave the kernel: run what should run now on this CPU. Kernel lock held; it is released. */
+NORETURN void sched_exit(void);
+
+/** First entry of a CPU into its idle loop. No lock held. */
+NORETURN void sched_start_cpu(void);
+
+/** Make the CPU that runs a thread enter the kernel soon. */
+void sched_interrupt(struct thread *thread);
+
+/** Deferred work was queued: an idle CPU should look at it. */
+void sched_kick_for_work(void);
+
+/** A process may spend again: its threads become ready. */
+void sched_unthrottle(struct process *process);
+
+/** Charge the time since the last call to whoever ran. */
+void sched_account(void);

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "sched/thread.h"
+
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "diag/log.h"
+#include "mm/frames.h"
+#include "mm/layout.h"
+#include "object/process.h"
+#include "object/services.h"
+#include "sched/sched.h"
+
+#define FPU_ALIGN 64u
+
+static void init_frame(struct thread *thread, const struct thread_start *start)
+{
+    thread->frame = (struct trap_frame){
+        .rip = start->entry,
+        .rsp = start->stack_top,
+        .rdi = start->ring_address,
+        .rsi = start->argument,
+        .cs = USER_CODE_SELECTOR,
+        .ss = USER_DATA_SELECTOR,
+        .rflags = RFLAGS_IF,
+    };
+    thread->entry = ENTRY_FULL;
+}
+
+static void init_operations(struct thread *thread)
+{
+    thread->operations = frame_pointer(thread->operations_frame);
+    memset(thread->operations, 0, sizeof(struct operation) * RING_DEPTH);
+    for (uint32_t i = 0; i < RING_DEPTH; i++) {
+        struct operation *operation = &thread->operations[RING_DEPTH - 1 - i];
+
+        operation->thread = thread;
+        operation->index = RING_DEPTH - 1 - i;
+        operation_give_quickly(operation);
+    }
+}
+
+enum status thread_create(struct process *process, const struct thread_start *start,
+                          struct thread **out)
+{
+    struct account *account = &process->account;
+    uint32_t thread_frame;
+    uint32_t operations_frame;
+    uint32_t ring_frame;
+    struct mapping *ring_mapping;
+    enum status status;
+
+    if (start->entry < USER_BASE || start->entry >= USER_END || start->stack_top > USER_END ||
+        start->stack_top % 16 != 0) {
+        return STATUS_BAD_RANGE;
+    }
+    if (!account_charge(account, ACCOUNT_THREADS, 1)) {
+        return STATUS_OVER_BUDGET;
+    }
+    status = frames_take(THREAD_ORDER, FRAME_SLAB, account, &thread_frame);
+    if (status != STATUS_OK) {
+        goto refund_thread;
+    }
+    status = frames_take(OPERATIONS_ORDER, FRAME_SLAB, account, &operations_frame);
+    if (status != STATUS_OK) {
+        goto give_thread;
+    }
+    status = frames_take(RING_ORDER, FRAME_RING, account, &ring_frame);
+    if (status != STATUS_OK) {
+        goto give_operations;
+    }
+    for (uint32_t i = 0; i < RING_PAGE_COUNT; i++) {
+        frame_clear(ring_frame + i);
+    }
+    status =
+        address_space_map_ring(&process->space, ring_frame, start->ring_address, &ring_mapping);
+    if (status != STATUS_OK) {
+        goto give_ring;
+    }
+
+    struct thread *thread = frame_pointer(thread_frame);
+
+    memset(thread, 0, sizeof(*thread));
+    thread->process = process;
+    thread->state = THREAD_BLOCKED;
+    thread->thread_frame = thread_frame;
+    thread->operations_frame = operations_frame;
+    thread->ring_mapping = ring_mapping;
+    thread->cpu = this_cpu();
+    thread->number = ++process->threads_created;
+    thread->base_priority =
+        start->priority < process->max_priority ? start->priority : process->max_priority;
+    thread->priority = thread->base_priority;
+    thread->fpu_area = (void *)(((uintptr_t)(thread + 1) + FPU_ALIGN - 1) & ~(FPU_ALIGN - 1ull));
+    KVERIFY((uintptr_t)thread->fpu_area + cpu_features.xsave_bytes <=
+            (uintptr_t)thread + PAGE_BYTES);
+    fpu_init_area(thread->fpu_area);
+    list_init(&thread->queue);
+    list_init(&thread->serving);
+    list_append(&process->threads, &thread->siblings);
+    process->thread_count++;
+    ring_kernel_init(&thread->ring, frame_pointer(ring_frame));
+    init_operations(thread);
+    init_frame(thread, start);
+    *out = thread;
+    return STATUS_OK;
+
+give_ring:
+    frames_give(ring_frame, RING_ORDER, account);
+give_operations:
+    frames_give(operations_frame, OPERATIONS_ORDER, account);
+give_thread:
+    frames_give(thread_frame, THREAD_ORDER, account);
+refund_thread:
+    account_refund(account, ACCOUNT_THREADS, 1);
+    return status;
+}
+
+void thread_end(struct thread *thread, uint64_t code)
+{
+    if (thread->state == THREAD_ENDED || thread->stop) {
+        return;
+    }
+    thread->exit_code = code;
+    if (thread->state == THREAD_RUNNING) {
+        thread->stop = true;
+        sched_interrupt(thread);
+        return;
+    }
+    thread_finish(thread);
+}
+
+void thread_finish(struct thread *thread)
+{
+    struct process *process = thread->process;
+
+    sched_forget(thread);
+    timer_disarm(&thread->deadline);
+    thread->state = THREAD_ENDED;
+    for (uint32_t i = 0; i < RING_DEPTH; i++) {
+        struct operation *operation = &thread->operations[i];
+
+        if (operation->state != OPERATION_FREE) {
+            operation_cancel(operation, STATUS_CANCELLED);
+        }
+    }
+    if (thread->object != NULL) {
+        thread_object_ended(thread->object, thread->exit_code);
+    }
+    list_remove(&thread->siblings);
+    process->thread_count--;
+    (void)mapping_remove(thread->ring_mapping); /* the ring's frames go with it, after the flush */
+    frames_give(thread->operations_frame, OPERATIONS_ORDER, &process->account);
+    const uint64_t code = thread->exit_code;
+
+    frames_give(thread->thread_frame, THREAD_ORDER, &process->account);
+    account_refund(&process->account, ACCOUNT_THREADS, 1);
+    if (process->thread_count == 0) {
+        process_end(process, EXIT_REASON_EXITED, code);
+        process_thread_gone(process);
+    }
+}
+
+void thread_post(struct thread *thread)
+{
+    struct ring_kernel *ring = &thread->ring;
+
+    ring_kernel_post(ring);
+    if (thread->state == THREAD_BLOCKED && (int32_t)(ring->cq_tail - thread->wake_tail) >= 0) {
+        sched_wake(thread);
+    }
+}
+
+void thread_post_status(struct thread *thread, uint64_t user_data, enum status status)
+{
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
+
+    cqe->status = (uint8_t)status;
+    cqe->exception = STATUS_OK;
+    cqe->flags = 0;
+    cqe->transfer_count = 0;
+    cqe->user_data = user_data;
+    thread_post(thread);
+}
+
+void thread_update_priority(struct thread *thread)
+{
+    uint8_t priority = thread->base_priority;
+
+    LIST_FOR_EACH(node, &thread->serving)
+    {
+        const struct operation *receive = CONTAINER_OF(node, struct operation, link);
+
+        if (receive->peer != NULL && receive->peer->thread->priority > priority) {
+            priority = receive->peer->thread->priority;
+        }
+    }
+    if (priority != thread->priority) {
+        sched_set_priority(thread, priority);
+    }
+}
+
+void thread_load_tls(const struct thread *thread)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (cpu->current == thread) {
+        cpu->fs_base = thread->fs_base;
+        wrmsr(MSR_FS_BASE, thread->fs_base);
+    }
+}
+
+void thread_poisoned(struct thread *thread)
+{
+    const struct ring_header *header = &thread->ring.memory->header;
+
+    if (!thread->poison_reported) {
+        thread->poison_reported = true;
+        log_info("ring", "process %lu (%s) thread %lu: ring poisoned: submission tail %u with "
+                         "head %u, completion head %u with tail %u",
+                 (unsigned long)thread->process->pid, thread->process->name,
+                 (unsigned long)thread->number, atomic_load_relaxed_u32(&header->sq_tail),
+                 thread->ring.sq_head, atomic_load_relaxed_u32(&header->cq_head),
+                 thread->ring.cq_tail);
+    }
+}

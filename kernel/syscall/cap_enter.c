@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+#include "syscall/cap_enter.h"
+
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
+#include "object/endpoint.h"
+#include "object/memory.h"
+#include "object/message.h"
+#include "object/notification.h"
+#include "object/object.h"
+#include "object/process.h"
+#include "object/services.h"
+#include "sched/sched.h"
+#include "sched/thread.h"
+#include "syscall/methods.h"
+
+/* After this many submissions interrupts and other CPUs get a chance. */
+#define SUBMISSIONS_PER_WINDOW 8u
+
+/** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
+static bool has_payload(const struct ring_sqe *sqe)
+{
+    return (sqe->payload[0] | sqe->payload[1] | sqe->payload[2] | sqe->payload[3]) != 0;
+}
+
+static ALWAYS_INLINE bool head_is_plain(const struct ring_sqe *sqe, uint32_t flags_allowed)
+{
+    return (sqe->flags & ~flags_allowed) == 0 && sqe->method == 0 && sqe->transfer_count == 0;
+}
+
+static enum status do_release(struct thread *thread, const struct ring_sqe *sqe, bool *later)
+{
+    struct process *process = thread->process;
+    struct cap_entry *entry = cap_table_find(&process->caps, sqe->target);
+
+    if (!head_is_plain(sqe, SQE_QUIET | SQE_REVOKE) || sqe->buffer_offset != 0 ||
+        sqe->buffer_length != 0 || has_payload(sqe)) {
+        return STATUS_BAD_REQUEST;
+    }
+    if (entry == NULL) {
+        struct object *object;
+
+        return object_find(process, sqe->target, &object);
+    }
+    if ((sqe->flags & SQE_REVOKE) == 0) {
+        object_ungrant(process, cap_id_index(sqe->target));
+        return STATUS_OK;
+    }
+    struct object *object = cap_entry_object(entry);
+
+    if (object == NULL) {
+        return STATUS_STALE;
+    }
+    if ((entry->flags & CAP_ORIGIN) == 0) {
+        return STATUS_DENIED;
+    }
+    if (object->kind != OBJECT_KIND_MEMORY) {
+        object_revoke(object, entry, process);
+        return STATUS_OK;
+    }
+    /* Memory: done when the last foreign mapping is gone from every CPU. */
+    struct memory *memory = CONTAINER_OF(object, struct memory, object);
+
+    if (memory_is_revoking(memory)) {
+        return STATUS_BUSY;
+    }
+    object_revoke(object, entry, process);
+    method_await_memory(memory, operation_take(thread, sqe, OPERATION_WAITING));
+    *later = true;
+    return STATUS_OK;
+}
+
+static enum status do_wait(struct thread *thread, const struct ring_sqe *sqe)
+{
+    struct object *object;
+
+    if (!head_is_plain(sqe, 0) || sqe->buffer_offset != 0 || sqe->buffer_length != 0 ||
+        (sqe->payload[1] | sqe->payload[2] | sqe->payload[3]) != 0) {
+        return STATUS_BAD_REQUEST;
+    }
+    const enum status status = object_find(thread->process, sqe->target, &object);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        return status;
+    }
+    if (LIKELY(object->kind == OBJECT_KIND_NOTIFICATION)) {
+        return notification_wait(CONTAINER_OF(object, struct notification, object), thread, sqe);
+    }
+    if (object->kind == OBJECT_KIND_THREAD || object->kind == OBJECT_KIND_PROCESS_HANDLE) {
+        return ending_wait(object, thread, sqe);
+    }
+    return STATUS_WRONG_TYPE;
+}
+
+static enum status do_timeout(struct thread *thread, const struct ring_sqe *sqe)
+{
+    if (!head_is_plain(sqe, 0) || sqe->target != 0 || sqe->buffer_offset != 0 ||
+        sqe->buffer_length != 0 || (sqe->payload[1] | sqe->payload[2] | sqe->payload[3]) != 0) {
+        return STATUS_BAD_REQUEST;
+    }
+    struct operation *operation = operation_take(thread, sqe, OPERATION_WAITING);
+
+    if (ns_to_ticks(sqe->payload[0]) <= rdtsc()) {
+        operation_complete(operation, STATUS_TIMED_OUT);
+    } else {
+        operation_set_deadline(operation, sqe->payload[0]);
+    }
+    return STATUS_OK;
+}
+
+static enum status do_cancel(struct thread *thread, const struct ring_sqe *sqe)
+{
+    if (!head_is_plain(sqe, SQE_QUIET) || sqe->buffer_offset != 0 || sqe->buffer_length != 0 ||
+        has_payload(sqe)) {
+        return STATUS_BAD_REQUEST;
+    }
+    struct operation *operation = operation_find(thread, sqe->target);
+
+    if (operation == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    operation_cancel(operation, STATUS_CANCELLED);
+    return STATUS_OK;
+}
+
+static enum status do_return(struct thread *thread, const struct ring_sqe *sqe)
+{
+    struct ring_kernel *ring = &thread->ring;
+    bool rearmed = false;
+
+    if (UNLIKELY((sqe->flags & ~(SQE_INLINE | SQE_QUIET | SQE_REARM)) != 0 ||
+                 sqe->method >= STATUS_COUNT || sqe->buffer_offset != 0 ||
+                 sqe->buffer_length != 0)) {
+        return STATUS_BAD_REQUEST;
+    }
+    /* The RECV that waits again needs a completion of its own. */
+    if ((sqe->flags & SQE_REARM) && !ring_kernel_reserve(ring)) {
+        return STATUS_QUEUE_FULL;
+    }
+    const enum status status = endpoint_return(thread, sqe, &rearmed);
+
+    if ((sqe->flags & SQE_REARM) && !rearmed) {
+        ring_kernel_unreserve(ring);
+    }
+    return status;
+}
+
+static enum status do_call(struct thread *thread, const struct ring_sqe *sqe, bool *later)
+{
+    struct object *object;
+
+    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0 ||
+                 !message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
+        return (sqe->flags & ~SQE_INLINE) != 0 ? STATUS_BAD_REQUEST : STATUS_BAD_RANGE;
+    }
+    const enum status status = object_find(thread->process, sqe->target, &object);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        return status;
+    }
+    *later = true;
+    if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
+        return endpoint_call(CONTAINER_OF(object, struct endpoint_client, object), thread, sqe);
+    }
+    return method_call(object, thread, sqe);
+}
+
+static enum status do_receive(struct thread *thread, const struct ring_sqe *sqe)
+{
+    struct object *object;
+
+    if (!head_is_plain(sqe, 0) || has_payload(sqe)) {
+        return STATUS_BAD_REQUEST;
+    }
+    const enum status status =
+        object_find_kind(thread->process, sqe->target, OBJECT_KIND_ENDPOINT, &object);
+
+    return status != STATUS_OK
+               ? status
+               : endpoint_receive(CONTAINER_OF(object, struct endpoint, object), thread, sqe);
+}
+
+/** Carry out one submission whose completion is reserved. */
+static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *sqe)
+{
+    enum status status;
+    bool later = false; /* the completion is somebody else's to post, unless refused */
+
+    if (UNLIKELY(sqe->reserved != 0 || sqe->operation > RING_OPERATION_CANCEL)) {
+        status = STATUS_BAD_REQUEST;
+        goto complete;
+    }
+    /* enum ring_operation is validated: no default. */
+    switch ((enum ring_operation)sqe->operation) {
+    case RING_OPERATION_NOP:
+        status = LIKELY(head_is_plain(sqe, SQE_QUIET) &&
+                        (sqe->target | sqe->buffer_offset | sqe->buffer_length) == 0 &&
+                        !has_payload(sqe))
+                     ? STATUS_OK
+                     : STATUS_BAD_REQUEST;
+        break;
+    case RING_OPERATION_CALL:
+        status = do_call(thread, sqe, &later);
+        break;
+    case RING_OPERATION_RECV:
+        status = do_receive(thread, sqe);
+        later = true;
+        break;
+    case RING_OPERATION_RETURN:
+        status = do_return(thread, sqe);
+        break;
+    case RING_OPERATION_RELEASE:
+        status = do_release(thread, sqe, &later);
+        break;
+    case RING_OPERATION_WAIT:
+        status = do_wait(thread, sqe);
+        later = true;
+        break;
+    case RING_OPERATION_TIMEOUT:
+        status = do_timeout(thread, sqe);
+        later = true;
+        break;
+    case RING_OPERATION_CANCEL:
+        status = do_cancel(thread, sqe);
+        break;
+    case RING_OPERATION_COUNT:
+    default:
+        status = STATUS_BAD_REQUEST;
+        break;
+    }
+    if (status == STATUS_OK) {
+        if (later) {
+            return;
+        }
+        if (sqe->flags & SQE_QUIET) {
+            ring_kernel_unreserve(&thread->ring);
+            return;
+        }
+    }
+complete:
+    thread_post_status(thread, sqe->user_data, status);
+}
+
+/** Let interrupts and other CPUs in between two submissions. */
+static NOINLINE void open_window(void)
+{
+    if (spin_is_contended(&kernel_lock)) {
+        spin_unlock(&kernel_lock);
+        cpu_relax();
+        spin_lock(&kernel_lock);
+    }
+}
+
+static void cap_enter_deadline(struct timer *timer)
+{
+    struct thread *thread = CONTAINER_OF(timer, struct thread, deadline);
+
+    thread->frame.rax |= (uint64_t)STATUS_TIMED_OUT << 32;
+    sched_wake(thread);
+}
+
+static void cap_enter(struct thread *thread, uint64_t to_submit, uint64_t min_complete,
+                      uint64_t deadline_ns)
+{
+    struct ring_kernel *ring = &thread->ring;
+    enum status status = STATUS_OK;
+    uint32_t taken = 0;
+    uint32_t count = ring_kernel_pending(ring);
+
+    if (to_submit < count) {
+        count = (uint32_t)to_submit;
+    }
+    while (taken < count && LIKELY(!ring->poisoned && !thread->stop)) {
+        struct ring_sqe sqe;
+
+        if (UNLIKELY(thread->free_operation == NULL || !ring_kernel_reserve(ring))) {
+            status = STATUS_QUEUE_FULL;
+            break;
+        }
+        ring_kernel_take(ring, &sqe);
+        taken++;
+        submit(thread, &sqe);
+        if (UNLIKELY(taken % SUBMISSIONS_PER_WINDOW == 0)) {
+            open_window();
+        }
+    }
+    ring_kernel_publish_sq(ring);
+    if (min_complete > 0 && status == STATUS_OK) {
+        const uint32_t unread = ring_kernel_unread(ring);
+
+        if (unread < min_complete && !ring->poisoned) {
+            if (UNLIKELY(min_complete > RING_DEPTH)) {
+                status = STATUS_BAD_RANGE;
+            } else if (UNLIKELY(deadline_ns != NO_DEADLINE &&
+                                ns_to_ticks(deadline_ns) <= rdtsc())) {
+                status = STATUS_TIMED_OUT;
+            } else {
+                thread->wake_tail = ring->cq_tail - unread + (uint32_t)min_complete;
+                thread->state = THREAD_BLOCKED;
+                if (deadline_ns != NO_DEADLINE) {
+                    timer_arm(&thread->deadline, ns_to_ticks(deadline_ns), cap_enter_deadline);
+                }
+            }
+        }
+    }
+    if (UNLIKELY(ring->poisoned)) {
+        thread_poisoned(thread);
+        status = STATUS_POISONED;
+    }
+    thread->frame.rax = taken | (uint64_t)status << 32;
+}
+
+static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
+{
+    if (scope == EXIT_SCOPE_THREAD) {
+        thread_end(thread, code);
+    } else if (scope == EXIT_SCOPE_PROCESS) {
+        process_end(thread->process, EXIT_REASON_EXITED, code);
+    } else {
+        thread->frame.rax = (uint64_t)STATUS_BAD_REQUEST << 32;
+    }
+}
+
+void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number)
+{
+    struct thread *thread = this_cpu()->current;
+
+    spin_lock(&kernel_lock);
+    thread->entry = ENTRY_SYSCALL;
+    if (LIKELY(number == SYSCALL_CAP_ENTER)) {
+        cap_enter(thread, first, second, third);
+    } else if (number == SYSCALL_EXIT) {
+        do_exit(thread, first, second);
+    } else {
+        thread->frame.rax = (uint64_t)STATUS_BAD_METHOD << 32;
+    }
+    sched_exit();
+}

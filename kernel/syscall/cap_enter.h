@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The two system calls. Everything else is a submission in the thread's ring (lib/ring/ring.h).
+ *
+ *   rax = SYSCALL_CAP_ENTER   rdi = submissions to take, rsi = completions to wait for,
+ *                             rdx = deadline (ns since boot, 0: do not wait, NO_DEADLINE: none)
+ *                             returns submissions taken, and in the upper half why it stopped early
+ *   rax = SYSCALL_EXIT        rdi = EXIT_SCOPE_*, rsi = exit code
+ */
+
+#include "types.h"
+
+#define SYSCALL_CAP_ENTER  0u
+#define SYSCALL_EXIT       1u
+#define EXIT_SCOPE_THREAD  0u
+#define EXIT_SCOPE_PROCESS 1u
+
+/** Called by trap.S on this CPU's empty stack. */
+NORETURN void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number);

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# The kernel: build/kernel/capos.elf. DEBUG=1 builds it with KASSERT and lock ranks checked, into
+# build/kernel-debug/; KCC=clang builds with Clang, into build/kernel-clang/.
+
+KCC        ?= $(CC)
+KERNEL_DIR := $(BUILD)/kernel$(if $(filter clang,$(KCC)),-clang)$(if $(DEBUG),-debug)
+
+# What lib the kernel has no use for stays out of it.
+KERNEL_LIB_SOURCES := $(filter-out lib/queue/%,$(wildcard lib/*/*.c))
+KERNEL_SOURCES     := $(wildcard kernel/*.c kernel/*/*.c kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S)
+KERNEL_OBJECTS     := $(patsubst %.c,$(KERNEL_DIR)/%.o,$(patsubst %.S,$(KERNEL_DIR)/%.o, \
+                        $(KERNEL_SOURCES) $(KERNEL_LIB_SOURCES)))
+KERNEL_LINKER_SCRIPT := kernel/arch/x86_64/linker.ld
+
+KERNEL_FLAGS := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -I kernel -O2 -g -ffreestanding \
+    -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
+    -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
+    -Wframe-larger-than=1024 -Wvla -Wmissing-prototypes -Wstrict-prototypes \
+    $(if $(DEBUG),-DCAPOS_DEBUG)
+
+kernel: $(KERNEL_DIR)/capos.elf
+
+$(KERNEL_DIR)/%.o: %.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,$(KCC),$@)
+	$(Q)$(KCC) $(KERNEL_FLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(KERNEL_DIR)/%.o: %.S | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call say,as,$@)
+	$(Q)$(CC) -I lib -I kernel -g $(DEPFLAGS) -c $< -o $@
+
+$(KERNEL_DIR)/capos.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
+	$(call say,ld,$@)
+	$(Q)ld -nostdlib -static -z max-page-size=4096 --fatal-warnings --no-warn-rwx-segments \
+	    -T $(KERNEL_LINKER_SCRIPT) $(KERNEL_OBJECTS) -o $@
+
+-include $(KERNEL_OBJECTS:.o=.d)

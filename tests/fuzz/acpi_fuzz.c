@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Any bytes as ACPI tables. The first byte chooses: a reader of one kind of table, with the rest
+ * as the table; or the rest as memory from address 0, with an RSDP whose checksums are made right.
+ * Everything must return, iterators included, and stay inside the bytes.
+ */
+
+#include "acpi/dmar.h"
+#include "acpi/fadt.h"
+#include "acpi/hpet.h"
+#include "acpi/madt.h"
+#include "acpi/mcfg.h"
+#include "acpi/sleep.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static void read_madt(struct acpi_bytes table)
+{
+    uint32_t processors = 0;
+    struct acpi_madt_entry entry;
+    struct acpi_madt madt;
+    struct acpi_fault fault;
+    uint32_t cursor = 0;
+
+    if (acpi_madt_open(table, &madt, &fault) != ACPI_OK) {
+        check(fault.offset <= table.length);
+        return;
+    }
+    check(madt.local_apic_address != 0);
+    while (acpi_madt_next(&madt, &cursor, &entry)) {
+        check(entry.offset < table.length);
+        processors += entry.kind == ACPI_MADT_PROCESSOR && entry.processor.enabled ? 1 : 0;
+    }
+    check(processors == madt.processor_count);
+}
+
+static void read_dmar(struct acpi_bytes table)
+{
+    struct acpi_dmar_entry entry;
+    struct acpi_dmar dmar;
+    struct acpi_fault fault;
+    uint32_t cursor = 0;
+    uint32_t units = 0;
+
+    if (acpi_dmar_open(table, &dmar, &fault) != ACPI_OK) {
+        check(fault.offset <= table.length);
+        return;
+    }
+    while (acpi_dmar_next(&dmar, &cursor, &entry)) {
+        struct acpi_dmar_scope scope;
+        uint32_t place = 0;
+
+        units += entry.kind == ACPI_DMAR_UNIT ? 1 : 0;
+        while (acpi_dmar_next_scope(entry.scopes, &place, &scope)) {
+            check(scope.path_length > 0);
+            check(scope.path + 2 * scope.path_length <= table.at + table.length);
+        }
+        check(place == entry.scopes.length);
+    }
+    check(units == dmar.unit_count);
+}
+
+static void read_mcfg(struct acpi_bytes table)
+{
+    struct acpi_mcfg_entry entry;
+    struct acpi_fault fault;
+    uint32_t count;
+
+    if (acpi_mcfg_open(table, &count, &fault) != ACPI_OK) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (acpi_mcfg_get(table, i, &entry, &fault) == ACPI_OK) {
+            check(entry.base + ((uint64_t)(entry.last_bus + 1) << 20) > entry.base);
+        }
+    }
+}
+
+static void read_table(uint8_t kind, struct acpi_bytes table)
+{
+    struct acpi_fault fault;
+    struct acpi_fadt fadt;
+    struct acpi_soft_off off;
+    struct acpi_hpet hpet;
+
+    switch (kind) {
+    case 0:
+        read_madt(table);
+        break;
+    case 1:
+        check(acpi_fadt_open(table, &fadt, &fault) == ACPI_OK || table.length < 44);
+        break;
+    case 2:
+        if (acpi_soft_off_find(table, &off, &fault) == ACPI_OK) {
+            check(off.type_a <= 7 && off.type_b <= 7);
+        }
+        break;
+    case 3:
+        read_mcfg(table);
+        break;
+    case 4:
+        if (acpi_hpet_open(table, &hpet, &fault) == ACPI_OK) {
+            check(hpet.address != 0);
+        }
+        break;
+    case 5:
+        read_dmar(table);
+        break;
+    default:
+        break;
+    }
+}
+
+struct fuzz_memory {
+    struct acpi_memory memory;
+    struct acpi_bytes bytes;
+};
+
+static const uint8_t *memory_at(const struct acpi_memory *memory, uint64_t address, uint64_t length)
+{
+    const struct fuzz_memory *fuzz = (const struct fuzz_memory *)memory;
+
+    if (address > fuzz->bytes.length || length > fuzz->bytes.length - address) {
+        return NULL;
+    }
+    return fuzz->bytes.at + address;
+}
+
+static void fix_sum(uint8_t *at, size_t length, size_t checksum)
+{
+    uint8_t sum = 0;
+
+    at[checksum] = 0;
+    for (size_t i = 0; i < length; i++) {
+        sum = (uint8_t)(sum + at[i]);
+    }
+    at[checksum] = (uint8_t)(0u - sum);
+}
+
+static void walk(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = malloc(size + 1);
+    struct fuzz_memory fuzz = {.memory = {.at = memory_at}, .bytes = {.at = copy, .length = size}};
+    struct acpi_root root;
+    struct acpi_fault fault;
+    uint64_t address;
+
+    check(copy != NULL);
+    memcpy(copy, data, size);
+    if (size >= 36) {
+        memcpy(copy, "RSD PTR ", 8);
+        fix_sum(copy, 20, 8);
+        fix_sum(copy, 36, 32);
+    }
+    (void)!acpi_rsdp_find(&fuzz.memory, &address);
+    if (acpi_root_open(&fuzz.memory, 0, &root, &fault) == ACPI_OK) {
+        struct acpi_table table;
+
+        for (uint32_t i = 0; i < root.entry_count; i++) {
+            if (acpi_root_get(&fuzz.memory, &root, i, &table, &fault) == ACPI_OK) {
+                read_table((uint8_t)(table.signature[0] % 6), table.bytes);
+            }
+        }
+        (void)!acpi_root_find(&fuzz.memory, &root, "APIC", 1, &table);
+    }
+    free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0) {
+        return 0;
+    }
+    if (data[0] % 7 == 6) {
+        walk(data + 1, size - 1);
+    } else {
+        read_table(data[0] % 7, (struct acpi_bytes){.at = data + 1, .length = size - 1});
+    }
+    return 0;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * lib/cap: what a CapId resolves to, refusal by refusal (L3), that generations only grow and never
+ * repeat (L7), and random inserts, releases and revocations against a naive model that remembers
+ * every id ever given out. The seed is printed; CAPOS_SEED repeats a run.
+ */
+
+#include "cap/cap.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define PAGES 5u
+
+static uint64_t random_state;
+
+static uint64_t random_next(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static void random_seed(void)
+{
+    const char *given = getenv("CAPOS_SEED");
+
+    random_state = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
+    random_state |= 1;
+    print_message("CAPOS_SEED=%llu\n", (unsigned long long)random_state);
+}
+
+/* Objects are only compared, never looked into. */
+static struct object *object_at(uintptr_t number)
+{
+    return (struct object *)(0x1000 + number * 16);
+}
+
+/* Pages on the heap, each exactly as large as it has to be. */
+static struct cap_entry *page_new(void)
+{
+    struct cap_entry *page = malloc(CAP_ENTRIES_PER_PAGE * sizeof(*page));
+
+    assert_non_null(page);
+    memset(page, 0xa5, CAP_ENTRIES_PER_PAGE * sizeof(*page));
+    return page;
+}
+
+static void table_start(struct cap_table *table, uint32_t pages)
+{
+    cap_table_init(table);
+    for (uint32_t i = 0; i < pages; i++) {
+        assert_true(cap_table_add_page(table, page_new()));
+    }
+}
+
+static void table_end(struct cap_table *table)
+{
+    for (uint32_t i = 0; i < table->page_count; i++) {
+        free(table->pages[i]);
+    }
+}
+
+static struct object *resolve(const struct cap_table *table, uint64_t id)
+{
+    const struct cap_entry *entry = cap_table_find(table, id);
+
+    return entry == NULL ? NULL : cap_entry_object(entry);
+}
+
+/* ------------------------------------------------------------------------------------------ */
+
+static void test_id(void **state)
+{
+    (void)state;
+    assert_int_equal(cap_id(1, 1), 1u | 1u << 20);
+    assert_int_equal(cap_id_index(cap_id(CAP_INDEX_MAX, CAP_GENERATION_MAX)), CAP_INDEX_MAX);
+    assert_int_equal(cap_id_generation(cap_id(CAP_INDEX_MAX, CAP_GENERATION_MAX)),
+                     CAP_GENERATION_MAX);
+    assert_int_equal(cap_id(CAP_INDEX_MAX, CAP_GENERATION_MAX), UINT64_MAX);
+    assert_int_equal(cap_id_index(cap_id(0, CAP_GENERATION_MAX)), 0);
+    assert_true(CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE <= CAP_INDEX_MAX + 1);
+}
+
+static void test_refusals(void **state)
+{
+    struct cap_table table;
+    struct cap_object_slot place = {.object = object_at(1), .generation = 7};
+    struct cap_table empty;
+    uint64_t id;
+    (void)state;
+
+    cap_table_init(&empty);
+    assert_null(cap_table_find(&empty, cap_id(1, 1)));
+    assert_null(cap_table_find(&empty, 0));
+
+    table_start(&table, 1);
+    id = cap_table_insert(&table, &place, CAP_ORIGIN);
+    assert_int_equal(id, cap_id(1, 1)); /* as the ABI promises: index 1 first */
+    assert_ptr_equal(resolve(&table, id), place.object);
+    assert_int_equal(cap_table_find(&table, id)->flags, CAP_ORIGIN);
+
+    assert_null(cap_table_find(&table, 0));
+    assert_null(cap_table_find(&table, cap_id(0, 1)));
+    assert_null(cap_table_find(&table, cap_id(1, 0)));
+    assert_null(cap_table_find(&table, cap_id(1, 2)));
+    assert_null(cap_table_find(&table, cap_id(1, CAP_GENERATION_MAX)));
+    assert_null(cap_table_find(&table, cap_id(2, 1))); /* free */
+    assert_null(cap_table_find(&table, cap_id(CAP_ENTRIES_PER_PAGE, 1)));
+    assert_null(cap_table_find(&table, cap_id(CAP_INDEX_MAX, 1)));
+    assert_null(cap_table_find(&table, UINT64_MAX));
+    for (uint32_t bit = 0; bit < 64; bit++) {
+        assert_null(cap_table_find(&table, id ^ 1ull << bit));
+    }
+
+    /* Revoked: the slot still answers, the object does not. */
+    place.generation++;
+    assert_non_null(cap_table_find(&table, id));
+    assert_null(resolve(&table, id));
+    /* A capability made after that is good, and the old one stays stale. */
+    assert_ptr_equal(resolve(&table, cap_table_insert(&table, &place, 0)), place.object);
+    assert_null(resolve(&table, id));
+
+    /* Released: stale for good, also when the slot is used again. */
+    cap_table_remove(&table, cap_id_index(id));
+    assert_null(cap_table_find(&table, id));
+    assert_null(cap_table_at(&table, 1)->place);
+    assert_int_equal(cap_table_at(&table, 1)->flags, 0);
+    assert_int_equal(cap_table_insert(&table, &place, 0), cap_id(1, 2));
+    assert_null(cap_table_find(&table, id));
+    assert_int_equal(cap_table_find(&table, cap_id(1, 2))->flags, 0);
+    table_end(&table);
+}
+
+static void test_pages(void **state)
+{
+    struct cap_table table;
+    struct cap_object_slot place = {.object = object_at(1), .generation = 1};
+    uint8_t *seen = calloc(CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE, 1);
+    uint32_t count = 0;
+    struct cap_entry *too_many = page_new();
+    (void)state;
+
+    assert_non_null(seen);
+    cap_table_init(&table);
+    assert_int_equal(cap_table_free_slots(&table), 0);
+    assert_int_equal(table.first_free, CAP_NO_INDEX);
+    for (uint32_t page = 0; page < CAP_MAX_PAGES; page++) {
+        assert_true(cap_table_add_page(&table, page_new()));
+        assert_true(cap_table_free_slots(&table) >= 64);
+    }
+    assert_false(cap_table_add_page(&table, too_many));
+    free(too_many);
+    assert_null(cap_table_at(&table, CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE));
+    assert_null(cap_table_find(&table, cap_id(CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE, 1)));
+
+    /* Every slot but 0 can be had, once. */
+    while (table.first_free != CAP_NO_INDEX) {
+        const uint64_t id = cap_table_insert(&table, &place, 0);
+        const uint32_t index = cap_id_index(id);
+
+        assert_in_range(index, 1, CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE - 1);
+        assert_int_equal(seen[index], 0);
+        seen[index] = 1;
+        count++;
+        assert_int_equal(table.used, count);
+    }
+    assert_int_equal(count, CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE - 1);
+    assert_int_equal(cap_table_free_slots(&table), 0);
+
+    for (uint32_t n = 0; n < 70; n++) {
+        cap_table_remove(&table, 1 + n);
+        assert_int_equal(cap_table_free_slots(&table), n + 1 < 64 ? n + 1 : 64);
+    }
+    free(seen);
+    table_end(&table);
+}
+
+/* A page added while slots are still free keeps those. */
+static void test_page_added_early(void **state)
+{
+    struct cap_table table;
+    struct cap_object_slot place = {.object = object_at(1), .generation = 1};
+    uint32_t count = 0;
+    (void)state;
+
+    table_start(&table, 1);
+    (void)cap_table_insert(&table, &place, 0);
+    assert_true(cap_table_add_page(&table, page_new()));
+    for (; table.first_free != CAP_NO_INDEX; count++) {
+        const uint64_t id = cap_table_insert(&table, &place, 0);
+
+        assert_ptr_equal(resolve(&table, id), place.object);
+    }
+    assert_int_equal(count, 2 * CAP_ENTRIES_PER_PAGE - 2);
+    table_end(&table);
+}
+
+static void test_retirement(void **state)
+{
+    struct cap_table table;
+    struct cap_object_slot place = {.object = object_at(1), .generation = 1};
+    uint64_t id;
+    (void)state;
+
+    table_start(&table, 1);
+    cap_table_at(&table, 1)->generation = CAP_GENERATION_MAX - 1;
+    id = cap_table_insert(&table, &place, 0);
+    assert_int_equal(id, cap_id(1, CAP_GENERATION_MAX - 1));
+    cap_table_remove(&table, 1);
+    id = cap_table_insert(&table, &place, 0);
+    assert_int_equal(id, cap_id(1, CAP_GENERATION_MAX));
+    assert_ptr_equal(resolve(&table, id), place.object);
+    cap_table_remove(&table, 1);
+
+    /* Used up: no id finds it, no insert gives it out. */
+    assert_null(cap_table_find(&table, id));
+    assert_null(cap_table_find(&table, cap_id(1, 0)));
+    assert_null(cap_table_find(&table, cap_id(1, 1)));
+    assert_int_equal(table.used, 0);
+    while (table.first_free != CAP_NO_INDEX) {
+        assert_int_not_equal(cap_id_index(cap_table_insert(&table, &place, 0)), 1);
+    }
+    assert_int_equal(table.used, CAP_ENTRIES_PER_PAGE - 2);
+    table_end(&table);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Random operations against a model that keeps every id ever given out
+ * ------------------------------------------------------------------------------------------ */
+
+enum { GIVEN_MAX = 6000, PLACES = 12 };
+
+struct given {
+    uint64_t id;
+    uint32_t place;
+    uint64_t object_generation;
+    bool released;
+};
+
+static void check_given(const struct cap_table *table, const struct cap_object_slot *places,
+                        const struct given *given)
+{
+    const struct cap_object_slot *place = &places[given->place];
+    const bool live = !given->released && given->object_generation == place->generation;
+
+    assert_int_equal(cap_table_find(table, given->id) != NULL, !given->released);
+    assert_ptr_equal(resolve(table, given->id), live ? place->object : NULL);
+}
+
+static void test_random(void **state)
+{
+    struct given *given = calloc(GIVEN_MAX, sizeof(*given));
+    struct cap_object_slot places[PLACES];
+    struct cap_table table;
+    uint32_t count = 0;
+    uint32_t used = 0;
+    (void)state;
+
+    random_seed();
+    assert_non_null(given);
+    for (uint32_t i = 0; i < PLACES; i++) {
+        places[i] = (struct cap_object_slot){.object = object_at(i), .generation = 1};
+    }
+    cap_table_init(&table);
+    while (count < GIVEN_MAX) {
+        const uint64_t dice = random_next() % 16;
+
+        if (dice < 8) {
+            const uint32_t place = (uint32_t)(random_next() % PLACES);
+
+            if (table.first_free == CAP_NO_INDEX) {
+                if (table.page_count == PAGES || !cap_table_add_page(&table, page_new())) {
+                    continue;
+                }
+            }
+            given[count] = (struct given){
+                .id = cap_table_insert(&table, &places[place], 0),
+                .place = place,
+                .object_generation = places[place].generation,
+            };
+            /* Never one that was given out before (L7). */
+            for (uint32_t i = 0; i < count; i++) {
+                assert_int_not_equal(given[i].id, given[count].id);
+            }
+            count++;
+            used++;
+        } else if (dice < 15 && count != 0) {
+            struct given *one = &given[random_next() % count];
+
+            if (!one->released) {
+                cap_table_remove(&table, cap_id_index(one->id));
+                one->released = true;
+                used--;
+            }
+        } else {
+            places[random_next() % PLACES].generation++; /* revoke */
+        }
+        assert_int_equal(table.used, used);
+        if (count != 0) {
+            check_given(&table, places, &given[random_next() % count]);
+        }
+        if (count % 500 == 0) {
+            for (uint32_t i = 0; i < count; i++) {
+                check_given(&table, places, &given[i]);
+            }
+        }
+    }
+    free(given);
+    table_end(&table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_id),         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_pages),      cmocka_unit_test(test_page_added_early),
+        cmocka_unit_test(test_retirement), cmocka_unit_test(test_random),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

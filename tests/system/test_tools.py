@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""The checking tools, each shown a tree with one mistake: a check that cannot fail proves nothing."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOLS = ROOT / "tools"
+SPDX = "/* SPDX-License-Identifier: MIT */\n"
+
+
+def run(tool, *arguments, cwd, **environment):
+    """(exit status, all output)"""
+    done = subprocess.run([str(TOOLS / tool), *map(str, arguments)], cwd=cwd, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          env={**os.environ, "CAPOS_RESULTS": str(cwd / "results"), **environment})
+    return done.returncode, done.stdout
+
+
+def write(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A small repository that passes dependency policy and workflow checks."""
+    write(tmp_path, {
+        "lib/a/a.h": SPDX, "lib/b/b.h": SPDX + '#include "a/a.h"\n#include <stdint.h>\n',
+        "lib/b/b.c": SPDX + '#include "b/b.h"\nint b_next(void);\n',
+        "kernel/k.h": SPDX + '#include "b/b.h"\n#include "capos.h"\n', "user/u.h": SPDX,
+        "user/u.c": SPDX + '#include "u.h"\n#include "a/a.h"\n',
+        "tools/packages.txt": "# SPDX-License-Identifier: MIT\n"
+                              "gcc  build  gcc  compiler\nmake  build  make  this\n",
+        "Makefile": "# SPDX-License-Identifier: MIT\n# gcc make\n.PHONY: test help\ntest help:\n",
+        "schema/capos.capnp": "# SPDX-License-Identifier: MIT\nconst abiLevel :UInt32 = 3;\n",
+        "CHANGES.md": "<!-- SPDX-License-Identifier: MIT -->\n## ABI level 3\n",
+        "WORKPLAN.md": "<!-- SPDX-License-Identifier: MIT -->\n## In hand: this\n",
+        "REVIEW_FINDINGS.md": "<!-- SPDX-License-Identifier: MIT -->\n"
+                              "## F1 A thing\n\nState: open\nOwner: `lib/b/b.c`\n",
+        "docs/changelog.md": "<!-- SPDX-License-Identifier: MIT -->\n## 2026-01-31 23:59 UTC first\n",
+        "docs/TOUR.md": "<!-- SPDX-License-Identifier: MIT -->\n# A tour\n"
+                        "[b](../lib/b/b.c) `lib/b/b.c:b_next` `make test` [here](#a-tour)\n",
+    })
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
+        subprocess.run(git + command, cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_good_tree_passes(tree):
+    """The sample tree passes both checks, so that what fails below is due to the one change."""
+    assert run("check-dependency-policy", cwd=tree)[0] == 0, run("check-dependency-policy", cwd=tree)
+    assert run("check-workflow", cwd=tree)[0] == 0, run("check-workflow", cwd=tree)
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("lib/a/a.h", SPDX + '#include "k.h"\n', "is not in lib"),
+    ("lib/a/a.h", SPDX + '#include "../../kernel/k.h"\n', "lib must not use kernel"),
+    ("lib/a/a.h", SPDX + "#include <stdio.h>\n", "needs a C library"),
+    ("lib/a/a.h", SPDX + '#include "b/b.h"\n', "circle: a -> b -> a"),
+    ("kernel/k.h", SPDX + '#include "../user/u.h"\n', "kernel must not use user"),
+    ("user/u.c", SPDX + '#include "../kernel/k.h"\n', "user must not use kernel"),
+    ("user/new.c", "int x;\n", "no SPDX"),
+    ("tools/packages.txt", "# SPDX-License-Identifier: MIT\nmake build make x\ngcc build gcc x\n",
+     "not sorted"),
+    ("tools/packages.txt", "# SPDX-License-Identifier: MIT\ngcc build nosuchuse x\n",
+     "nothing in the tree uses nosuchuse"),
+    ("tools/packages.txt", "# SPDX-License-Identifier: MIT\ngcc party gcc x\n", "no such group"),
+])
+def test_policy_violations_are_found(tree, name, text, complaint):
+    """check-dependency-policy fails on each kind of violation and names it."""
+    write(tree, {name: text})
+    status, output = run("check-dependency-policy", cwd=tree)
+    assert status == 1 and complaint in output, output
+
+
+def test_test_code_in_an_image_is_found(tree):
+    """check-dependency-policy finds test code, a writable and executable segment, a dynamic image."""
+    source = tree / "x.c"
+    source.write_text("int mock_device(void) { return 1; }\nint main(void) { return 0; }\n")
+    subprocess.run(["gcc", "-o", "dynamic", "x.c"], cwd=tree, check=True)
+    subprocess.run(["gcc", "-nostdlib", "-static", "-Wl,-N,--no-warn-rwx-segments,-e,main", "-o",
+                    "writable", "x.c"], cwd=tree, check=True)
+    source.unlink()
+    status, output = run("check-dependency-policy", "dynamic", "writable", cwd=tree)
+    assert status == 1, output
+    for complaint in ("dynamic: contains test code: mock_device", "dynamic: is not static",
+                      "writable: a segment is writable and executable"):
+        assert complaint in output, output
+
+
+@pytest.mark.parametrize("name, text, complaint", [
+    ("WORKPLAN.md", "## In hand: a\n## In hand: b\n", "must be one"),
+    ("WORKPLAN.md", "## In hand: a\n## Completed: b\n\nIn `0123456789abcdef`\n",
+     "is not in this history"),
+    ("WORKPLAN.md", "## In hand: a\n## Completed: b\n", "names no commit"),
+    ("REVIEW_FINDINGS.md", "## F1 A thing\n\nState: open\nOwner: `lib/none.c`\n", "no `Owner:`"),
+    ("REVIEW_FINDINGS.md", "## F1 A thing\n\nOwner: `lib/b/b.c`\n", "no line `State:"),
+    ("REVIEW_FINDINGS.md", "## F1 A thing\n\nState: closed\nOwner: `lib/b/b.c`\n",
+     "closed without a commit"),
+    ("docs/changelog.md", "## yesterday\n", "no time"),
+    ("docs/changelog.md", "## 2999-01-01 00:00 UTC x\n", "in the future"),
+    ("CHANGES.md", "## ABI level 2\n", "must be 3"),
+    ("docs/TOUR.md", "[gone](../lib/gone.c)\n", "no such file"),
+    ("docs/TOUR.md", "[gone](#gone)\n", "no such heading"),
+    ("docs/TOUR.md", "`lib/b/b.c:b_gone`\n", "b_gone is not in"),
+    ("docs/TOUR.md", "`lib/b/gone.c`\n", "does not exist"),
+    ("docs/TOUR.md", "`make coffee`\n", "no such target: coffee"),
+])
+def test_false_records_are_found(tree, name, text, complaint):
+    """check-workflow fails on each kind of untrue record and names it."""
+    write(tree, {name: text})
+    status, output = run("check-workflow", cwd=tree)
+    assert status == 1 and complaint in output, output
+
+
+def test_layers_are_summed_and_none_is_missed(tmp_path):
+    """run-layers counts what passed, failed, died half-way, and does not exist."""
+    write(tmp_path, {"Makefile": "good:\n\t@mkdir -p results; printf 'pass a\\npass b\\n' >results/good\n"
+                                 "bad:\n\t@printf 'pass c\\nfail d: why\\n' >results/bad; exit 1\n"
+                                 "plain:\n\t@true\n"
+                                 "dies:\n\t@printf 'pass e\\n' >results/dies; exit 3\n"})
+    status, output = run("run-layers", "good", "bad", "plain", "dies", "absent", cwd=tmp_path)
+    assert status == 1
+    assert output.splitlines()[-1] == "5 passed, 3 failed", output
+    assert "FAILED bad: d: why" in output and "FAILED absent" in output
+    status, output = run("run-layers", "good", "plain", cwd=tmp_path)
+    assert status == 0 and output.splitlines()[-1] == "3 passed, 0 failed", output
+
+
+def test_stale_results_do_not_count(tmp_path):
+    """Results that an earlier run left are not taken for those of a layer that dies at once."""
+    write(tmp_path, {"Makefile": "layer:\n\t@exit 1\n", "results/layer": "pass old\n"})
+    assert run("run-layers", "layer", cwd=tmp_path)[1].splitlines()[-1] == "0 passed, 1 failed"
+
+
+def figures(**values):
+    return json.dumps([{"name": name, "system": "capOS", "mode": "icount", "unit": "instructions",
+                        "value": value, "min": value, "p50": value, "p99": value, "runs": 2000,
+                        "conditions": {}} for name, value in values.items()])
+
+
+@pytest.mark.parametrize("measured, complaint", [
+    ({"a": 103, "b": 50}, None),
+    ({"a": 104, "b": 50}, "more than 3 % up"),
+    ({"a": 100}, "was not measured"),
+    ({"a": 100, "b": 61}, "must be at most 60"),
+    ({"a": 100, "b": 50, "c": 1}, None),
+])
+def test_regressions_are_found(tmp_path, measured, complaint):
+    """bench-report --check fails above 3 %, above the limit, and on a missing figure."""
+    write(tmp_path, {
+        "figures.json": json.dumps([{"name": "a", "title": "A", "unit": "instructions"},
+                                    {"name": "b", "title": "B", "unit": "instructions", "must": 60}]),
+        "recorded.json": json.dumps([{"name": "a", "mode": "icount", "value": 100},
+                                     {"name": "b", "mode": "icount", "value": 60}]),
+        "results.json": figures(**measured)})
+    status, output = run("bench-report", "--check", "--figures", "figures.json", "--recorded",
+                         "recorded.json", "--results", "results.json", cwd=tmp_path)
+    assert (status == 0) == (complaint is None), output
+    assert complaint is None or complaint in output, output
+
+
+def test_host_test_failures_are_found(tmp_path):
+    """run-host-tests reports failing, crashing, hanging and empty test programs."""
+    write(tmp_path, {
+        "good": "#!/bin/sh\necho '[ RUN      ] a'; echo '[       OK ] a'\n",
+        "bad": "#!/bin/sh\necho '[ RUN      ] b'; echo '[  FAILED  ] b'; exit 1\n",
+        "crash": "#!/bin/sh\necho '[ RUN      ] c'; kill -SEGV $$\n",
+        "hang": "#!/bin/sh\necho '[ RUN      ] d'; exec sleep 20\n",
+        "empty": "#!/bin/sh\nexit 0\n"})
+    for path in tmp_path.iterdir():
+        path.chmod(0o755)
+    programs = [f"./{name}" for name in ("good", "bad", "crash", "hang", "empty")]
+    status, output = run("run-host-tests", "--layer", "x", "--deadline", "1", *programs,
+                         cwd=tmp_path)
+    assert status == 1 and "x: 1 passed, 4 failed" in output, output
+    assert "./hang: d (no end within 1 s)" in output and "./empty: (start) (no test case" in output
+
+
+def test_tools_explain_themselves():
+    """Every tool that a person may start has --help, and it ends at once with status 0."""
+    for tool in sorted(TOOLS.iterdir()):
+        if tool.is_file() and os.access(tool, os.X_OK):
+            done = subprocess.run([str(tool), "--help"], capture_output=True, text=True, timeout=20,
+                                  stdin=subprocess.DEVNULL, check=False)
+            assert done.returncode == 0 and "usage: " in done.stdout, tool
+
+
+def test_packages_are_listed_without_installing():
+    """install-packages --list changes nothing, and refuses a group that does not exist."""
+    done = subprocess.run([str(TOOLS / "install-packages"), "--list", "test", "run"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stdout == "", done.stdout + done.stderr
+    done = subprocess.run([str(TOOLS / "install-packages"), "party"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 2 and "no such group: party" in done.stderr
