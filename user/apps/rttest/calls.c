@@ -38,7 +38,7 @@ void group_ring(void)
     static struct rt_operation many[RT_OPERATIONS_MAX + 1];
     struct rt_ring *const ring = rt_ring_self();
     struct rt_operation wait = {0};
-    uint64_t notification, other, bits = 0;
+    uint64_t notification = 0, other = 0, bits = 0;
     unsigned seen = 0;
 
     /* More operations than the queue holds, one after the other. */
@@ -94,7 +94,7 @@ enum method {
 
 static uint64_t slow_gate; /* Notification: lets METHOD_SLOW go on */
 
-static void serve_one(struct rt_server *server, const struct rt_request *request)
+static void serve_one(struct rt_server *server, const struct ring_cqe *request)
 {
     static char long_text[2 * RT_EXCHANGE_BYTES];
     struct wire_build_struct results;
@@ -103,8 +103,7 @@ static void serve_one(struct rt_server *server, const struct rt_request *request
     switch ((enum method)request->method) {
     case METHOD_ADD:
         rt_server_reply_words(
-            server,
-            (struct rt_words){{request->words.word[0] + request->words.word[1], request->badge}});
+            server, (struct rt_words){{request->payload[0] + request->payload[1], request->badge}});
         return;
     case METHOD_BAD_CAP:
         echo_echo_results_init_root(rt_server_reply_begin(server), &results);
@@ -130,7 +129,7 @@ static void serve_one(struct rt_server *server, const struct rt_request *request
 static uint64_t serve(void *argument)
 {
     struct rt_server server;
-    const struct rt_request *request;
+    const struct ring_cqe *request;
     uint64_t served = 0;
     bool stop = false;
 
@@ -177,7 +176,7 @@ void group_server(void)
     struct rt_exchange exchange;
     struct rt_words answer = {{0}};
     struct rt_thread *thread;
-    uint64_t endpoint, client, second, served = 0;
+    uint64_t endpoint = 0, client = 0, second = 0, served = 0;
 
     if (!EXPECT_STATUS(endpoint_create(&endpoint), STATUS_OK) ||
         !EXPECT_STATUS(endpoint_mint(endpoint, 11, &client), STATUS_OK) ||

@@ -112,7 +112,7 @@ void group_heap(void)
 
 void group_mappings(void)
 {
-    uint64_t memory, view, address;
+    uint64_t memory, view = 0, address = 0;
     struct memory_size_results size = {0};
     volatile uint64_t *words;
     const volatile uint64_t *seen;

@@ -29,7 +29,7 @@ static void handle_text(struct rt_server *server)
 int main(int count, char **arguments)
 {
     static struct rt_server server;
-    const struct rt_request *request;
+    const struct ring_cqe *request;
 
     (void)count;
     (void)arguments;
@@ -40,8 +40,8 @@ int main(int count, char **arguments)
         if (request->transfer_count != 0) { /* no method takes capabilities */
             rt_server_drop_capabilities(&server);
         }
-        if (request->method == ECHO_ECHO && request->message_inline) {
-            rt_server_reply_words(&server, (struct rt_words){{request->words.word[0]}});
+        if (request->method == ECHO_ECHO && (request->flags & CQE_INLINE) != 0) {
+            rt_server_reply_words(&server, (struct rt_words){{request->payload[0]}});
         } else if (request->method == ECHO_ECHO) {
             rt_server_refuse(&server, STATUS_BAD_MESSAGE);
         } else if (request->method == ECHO_TEXT) {
