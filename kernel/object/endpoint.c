@@ -2,6 +2,7 @@
 #include "object/endpoint.h"
 
 #include "arch/x86_64/cpu.h"
+#include "object/endpoint_inline.h"
 #include "object/message.h"
 #include "object/process.h"
 #include "sched/sched.h"
@@ -45,31 +46,6 @@ enum status endpoint_mint(struct endpoint *endpoint, struct process *process, ui
     return status;
 }
 
-/** The completion's message part for an inline message: the usual case, and the fast one. */
-static ALWAYS_INLINE void copy_words(struct ring_cqe *cqe, const uint64_t *payload)
-{
-    cqe->payload[0] = payload[0];
-    cqe->payload[1] = payload[1];
-    cqe->payload[2] = payload[2];
-    cqe->payload[3] = payload[3];
-}
-
-/** The receiver's RECV completes with the message in `cqe`; it now serves the call. */
-static ALWAYS_INLINE void taken(struct operation *receive, const struct endpoint_client *client,
-                                struct ring_cqe *cqe)
-{
-    struct thread *server = receive->thread;
-
-    receive->sequence = ++server->next_sequence;
-    cqe->user_data = receive->user_data;
-    cqe->badge = client->badge;
-    cqe->call_id = operation_call_id(receive);
-    list_remove(&receive->link);
-    receive->state = OPERATION_SERVING;
-    list_append(&server->serving, &receive->link);
-    thread_post(server);
-}
-
 /** A call meets its receiver: the message goes over. */
 static ALWAYS_INLINE enum status deliver(struct operation *receive, struct thread *caller,
                                          const struct endpoint_client *client,
@@ -82,7 +58,7 @@ static ALWAYS_INLINE enum status deliver(struct operation *receive, struct threa
 
     if (LIKELY((sqe_flags & SQE_INLINE) && transfer_count == 0)) {
         ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING | CQE_INLINE, 0, method);
-        copy_words(cqe, payload);
+        endpoint_copy_words(cqe, payload);
     } else {
         const enum status status =
             message_send(caller, sqe_flags, transfer_count, payload, server,
@@ -94,19 +70,9 @@ static ALWAYS_INLINE enum status deliver(struct operation *receive, struct threa
         ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING, sent.transfer_count, method);
         cqe->payload[0] = sent.length;
     }
-    taken(receive, client, cqe);
+    endpoint_taken(receive, client, cqe);
+    thread_post(server);
     return STATUS_OK;
-}
-
-/** The two operations of a call find each other. */
-static ALWAYS_INLINE void join(struct operation *call, struct operation *receive)
-{
-    call->state = OPERATION_TAKEN;
-    call->peer = receive;
-    receive->peer = call;
-    if (call->thread->priority > receive->thread->priority) {
-        thread_update_priority(receive->thread);
-    }
 }
 
 enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
@@ -124,7 +90,7 @@ enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
                                            sqe->transfer_count, sqe->payload);
 
         if (LIKELY(status == STATUS_OK)) {
-            join(operation_take(caller, sqe, OPERATION_TAKEN), receive);
+            endpoint_join(operation_take(caller, sqe, OPERATION_TAKEN), receive);
         }
         return status;
     }
@@ -191,7 +157,7 @@ static void match(struct endpoint *endpoint, struct operation *receive)
         unqueue(call);
         call->object = NULL;
         if (status == STATUS_OK) {
-            join(call, receive);
+            endpoint_join(call, receive);
             object_put(&client->object);
             return;
         }
@@ -220,10 +186,7 @@ static void rearm(struct operation *receive)
 {
     struct endpoint *endpoint = endpoint_of(receive->object);
 
-    receive->state = OPERATION_RECEIVING;
-    receive->peer = NULL;
-    list_remove(&receive->link);
-    list_append(&endpoint->receivers, &receive->link);
+    endpoint_rearm(endpoint, receive);
     if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
         match(endpoint, receive);
     }
@@ -245,7 +208,7 @@ enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, b
 
         if (LIKELY((sqe->flags & SQE_INLINE) && sqe->transfer_count == 0)) {
             ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, CQE_INLINE, 0, 0);
-            copy_words(cqe, sqe->payload);
+            endpoint_copy_words(cqe, sqe->payload);
         } else {
             struct message_sent sent;
 

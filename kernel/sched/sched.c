@@ -9,6 +9,7 @@
 #include "mm/address_space.h"
 #include "object/process.h"
 #include "object/reaper.h"
+#include "sched/switch.h"
 #include "sched/thread.h"
 
 struct spinlock kernel_lock = SPINLOCK_INIT(LOCK_RANK_KERNEL);
@@ -164,8 +165,7 @@ static void throttle_refill(struct timer *timer)
     sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
 }
 
-/** Take time out of a limited process's budget; without any left it waits for the next period. */
-static NOINLINE void spend(struct process *process, uint64_t now, uint64_t ticks)
+void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
     if (now >= process->period_end) {
         process->period_end = now + process->period_ticks;
@@ -182,29 +182,9 @@ static NOINLINE void spend(struct process *process, uint64_t now, uint64_t ticks
     }
 }
 
-/** Charge the time since the last call to whoever ran on this CPU. */
-static ALWAYS_INLINE void account_time(struct cpu *cpu)
-{
-    const uint64_t now = rdtsc();
-    const uint64_t ticks = now - cpu->charged_until;
-
-    cpu->charged_until = now;
-    if (LIKELY(cpu->current != NULL)) {
-        struct process *process = cpu->current->process;
-
-        cpu->busy_ticks += ticks;
-        process->cpu_ticks += ticks;
-        if (UNLIKELY(process->budget_ticks != 0)) {
-            spend(process, now, ticks);
-        }
-    } else {
-        cpu->idle_ticks += ticks;
-    }
-}
-
 void sched_account(void)
 {
-    account_time(this_cpu());
+    sched_account_time(this_cpu());
 }
 
 void sched_unthrottle(struct process *process)
@@ -268,64 +248,14 @@ static struct thread *steal(const struct cpu *thief)
     return victim == NULL ? NULL : take_top(victim);
 }
 
-/** Make this CPU use a process's address space. */
-static ALWAYS_INLINE void load_space(struct cpu *cpu, struct address_space *space)
-{
-    struct address_space *old = cpu->space;
-
-    if (old == space) {
-        return;
-    }
-    write_cr3(space->root.value);
-    space->loaded_on.words[cpu->mask_word] |= cpu->mask_bit;
-    cpu->space = space;
-    if (LIKELY(old != NULL)) {
-        old->loaded_on.words[cpu->mask_word] &= ~cpu->mask_bit;
-        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
-            process_space_unloaded(old->process);
-        }
-    }
-}
-
-/** Load a thread's registers into this CPU. */
-static ALWAYS_INLINE void switch_to(struct cpu *cpu, struct thread *next)
-{
-    struct thread *previous = cpu->current;
-
-    account_time(cpu);
-    if (LIKELY(previous != NULL)) {
-        fpu_save(previous->fpu_area);
-    }
-    fpu_restore(next->fpu_area);
-    cpu->current = next;
-    cpu->switch_count++;
-    cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
-    if (UNLIKELY(cpu->fs_base != next->fs_base)) {
-        cpu->fs_base = next->fs_base;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-    }
-    next->cpu = cpu;
-    load_space(cpu, &next->process->space);
-}
-
-/** Leave the kernel to the current thread. */
-NORETURN static ALWAYS_INLINE void leave(const struct thread *thread)
-{
-    spin_unlock(&kernel_lock);
-    if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
-        trap_return_syscall();
-    }
-    trap_return_full();
-}
-
 NORETURN static void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
     if (cpu->current != thread) {
-        switch_to(cpu, thread);
+        sched_switch_to(cpu, thread);
     }
     program_timer(cpu, thread);
-    leave(thread);
+    sched_leave(thread);
 }
 
 /** This CPU has no current thread any more. */
@@ -412,22 +342,22 @@ void sched_exit(void)
         if (handoff == NULL) {
             if (LIKELY(current->state == THREAD_RUNNING && current->watch == 0 &&
                        cpu->ready_mask >> current->priority == 0)) {
-                leave(current);
+                sched_leave(current);
             }
         } else if (LIKELY(handoff->watch == 0 && cpu->ready_mask >> handoff->priority == 0)) {
             if (LIKELY(current->state == THREAD_BLOCKED && current->watch == 0)) {
                 cpu->handoff = NULL;
                 handoff->state = THREAD_RUNNING;
-                switch_to(cpu, handoff);
-                leave(handoff);
+                sched_switch_to(cpu, handoff);
+                sched_leave(handoff);
             }
             if (current->state == THREAD_RUNNING && handoff->priority > current->priority &&
                 current->watch == 0) {
                 cpu->handoff = NULL;
                 enqueue(cpu, current, true);
                 handoff->state = THREAD_RUNNING;
-                switch_to(cpu, handoff);
-                leave(handoff);
+                sched_switch_to(cpu, handoff);
+                sched_leave(handoff);
             }
         }
     }

@@ -12,6 +12,7 @@
 #include "object/services.h"
 #include "sched/sched.h"
 #include "sched/thread.h"
+#include "syscall/fast_path.h"
 #include "syscall/methods.h"
 
 /* After this many submissions interrupts and other CPUs get a chance. */
@@ -377,6 +378,9 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
     spin_lock(&kernel_lock);
     thread->entry = ENTRY_SYSCALL;
     if (LIKELY(number == SYSCALL_CAP_ENTER)) {
+        if (LIKELY(first == 1 && second == 1 && third == NO_DEADLINE)) {
+            fast_path(cpu, thread);
+        }
         cap_enter(thread, first, second, third);
     } else if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
