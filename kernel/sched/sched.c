@@ -335,33 +335,31 @@ void sched_exit(void)
     struct thread *current = cpu->current;
     struct thread *handoff = cpu->handoff;
 
-    /* The usual cases without detours: nothing has changed, or the caller hands its CPU to the
-     * one thread it woke. Nothing needs the timer then: deadlines program it when they are armed,
-     * and a thread with a CPU budget is watched. */
-    if (LIKELY(current != NULL && !work_is_pending())) {
-        if (handoff == NULL) {
-            if (LIKELY(current->state == THREAD_RUNNING && current->watch == 0 &&
-                       cpu->ready_mask >> current->priority == 0)) {
-                sched_leave(current);
-            }
-        } else if (LIKELY(handoff->watch == 0 && cpu->ready_mask >> handoff->priority == 0)) {
-            if (LIKELY(current->state == THREAD_BLOCKED && current->watch == 0)) {
-                cpu->handoff = NULL;
-                handoff->state = THREAD_RUNNING;
-                sched_switch_to(cpu, handoff);
-                sched_leave(handoff);
-            }
-            if (current->state == THREAD_RUNNING && handoff->priority > current->priority &&
-                current->watch == 0) {
-                cpu->handoff = NULL;
-                enqueue(cpu, current, true);
-                handoff->state = THREAD_RUNNING;
-                sched_switch_to(cpu, handoff);
-                sched_leave(handoff);
-            }
-        }
+    /* The usual cases without detours: nothing has changed, or the CPU goes to the one thread that
+     * was woken. Nothing needs the timer then: deadlines program it when they are armed, and a
+     * thread with a CPU budget is watched. */
+    if (UNLIKELY(current == NULL || current->watch != 0 || work_is_pending())) {
+        exit_slowly(cpu);
     }
-    exit_slowly(cpu);
+    if (handoff == NULL) {
+        if (sched_can_stay(cpu, current)) {
+            sched_leave(current);
+        }
+        exit_slowly(cpu);
+    }
+    if (UNLIKELY(handoff->watch != 0 || cpu->ready_mask >> handoff->priority != 0)) {
+        exit_slowly(cpu);
+    }
+    if (current->state == THREAD_RUNNING) {
+        if (handoff->priority <= current->priority) {
+            exit_slowly(cpu);
+        }
+        enqueue(cpu, current, true);
+    }
+    cpu->handoff = NULL;
+    handoff->state = THREAD_RUNNING;
+    sched_switch_to(cpu, handoff);
+    sched_leave(handoff);
 }
 
 static void idle_loop(void)

@@ -11,6 +11,7 @@
 #include "arch/x86_64/trap.h"
 #include "mm/address_space.h"
 #include "object/process.h"
+#include "object/reaper.h"
 #include "sched/thread.h"
 
 /** Take time out of a limited process's budget; without any left it waits for the next period. */
@@ -74,6 +75,14 @@ static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *next)
     }
     next->cpu = cpu;
     sched_load_space(cpu, &next->process->space);
+}
+
+/** Whether nothing has happened that could make anybody else run here. */
+static ALWAYS_INLINE bool sched_can_stay(const struct cpu *cpu, const struct thread *current)
+{
+    return LIKELY(cpu->handoff == NULL && current->state == THREAD_RUNNING &&
+                  current->watch == 0 && cpu->ready_mask >> current->priority == 0 &&
+                  !work_is_pending());
 }
 
 /** Leave the kernel to the current thread. */

@@ -11,11 +11,12 @@
 #include "object/process.h"
 #include "object/services.h"
 #include "sched/sched.h"
+#include "sched/switch.h"
 #include "sched/thread.h"
 #include "syscall/fast_path.h"
 #include "syscall/methods.h"
 
-/* After this many submissions interrupts and other CPUs get a chance. */
+/* NOPs are taken in runs of at most this many between two chances for other CPUs. */
 #define SUBMISSIONS_PER_WINDOW 8u
 
 /** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
@@ -243,28 +244,52 @@ complete:
     thread_post_status(thread, sqe->user_data, status);
 }
 
-/** Take a NOP off the queue and complete it. There is room for the completion. */
-static ALWAYS_INLINE void take_nop(struct ring_kernel *ring, const volatile ring_word *sqe,
-                                   uint64_t head)
+/** Take the next submission, which is not a NOP, and carry it out. */
+static NOINLINE void take_one(struct thread *thread)
 {
-    struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
-    const uint64_t user_data = sqe[1];
-    const uint64_t rest = sqe[2] | sqe[3] | sqe[4] | sqe[5] | sqe[6] | sqe[7];
-    const bool is_good = ((head & ~((uint64_t)SQE_QUIET << 8)) | rest) == 0;
+    struct ring_sqe sqe;
 
-    ring->sq_head++;
-    if (UNLIKELY(head != 0 && is_good)) {
-        return; /* quiet */
-    }
-    ring_cqe_set_head(cqe, LIKELY(is_good) ? STATUS_OK : STATUS_BAD_REQUEST, STATUS_OK, 0, 0, 0);
-    cqe->user_data = user_data;
-    ring_kernel_post_now(ring);
+    thread->ring.reserved++;
+    ring_kernel_take(&thread->ring, &sqe);
+    submit(thread, &sqe);
 }
 
-/** Let interrupts and other CPUs in between two submissions. */
-static NOINLINE void open_window(void)
+/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is room for their completions. */
+static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
 {
-    if (spin_is_contended(&kernel_lock)) {
+    uint32_t taken = 0;
+
+    do {
+        const volatile ring_word *sqe = ring_kernel_peek(ring);
+        const uint64_t head = sqe[0];
+
+        if ((uint8_t)head != RING_OPERATION_NOP) {
+            break;
+        }
+        const uint64_t user_data = sqe[1];
+        const uint64_t bad = (head & ~((uint64_t)SQE_QUIET << 8)) | sqe[2] | sqe[3] | sqe[4] |
+                             sqe[5] | sqe[6] | sqe[7];
+
+        ring->sq_head++;
+        taken++;
+        if (UNLIKELY(head != 0 && bad == 0)) {
+            continue; /* quiet */
+        }
+        struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
+
+        ring_cqe_set_head(cqe, LIKELY(bad == 0) ? STATUS_OK : STATUS_BAD_REQUEST, STATUS_OK, 0, 0,
+                          0);
+        cqe->user_data = user_data;
+        ring->cq_tail++;
+    } while (taken < limit);
+    ring_kernel_publish_cq(ring);
+    return taken;
+}
+
+/** Let other CPUs in between two submissions. */
+static ALWAYS_INLINE void open_window(void)
+{
+    if (UNLIKELY(spin_is_contended(&kernel_lock))) {
         spin_unlock(&kernel_lock);
         cpu_relax();
         spin_lock(&kernel_lock);
@@ -273,40 +298,39 @@ static NOINLINE void open_window(void)
 
 /** Take up to `count` submissions that are there. Returns how many; *status says why it stopped. */
 static ALWAYS_INLINE uint32_t take_submissions(struct thread *thread, uint32_t count,
-                                               enum status *status)
+                                               bool wants_one, enum status *status)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
 
-    while (taken < count) {
-        const volatile ring_word *place = ring_kernel_peek(ring);
-        const uint64_t head = place[0];
+    for (;;) {
+        const uint32_t room = ring_kernel_room(ring);
+        const uint64_t head = ring_kernel_peek(ring)[0];
 
-        if (UNLIKELY(!ring_kernel_has_room(ring))) {
+        if (UNLIKELY(room == 0)) {
             *status = STATUS_QUEUE_FULL;
             break;
         }
-        taken++;
-        if ((head & 0xff) == RING_OPERATION_NOP) {
-            take_nop(ring, place, head);
+        if ((uint8_t)head == RING_OPERATION_NOP) {
+            taken += take_nops(ring, count - taken < room ? count - taken : room);
         } else {
-            struct ring_sqe sqe;
-
+            if (wants_one && count == 1) {
+                fast_path(thread, head);
+            }
             if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
-                taken--;
                 *status = STATUS_QUEUE_FULL;
                 break;
             }
-            ring->reserved++;
-            ring_kernel_take(ring, &sqe);
-            submit(thread, &sqe);
+            taken++;
+            take_one(thread);
             if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
                 break;
             }
         }
-        if (UNLIKELY(taken % SUBMISSIONS_PER_WINDOW == 0)) {
-            open_window();
+        if (LIKELY(taken == count)) {
+            break;
         }
+        open_window();
     }
     ring_kernel_publish_sq(ring);
     return taken;
@@ -346,8 +370,13 @@ static ALWAYS_INLINE void cap_enter(struct thread *thread, uint64_t to_submit,
     struct ring_kernel *ring = &thread->ring;
     enum status status = STATUS_OK;
     const uint32_t pending = ring_kernel_pending(ring);
-    const uint32_t taken = take_submissions(
-        thread, to_submit < pending ? (uint32_t)to_submit : pending, &status);
+    const uint32_t count = to_submit < pending ? (uint32_t)to_submit : pending;
+    uint32_t taken = 0;
+
+    if (LIKELY(count != 0)) {
+        taken = take_submissions(thread, count, min_complete == 1 && deadline_ns == NO_DEADLINE,
+                                 &status);
+    }
     const uint32_t unread = ring_kernel_unread(ring);
 
     if (UNLIKELY(ring->poisoned)) {
@@ -359,7 +388,7 @@ static ALWAYS_INLINE void cap_enter(struct thread *thread, uint64_t to_submit,
     thread->frame.rax = taken | (uint64_t)status << 32;
 }
 
-static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
+static NOINLINE void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 {
     if (scope == EXIT_SCOPE_THREAD) {
         thread_end(thread, code);
@@ -378,14 +407,15 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
     spin_lock(&kernel_lock);
     thread->entry = ENTRY_SYSCALL;
     if (LIKELY(number == SYSCALL_CAP_ENTER)) {
-        if (LIKELY(first == 1 && second == 1 && third == NO_DEADLINE)) {
-            fast_path(cpu, thread);
-        }
         cap_enter(thread, first, second, third);
     } else if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
     } else {
         thread->frame.rax = (uint64_t)STATUS_BAD_METHOD << 32;
+    }
+    if (LIKELY(sched_can_stay(cpu, thread))) {
+        spin_unlock(&kernel_lock);
+        return;
     }
     sched_exit();
 }

@@ -8,14 +8,8 @@
 #include "sched/switch.h"
 #include "sched/thread.h"
 
-/* ring_sqe_head() of the two submissions; method or exception are in bits 16 to 31. */
-#define HEAD_METHOD_MASK 0x00000000ffff0000ull
-#define HEAD_CALL        ((uint64_t)RING_OPERATION_CALL | (uint64_t)SQE_INLINE << 8)
-#define HEAD_RETURN                                                                                \
-    ((uint64_t)RING_OPERATION_RETURN | (uint64_t)(SQE_INLINE | SQE_QUIET | SQE_REARM) << 8)
-
 /** A submission's words, in the order of struct ring_sqe. */
-enum sqe_word { SQE_HEAD, SQE_USER_DATA, SQE_TARGET, SQE_BUFFER, SQE_PAYLOAD };
+enum sqe_word { SQE_USER_DATA = 1, SQE_TARGET, SQE_BUFFER, SQE_PAYLOAD };
 
 /** Whether posting one completion makes a blocked thread ready, and it can run here at once. */
 static ALWAYS_INLINE bool can_take_over(const struct cpu *cpu, const struct thread *thread)
@@ -122,24 +116,20 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     post_and_switch(cpu, caller);
 }
 
-void fast_path(struct cpu *cpu, struct thread *thread)
+void fast_path(struct thread *thread, uint64_t head)
 {
     const struct ring_kernel *ring = &thread->ring;
-    const struct ring_header *header = &ring->memory->header;
+    const uint64_t kind = head & ~FAST_HEAD_METHOD_MASK;
+    struct cpu *cpu = this_cpu();
 
-    /* One submission at least, no unread completion, room for one, nothing else to look after. */
-    if (UNLIKELY(atomic_load_acquire_u32(&header->sq_tail) - ring->sq_head - 1 >= RING_DEPTH ||
-                 atomic_load_acquire_u32(&header->cq_head) != ring->cq_tail ||
-                 ring->reserved >= RING_DEPTH || ring->poisoned || thread->watch != 0 ||
-                 work_is_pending())) {
+    /* No unread completion, and nothing else to look after. */
+    if (UNLIKELY(atomic_load_acquire_u32(&ring->memory->header.cq_head) != ring->cq_tail ||
+                 thread->watch != 0 || work_is_pending())) {
         return;
     }
-    const volatile ring_word *sqe = ring_kernel_peek(ring);
-    const uint64_t head = sqe[SQE_HEAD];
-
-    if ((head & ~HEAD_METHOD_MASK) == HEAD_CALL) {
-        fast_call(cpu, thread, sqe, head);
-    } else if ((head & ~HEAD_METHOD_MASK) == HEAD_RETURN) {
-        fast_return(cpu, thread, sqe, head);
+    if (kind == FAST_HEAD_CALL) {
+        fast_call(cpu, thread, ring_kernel_peek(ring), head);
+    } else if (kind == FAST_HEAD_RETURN) {
+        fast_return(cpu, thread, ring_kernel_peek(ring), head);
     }
 }

@@ -13,10 +13,17 @@
  * Under the kernel lock.
  */
 
+#include "sched/thread.h"
 #include "types.h"
 
-struct cpu;
-struct thread;
+/* ring_sqe_head() of the two submissions; method or exception are in bits 16 to 31. */
+#define FAST_HEAD_METHOD_MASK 0x00000000ffff0000ull
+#define FAST_HEAD_CALL        ((uint64_t)RING_OPERATION_CALL | (uint64_t)SQE_INLINE << 8)
+#define FAST_HEAD_RETURN                                                                           \
+    ((uint64_t)RING_OPERATION_RETURN | (uint64_t)(SQE_INLINE | SQE_QUIET | SQE_REARM) << 8)
 
-/** Try both; does not return if one of them fits. */
-void fast_path(struct cpu *cpu, struct thread *thread);
+/**
+ * Try both; does not return if one of them fits. `head` is the first word of the submission, which
+ * is there, and there is room for its completion.
+ */
+void fast_path(struct thread *thread, uint64_t head);

@@ -247,17 +247,26 @@ static inline uint32_t ring_kernel_unread(struct ring_kernel *ring)
     return unread;
 }
 
-/** Whether a completion can be posted at once, without a promise made before. */
-static inline bool ring_kernel_has_room(struct ring_kernel *ring)
+/**
+ * How many completions can be posted or promised now; 0 may also mean that the thread's index is
+ * impossible, with `poisoned` set.
+ */
+static inline uint32_t ring_kernel_room(struct ring_kernel *ring)
 {
-    return LIKELY(ring->cq_tail - ring->cq_head_seen + ring->reserved < RING_DEPTH) ||
-           (ring_kernel_unread(ring) + ring->reserved < RING_DEPTH && !ring->poisoned);
+    const uint32_t room = RING_DEPTH - ring->reserved - (ring->cq_tail - ring->cq_head_seen);
+
+    if (LIKELY(room != 0)) {
+        return room;
+    }
+    const uint32_t unread = ring_kernel_unread(ring);
+
+    return ring->poisoned ? 0 : RING_DEPTH - ring->reserved - unread;
 }
 
 /** Promise one completion. False: the queue has no room until the thread reads some. */
 static inline MUST_CHECK bool ring_kernel_reserve(struct ring_kernel *ring)
 {
-    if (UNLIKELY(!ring_kernel_has_room(ring))) {
+    if (UNLIKELY(ring_kernel_room(ring) == 0)) {
         return false;
     }
     ring->reserved++;
@@ -276,10 +285,9 @@ static inline struct ring_cqe *ring_kernel_next_cqe(struct ring_kernel *ring)
     return &ring->memory->cq[ring->cq_tail % RING_DEPTH];
 }
 
-/** Publish the entry of ring_kernel_next_cqe() after ring_kernel_has_room() has said yes. */
-static inline void ring_kernel_post_now(struct ring_kernel *ring)
+/** Tell the thread how far completions have been posted. */
+static inline void ring_kernel_publish_cq(struct ring_kernel *ring)
 {
-    ring->cq_tail++;
     atomic_store_release_u32(&ring->memory->header.cq_tail, ring->cq_tail);
 }
 
@@ -287,7 +295,8 @@ static inline void ring_kernel_post_now(struct ring_kernel *ring)
 static inline void ring_kernel_post(struct ring_kernel *ring)
 {
     ring->reserved--;
-    ring_kernel_post_now(ring);
+    ring->cq_tail++;
+    ring_kernel_publish_cq(ring);
 }
 
 /* ------------------------------------------------------------------------------------------
