@@ -170,6 +170,7 @@ static void mapping_finish(struct mapping *mapping)
         frames_give(mapping->ring_frame, 3, &process->account);
     }
     if (mapping->memory != NULL) {
+        mapping->memory->removing_count--;
         object_put(&mapping->memory->object);
     }
     slab_give(mapping, sizeof(*mapping));
@@ -205,6 +206,7 @@ bool mapping_remove(struct mapping *mapping)
     if (mapping->memory != NULL) {
         list_remove(&mapping->in_memory);
         mapping->memory->mapping_count--;
+        mapping->memory->removing_count++;
     }
     paging_prune(space->root, address, mapping->page_count, &mapping->table_chain);
     space->removals++;

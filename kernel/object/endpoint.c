@@ -187,6 +187,10 @@ static void rearm(struct operation *receive)
     struct endpoint *endpoint = endpoint_of(receive->object);
 
     endpoint_rearm(endpoint, receive);
+    if (UNLIKELY(endpoint->closed)) {
+        operation_cancel(receive, STATUS_CANCELLED);
+        return;
+    }
     if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
         match(endpoint, receive);
     }

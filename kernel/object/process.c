@@ -84,7 +84,7 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
     if (process->state == PROCESS_STATE_ENDING || process->state == PROCESS_STATE_GONE) {
         return;
     }
-    if (process->parent == NULL) {
+    if (process->parent == NULL && process->state == PROCESS_STATE_RUNNING) {
         PANIC("init has ended (code %lu); nothing is left to run", (unsigned long)code);
     }
     process->state = PROCESS_STATE_ENDING;

@@ -84,7 +84,8 @@ static void place(struct thread *thread)
         cpu->idle = false;
         cpu_mask_clear(&idle_cpus, cpu->index);
         kick(cpu);
-    } else if (cpu->current == NULL || cpu->current->priority < thread->priority) {
+    } else if (cpu->current == NULL || cpu->current->priority <= thread->priority) {
+        /* An equal too: that CPU has no timer set for a slice that nobody waited for. */
         kick(cpu);
     }
 }

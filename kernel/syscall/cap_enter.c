@@ -286,10 +286,13 @@ static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit
     return taken;
 }
 
-/** Let other CPUs in between two submissions. */
+/**
+ * Let other CPUs in between two submissions. Not while a woken thread is on no queue: another CPU
+ * could end it unseen.
+ */
 static ALWAYS_INLINE void open_window(void)
 {
-    if (UNLIKELY(spin_is_contended(&kernel_lock))) {
+    if (UNLIKELY(spin_is_contended(&kernel_lock)) && this_cpu()->handoff == NULL) {
         spin_unlock(&kernel_lock);
         cpu_relax();
         spin_lock(&kernel_lock);
