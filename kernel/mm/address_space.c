@@ -28,7 +28,7 @@ enum status address_space_create(struct address_space *space, struct process *pr
 
 void address_space_destroy(struct address_space *space)
 {
-    KVERIFY(tree_is_empty(&space->mappings) && cpu_mask_is_empty(&space->loaded_on));
+    KVERIFY(tree_is_empty(&space->mappings) && !address_space_is_loaded(space));
     frames_give(paddr_frame(space->root), 0, &space->process->account);
     space->root.value = 0;
 }
@@ -232,6 +232,16 @@ bool mapping_protect(struct mapping *mapping, enum access access, struct flush_w
     return flush_start(space, mapping->node.key, mapping->page_count, wait, done);
 }
 
+bool address_space_is_loaded(const struct address_space *space)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i]->space == space) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void address_space_load_kernel(void)
 {
     struct cpu *cpu = this_cpu();
@@ -241,7 +251,6 @@ void address_space_load_kernel(void)
         return;
     }
     write_cr3(kernel_map_root().value);
-    old->loaded_on.words[cpu->mask_word] &= ~cpu->mask_bit;
     cpu->space = NULL;
     if (old->process->state == PROCESS_STATE_ENDING) {
         process_space_unloaded(old->process);

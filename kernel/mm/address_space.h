@@ -27,7 +27,6 @@ struct address_space {
     struct paddr root;           /* 0 until created */
     struct process *process;     /* whose account pays for tables and mappings */
     struct tree_root mappings;   /* struct mapping.node by address */
-    struct cpu_mask loaded_on;   /* CPUs whose CR3 this is */
     uint32_t removals;           /* mappings that wait for flushes */
 };
 
@@ -82,6 +81,9 @@ bool mapping_remove(struct mapping *mapping);
 /** Change what a mapping allows; true if no other CPU must flush. */
 bool mapping_protect(struct mapping *mapping, enum access access, struct flush_wait *wait,
                      void (*done)(struct flush_wait *wait));
+
+/** Whether any CPU has the space loaded (struct cpu.space). */
+bool address_space_is_loaded(const struct address_space *space);
 
 /** Leave whatever space this CPU has loaded for the kernel's own tables. */
 void address_space_load_kernel(void);

@@ -185,7 +185,9 @@ void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 
 void sched_account(void)
 {
-    sched_account_time(this_cpu());
+    struct cpu *cpu = this_cpu();
+
+    sched_account_time(cpu, cpu->current);
 }
 
 void sched_unthrottle(struct process *process)
@@ -253,7 +255,7 @@ NORETURN static void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
     if (cpu->current != thread) {
-        sched_switch_to(cpu, thread);
+        sched_switch_to(cpu, cpu->current, thread);
     }
     program_timer(cpu, thread);
     sched_leave(thread);
@@ -359,7 +361,7 @@ void sched_exit(void)
     }
     cpu->handoff = NULL;
     handoff->state = THREAD_RUNNING;
-    sched_switch_to(cpu, handoff);
+    sched_switch_to(cpu, current, handoff);
     sched_leave(handoff);
 }
 

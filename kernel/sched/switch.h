@@ -17,15 +17,15 @@
 /** Take time out of a limited process's budget; without any left it waits for the next period. */
 void sched_spend(struct process *process, uint64_t now, uint64_t ticks);
 
-/** Charge the time since the last call to whoever ran on this CPU. */
-static ALWAYS_INLINE void sched_account_time(struct cpu *cpu)
+/** Charge the time since the last call to the thread that this CPU carries (NULL: idle). */
+static ALWAYS_INLINE void sched_account_time(struct cpu *cpu, const struct thread *current)
 {
     const uint64_t now = rdtsc();
     const uint64_t ticks = now - cpu->charged_until;
 
     cpu->charged_until = now;
-    if (LIKELY(cpu->current != NULL)) {
-        struct process *process = cpu->current->process;
+    if (LIKELY(current != NULL)) {
+        struct process *process = current->process;
 
         cpu->busy_ticks += ticks;
         process->cpu_ticks += ticks;
@@ -46,22 +46,17 @@ static ALWAYS_INLINE void sched_load_space(struct cpu *cpu, struct address_space
         return;
     }
     write_cr3(space->root.value);
-    space->loaded_on.words[cpu->mask_word] |= cpu->mask_bit;
     cpu->space = space;
-    if (LIKELY(old != NULL)) {
-        old->loaded_on.words[cpu->mask_word] &= ~cpu->mask_bit;
-        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
-            process_space_unloaded(old->process);
-        }
+    if (UNLIKELY(old != NULL && old->process->state == PROCESS_STATE_ENDING)) {
+        process_space_unloaded(old->process);
     }
 }
 
-/** Load a thread's registers into this CPU. */
-static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *next)
+/** Load a thread's registers into this CPU, which carries `previous` or, if that is NULL, none. */
+static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *previous,
+                                          struct thread *next)
 {
-    struct thread *previous = cpu->current;
-
-    sched_account_time(cpu);
+    sched_account_time(cpu, previous);
     if (LIKELY(previous != NULL)) {
         fpu_save(previous->fpu_area);
     }

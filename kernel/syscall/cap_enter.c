@@ -300,8 +300,9 @@ static ALWAYS_INLINE void open_window(void)
 }
 
 /** Take up to `count` submissions that are there. Returns how many; *status says why it stopped. */
-static ALWAYS_INLINE uint32_t take_submissions(struct thread *thread, uint32_t count,
-                                               bool wants_one, enum status *status)
+static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
+                                               uint32_t count, uint64_t min_complete,
+                                               uint64_t deadline_ns, enum status *status)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
@@ -317,8 +318,8 @@ static ALWAYS_INLINE uint32_t take_submissions(struct thread *thread, uint32_t c
         if ((uint8_t)head == RING_OPERATION_NOP) {
             taken += take_nops(ring, count - taken < room ? count - taken : room);
         } else {
-            if (wants_one && count == 1) {
-                fast_path(thread, head);
+            if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
+                fast_path(cpu, thread, head);
             }
             if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
                 *status = STATUS_QUEUE_FULL;
@@ -367,7 +368,7 @@ static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
     return STATUS_OK;
 }
 
-static ALWAYS_INLINE void cap_enter(struct thread *thread, uint64_t to_submit,
+static ALWAYS_INLINE void cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
                                     uint64_t min_complete, uint64_t deadline_ns)
 {
     struct ring_kernel *ring = &thread->ring;
@@ -377,8 +378,7 @@ static ALWAYS_INLINE void cap_enter(struct thread *thread, uint64_t to_submit,
     uint32_t taken = 0;
 
     if (LIKELY(count != 0)) {
-        taken = take_submissions(thread, count, min_complete == 1 && deadline_ns == NO_DEADLINE,
-                                 &status);
+        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, &status);
     }
     const uint32_t unread = ring_kernel_unread(ring);
 
@@ -408,9 +408,8 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
     struct thread *thread = cpu->current;
 
     spin_lock(&kernel_lock);
-    thread->entry = ENTRY_SYSCALL;
     if (LIKELY(number == SYSCALL_CAP_ENTER)) {
-        cap_enter(thread, first, second, third);
+        cap_enter(cpu, thread, first, second, third);
     } else if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
     } else {
@@ -420,5 +419,6 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
         spin_unlock(&kernel_lock);
         return;
     }
+    thread->entry = ENTRY_SYSCALL;
     sched_exit();
 }

@@ -31,16 +31,19 @@ static ALWAYS_INLINE void take_and_block(struct thread *thread)
     ring->cq_head_seen = ring->cq_tail;
     thread->wake_tail = ring->cq_tail + 1;
     thread->frame.rax = 1;
+    thread->entry = ENTRY_SYSCALL;
     thread->state = THREAD_BLOCKED;
 }
 
 /** Publish `next`'s completion and give it the CPU. */
-NORETURN static ALWAYS_INLINE void post_and_switch(struct cpu *cpu, struct thread *next)
+NORETURN static ALWAYS_INLINE void post_and_switch(struct cpu *cpu, struct thread *previous,
+                                                   struct thread *next)
 {
     ring_kernel_post(&next->ring);
     next->state = THREAD_RUNNING;
-    sched_switch_to(cpu, next);
-    sched_leave(next);
+    sched_switch_to(cpu, previous, next);
+    spin_unlock(&kernel_lock);
+    trap_return_syscall(); /* a blocked thread is in cap_enter */
 }
 
 static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
@@ -83,7 +86,7 @@ static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
     call->peer = receive;
     receive->peer = call;
     take_and_block(caller);
-    post_and_switch(cpu, server);
+    post_and_switch(cpu, caller, server);
 }
 
 static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
@@ -113,14 +116,13 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     operation_give_quickly(call);
     endpoint_rearm(endpoint, receive);
     take_and_block(server);
-    post_and_switch(cpu, caller);
+    post_and_switch(cpu, server, caller);
 }
 
-void fast_path(struct thread *thread, uint64_t head)
+void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
 {
     const struct ring_kernel *ring = &thread->ring;
     const uint64_t kind = head & ~FAST_HEAD_METHOD_MASK;
-    struct cpu *cpu = this_cpu();
 
     /* No unread completion, and nothing else to look after. */
     if (UNLIKELY(atomic_load_acquire_u32(&ring->memory->header.cq_head) != ring->cq_tail ||

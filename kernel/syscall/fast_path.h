@@ -26,4 +26,4 @@
  * Try both; does not return if one of them fits. `head` is the first word of the submission, which
  * is there, and there is room for its completion.
  */
-void fast_path(struct thread *thread, uint64_t head);
+void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);

@@ -97,8 +97,6 @@ void cpu_init_record(struct cpu *cpu, uint32_t index, uint32_t apic_id, uint64_t
     cpu->self = cpu;
     cpu->index = index;
     cpu->apic_id = apic_id;
-    cpu->mask_word = index / 64;
-    cpu->mask_bit = 1ull << (index % 64);
     cpu->stack_top = stack_top;
     cpu->tss.rsp0 = stack_top;
     for (uint32_t i = 0; i < TRAP_IST_COUNT; i++) {

@@ -57,8 +57,6 @@ struct cpu {
     bool reschedule_sent;   /* [k] a wake-up IPI is on its way */
 
     struct address_space *space; /* [k] what CR3 holds; NULL: the kernel's own tables */
-    uint32_t mask_word;          /* [I] this CPU's place in a struct cpu_mask */
-    uint64_t mask_bit;           /* [I] */
 
     uint8_t *message_scratch; /* [I] a page: messages to kernel methods are copied here */
     uint8_t *image_scratch;   /* [I] a page: the head of a program image while it is checked */
