@@ -299,14 +299,19 @@ static ALWAYS_INLINE void open_window(void)
     }
 }
 
-/** Take up to `count` submissions that are there. Returns how many; *status says why it stopped. */
+/**
+ * Take up to `count` submissions that are there. Returns how many; *status says why it stopped, and
+ * *plain whether they were all NOPs.
+ */
 static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
                                                uint32_t count, uint64_t min_complete,
-                                               uint64_t deadline_ns, enum status *status)
+                                               uint64_t deadline_ns, enum status *status,
+                                               bool *plain)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
 
+    *plain = true;
     for (;;) {
         const uint32_t room = ring_kernel_room(ring);
         const uint64_t head = ring_kernel_peek(ring)[0];
@@ -318,6 +323,7 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
         if ((uint8_t)head == RING_OPERATION_NOP) {
             taken += take_nops(ring, count - taken < room ? count - taken : room);
         } else {
+            *plain = false;
             if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
                 fast_path(cpu, thread, head);
             }
@@ -368,7 +374,8 @@ static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
     return STATUS_OK;
 }
 
-static ALWAYS_INLINE void cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
+/** Returns true if nothing has happened that could concern the scheduler. */
+static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
                                     uint64_t min_complete, uint64_t deadline_ns)
 {
     struct ring_kernel *ring = &thread->ring;
@@ -376,9 +383,10 @@ static ALWAYS_INLINE void cap_enter(struct cpu *cpu, struct thread *thread, uint
     const uint32_t pending = ring_kernel_pending(ring);
     const uint32_t count = to_submit < pending ? (uint32_t)to_submit : pending;
     uint32_t taken = 0;
+    bool plain = false;
 
     if (LIKELY(count != 0)) {
-        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, &status);
+        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, &status, &plain);
     }
     const uint32_t unread = ring_kernel_unread(ring);
 
@@ -387,8 +395,10 @@ static ALWAYS_INLINE void cap_enter(struct cpu *cpu, struct thread *thread, uint
         status = STATUS_POISONED;
     } else if (unread < min_complete && status == STATUS_OK) {
         status = block(thread, unread, min_complete, deadline_ns);
+        plain = false;
     }
     thread->frame.rax = taken | (uint64_t)status << 32;
+    return plain;
 }
 
 static NOINLINE void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
@@ -409,7 +419,11 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
 
     spin_lock(&kernel_lock);
     if (LIKELY(number == SYSCALL_CAP_ENTER)) {
-        cap_enter(cpu, thread, first, second, third);
+        /* What other CPUs want of this thread meanwhile comes with an interrupt. */
+        if (cap_enter(cpu, thread, first, second, third)) {
+            spin_unlock(&kernel_lock);
+            return;
+        }
     } else if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
     } else {
