@@ -47,83 +47,79 @@ static bool is_free_range(const struct address_space *space, uint64_t address,
     return below == NULL || below->node.key + below->page_count * PAGE_BYTES <= address;
 }
 
-/** The record and the tables of a new mapping; on success only the leaf entries are missing. */
-static enum status mapping_create(struct address_space *space, uint64_t address,
-                                  uint64_t page_count, struct mapping **out)
+/**
+ * The record and the tables of a new mapping; on success only the leaf entries are missing, and
+ * *leaf is the first of them.
+ */
+static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uint64_t address,
+                                                uint64_t page_count, struct mapping **out,
+                                                uint64_t **leaf)
 {
-    struct process *process = space->process;
+    struct account *account = &space->process->account;
 
-    if (!is_user_range(address, page_count) || page_count > MAPPING_MAX_PAGES) {
+    if (UNLIKELY(!is_user_range(address, page_count) || page_count > MAPPING_MAX_PAGES)) {
         return STATUS_BAD_RANGE;
     }
-    if (!is_free_range(space, address, page_count)) {
+    if (UNLIKELY(!is_free_range(space, address, page_count))) {
         return STATUS_OCCUPIED;
     }
-    if (!account_charge(&process->account, ACCOUNT_OBJECTS, 1)) {
+    if (UNLIKELY(!account_charge(account, ACCOUNT_OBJECTS, 1))) {
         return STATUS_OVER_BUDGET;
     }
-    enum status status = STATUS_NO_MEMORY;
-    struct mapping *mapping = slab_take(sizeof(*mapping));
+    struct mapping *mapping = slab_take_uncleared(sizeof(*mapping));
 
-    if (mapping == NULL) {
-        goto refund;
-    }
-    status = paging_prepare(space->root, address, page_count, &process->account);
-    if (UNLIKELY(status != STATUS_OK)) {
-        goto free_mapping;
+    if (UNLIKELY(mapping == NULL)) {
+        account_refund(account, ACCOUNT_OBJECTS, 1);
+        return STATUS_NO_MEMORY;
     }
     mapping->space = space;
+    mapping->memory = NULL;
     mapping->page_count = page_count;
     mapping->ring_frame = FRAME_NONE;
     mapping->table_chain = FRAME_NONE;
-    list_init(&mapping->in_memory);
-    list_init(&mapping->flush.link);
+    mapping->removed = NULL;
     tree_insert(&space->mappings, &mapping->node, address);
+    const enum status status = paging_prepare(space->root, address, page_count, account, leaf);
+
+    if (UNLIKELY(status != STATUS_OK)) {
+        /* The new tables have no leaf, but a CPU may have walked them: through the flush. */
+        (void)mapping_remove(mapping);
+        return status;
+    }
     *out = mapping;
     return STATUS_OK;
-
-free_mapping:
-    /* The new tables had no leaf, but a CPU may have walked them: they go through the flush. */
-    mapping->space = space;
-    mapping->page_count = page_count;
-    mapping->ring_frame = FRAME_NONE;
-    mapping->table_chain = FRAME_NONE;
-    list_init(&mapping->in_memory);
-    list_init(&mapping->flush.link);
-    tree_insert(&space->mappings, &mapping->node, address);
-    mapping_remove(mapping);
-    return status;
-refund:
-    account_refund(&process->account, ACCOUNT_OBJECTS, 1);
-    return status;
 }
 
 enum status address_space_map(struct address_space *space, struct memory *memory,
                               uint64_t address, uint64_t page_offset, uint64_t page_count,
                               enum access access)
 {
-    if (page_offset > memory->page_count || page_count > memory->page_count - page_offset) {
+    if (UNLIKELY(page_offset > memory->page_count ||
+                 page_count > memory->page_count - page_offset)) {
         return STATUS_BAD_RANGE;
     }
-    if (!memory_allows(memory, access)) {
+    if (UNLIKELY(!memory_allows(memory, access))) {
         return STATUS_DENIED;
     }
     struct mapping *mapping;
-    const enum status status = mapping_create(space, address, page_count, &mapping);
+    uint64_t *entry;
+    const enum status status = mapping_create(space, address, page_count, &mapping, &entry);
 
     if (UNLIKELY(status != STATUS_OK)) {
         return status;
     }
     const uint64_t bits = paging_user_bits(access);
-    uint64_t *entry = NULL;
 
-    for (uint64_t page = 0; page < page_count; page++) {
+    for (uint64_t page = 0;;) {
+        paging_set(entry++, memory_frame(memory, page_offset + page).value | bits);
+        if (++page == page_count) {
+            break;
+        }
         const uint64_t at = address + page * PAGE_BYTES;
 
-        if (entry == NULL || (at >> PAGE_SHIFT) % PTES_PER_TABLE == 0) {
+        if ((at >> PAGE_SHIFT) % PTES_PER_TABLE == 0) {
             entry = paging_find(space->root, at);
         }
-        paging_set(entry++, memory_frame(memory, page_offset + page).value | bits);
     }
     mapping->memory = memory;
     mapping->page_offset = page_offset;
@@ -137,7 +133,9 @@ enum status address_space_map_ring(struct address_space *space, uint32_t ring_fr
                                    uint64_t address, struct mapping **out)
 {
     struct mapping *mapping;
-    const enum status status = mapping_create(space, address, RING_PAGE_COUNT, &mapping);
+    uint64_t *entry;
+    const enum status status =
+        mapping_create(space, address, RING_PAGE_COUNT, &mapping, &entry);
 
     if (status != STATUS_OK) {
         return status;

@@ -43,7 +43,6 @@ struct mapping {
     uint32_t ring_frame;         /* FRAME_NONE, or the ring that goes with this mapping */
     uint32_t table_chain;        /* page tables to give back after the flush */
     struct flush_wait flush;
-    struct operation *operation; /* the UNMAP that waits for it, or NULL */
     void (*removed)(void *context); /* told when everything is given back, or NULL */
     void *removed_context;
 };

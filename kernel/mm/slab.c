@@ -4,18 +4,6 @@
 #include "list.h"
 #include "mm/frames.h"
 
-struct slab_piece {
-    struct slab_piece *next;
-};
-
-/** At the start of each slab's page. */
-struct slab {
-    struct list link; /* on its class's list while it has room */
-    struct slab_piece *free;
-    uint32_t used;
-    uint32_t frame;
-};
-
 struct slab_class {
     uint32_t bytes;
     struct list with_room;
@@ -25,20 +13,13 @@ struct slab_class {
 static_assert(sizeof(struct slab) <= SLAB_FIRST_PIECE, "the slab's head is before its pieces");
 
 /* Sizes are multiples of 64, so that no two objects share a cache line. */
-static struct slab_class classes[] = {
-    {.bytes = 64},  {.bytes = 128}, {.bytes = 192}, {.bytes = 256},
-    {.bytes = 384}, {.bytes = 512}, {.bytes = 1024}, {.bytes = SLAB_MAX_BYTES},
-};
+#define SLAB_CLASS(index, size)                                                                    \
+    [index] = {.bytes = (size), .with_room = LIST_INIT(classes[index].with_room)}
 
-static struct slab_class *class_for(size_t bytes)
-{
-    for (uint32_t i = 0; i < ARRAY_COUNT(classes); i++) {
-        if (bytes <= classes[i].bytes) {
-            return &classes[i];
-        }
-    }
-    PANIC("slab: %zu bytes is more than a slab serves", bytes);
-}
+static struct slab_class classes[] = {
+    SLAB_CLASS(0, 64),  SLAB_CLASS(1, 128), SLAB_CLASS(2, 192),  SLAB_CLASS(3, 256),
+    SLAB_CLASS(4, 384), SLAB_CLASS(5, 512), SLAB_CLASS(6, 1024), SLAB_CLASS(7, SLAB_MAX_BYTES),
+};
 
 static struct slab *add_slab(struct slab_class *class)
 {
@@ -61,13 +42,9 @@ static struct slab *add_slab(struct slab_class *class)
     return slab;
 }
 
-void *slab_take(size_t bytes)
+void *slab_take_class(uint32_t class_index)
 {
-    struct slab_class *class = class_for(bytes);
-
-    if (class->with_room.next == NULL) {
-        list_init(&class->with_room);
-    }
+    struct slab_class *class = &classes[class_index];
     struct slab *slab = list_is_empty(&class->with_room)
                             ? add_slab(class)
                             : LIST_FIRST(&class->with_room, struct slab, link);
@@ -82,13 +59,12 @@ void *slab_take(size_t bytes)
     if (slab->free == NULL) {
         list_remove(&slab->link);
     }
-    memset(piece, 0, class->bytes);
     return piece;
 }
 
-void slab_give(void *pointer, size_t bytes)
+void slab_give_class(void *pointer, uint32_t class_index)
 {
-    struct slab_class *class = class_for(bytes);
+    struct slab_class *class = &classes[class_index];
     struct slab_piece *piece = pointer;
     struct slab *slab = (struct slab *)((uintptr_t)pointer & ~(uintptr_t)(PAGE_BYTES - 1));
 

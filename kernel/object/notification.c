@@ -37,15 +37,33 @@ enum status notification_mint(struct notification *notification, struct process 
     return status;
 }
 
+/** A WAIT that is on no queue any more completes with these bits. */
+static ALWAYS_INLINE void complete_wait(struct operation *waiter, uint64_t bits)
+{
+    struct thread *thread = waiter->thread;
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
+
+    ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INLINE, 0, 0);
+    cqe->user_data = waiter->user_data;
+    cqe->payload[0] = bits;
+    cqe->payload[1] = 0;
+    operation_give_quickly(waiter);
+    thread_post(thread);
+}
+
 void notification_signal(struct notification *notification, uint64_t bits)
 {
     notification->bits |= bits;
-    if (notification->bits != 0 && !list_is_empty(&notification->waiters)) {
+    if (LIKELY(notification->bits != 0 && !list_is_empty(&notification->waiters))) {
         struct operation *waiter = LIST_FIRST(&notification->waiters, struct operation, link);
         const uint64_t taken = notification->bits;
 
         notification->bits = 0;
-        operation_complete_words(waiter, &taken, 1);
+        list_remove(&waiter->link);
+        timer_disarm(&waiter->timer);
+        waiter->object = NULL;
+        complete_wait(waiter, taken);
+        object_put(&notification->object);
     }
 }
 
@@ -58,7 +76,7 @@ enum status notification_wait(struct notification *notification, struct thread *
         const uint64_t taken = notification->bits;
 
         notification->bits = 0;
-        operation_complete_words(operation, &taken, 1);
+        complete_wait(operation, taken);
         return STATUS_OK;
     }
     operation->object = &notification->object;

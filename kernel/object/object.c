@@ -139,14 +139,6 @@ void object_free(struct object *object)
     }
 }
 
-void object_put(struct object *object)
-{
-    KASSERT(object->refs > 0);
-    if (--object->refs == 0) {
-        reap_object(object);
-    }
-}
-
 static void drop_handle(struct object *object)
 {
     KASSERT(object->handles > 0);

@@ -23,6 +23,7 @@
 #include "account/account.h"
 #include "cap/cap.h"
 #include "list.h"
+#include "object/reaper.h"
 #include "types.h"
 
 struct process;
@@ -69,7 +70,13 @@ static inline void object_get(struct object *object)
 }
 
 /** Drop a reference; the last one sends the object to the reaper. */
-void object_put(struct object *object);
+static inline void object_put(struct object *object)
+{
+    KASSERT(object->refs > 0);
+    if (UNLIKELY(--object->refs == 0)) {
+        reap_object(object);
+    }
+}
 
 /**
  * Put a new capability for the object into a process's table; `flags` as in lib/cap.

@@ -147,7 +147,8 @@ static enum status do_return(struct thread *thread, const struct ring_sqe *sqe)
     return status;
 }
 
-static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct ring_sqe *sqe)
+static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct ring_sqe *sqe,
+                                         struct object *known)
 {
     if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0)) {
         return STATUS_BAD_REQUEST;
@@ -156,12 +157,12 @@ static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct rin
         return STATUS_BAD_RANGE;
     }
     const struct cap_table *caps = &thread->process->caps;
-    struct object *object = object_lookup(caps, sqe->target);
+    struct object *object = LIKELY(known != NULL) ? known : object_lookup(caps, sqe->target);
 
     if (UNLIKELY(object == NULL)) {
         return object_refusal(caps, sqe->target);
     }
-    if (LIKELY(object->kind == OBJECT_KIND_ENDPOINT_CLIENT)) {
+    if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
         return endpoint_call(CONTAINER_OF(object, struct endpoint_client, object), thread, sqe);
     }
     return method_call(object, thread, sqe);
@@ -189,7 +190,8 @@ static inline bool needs_operation(uint8_t operation)
 }
 
 /** Carry out one submission that is not a NOP. Its completion is reserved. */
-static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *sqe)
+static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *sqe,
+                                 struct object *known)
 {
     enum status status;
     bool later = false; /* the completion is somebody else's to post, unless refused */
@@ -201,7 +203,7 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
     /* Validated above: a value of enum ring_operation. */
     switch ((enum ring_operation)sqe->operation) {
     case RING_OPERATION_CALL:
-        status = do_call(thread, sqe);
+        status = do_call(thread, sqe, known);
         later = true;
         break;
     case RING_OPERATION_RECV:
@@ -244,14 +246,17 @@ complete:
     thread_post_status(thread, sqe->user_data, status);
 }
 
-/** Take the next submission, which is not a NOP, and carry it out. */
-static NOINLINE void take_one(struct thread *thread)
+/**
+ * Take the next submission, which is not a NOP, and carry it out. `known`: the object that its
+ * target was found to name a moment ago, or NULL.
+ */
+static NOINLINE void take_one(struct thread *thread, struct object *known)
 {
     struct ring_sqe sqe;
 
     thread->ring.reserved++;
     ring_kernel_take(&thread->ring, &sqe);
-    submit(thread, &sqe);
+    submit(thread, &sqe, known);
 }
 
 /** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is room for their completions. */
@@ -323,16 +328,18 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
         if ((uint8_t)head == RING_OPERATION_NOP) {
             taken += take_nops(ring, count - taken < room ? count - taken : room);
         } else {
+            struct object *known = NULL;
+
             *plain = false;
             if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
-                fast_path(cpu, thread, head);
+                known = fast_path(cpu, thread, head);
             }
             if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
                 *status = STATUS_QUEUE_FULL;
                 break;
             }
             taken++;
-            take_one(thread);
+            take_one(thread, known);
             if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
                 break;
             }

@@ -46,14 +46,22 @@ NORETURN static ALWAYS_INLINE void post_and_switch(struct cpu *cpu, struct threa
     trap_return_syscall(); /* a blocked thread is in cap_enter */
 }
 
-static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
-                                    const volatile ring_word *sqe, uint64_t head)
+/** Whether the thread has read all its completions and there is nothing else to look after. */
+static ALWAYS_INLINE bool is_undisturbed(const struct thread *thread)
 {
-    const struct object *object = object_lookup(&caller->process->caps, sqe[SQE_TARGET]);
+    return LIKELY(atomic_load_acquire_u32(&thread->ring.memory->header.cq_head) ==
+                      thread->ring.cq_tail &&
+                  thread->watch == 0 && !work_is_pending());
+}
+
+static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
+                                    const struct object *object, const volatile ring_word *sqe,
+                                    uint64_t head)
+{
     const uint64_t buffer = sqe[SQE_BUFFER];
     struct operation *call = caller->free_operation;
 
-    if (UNLIKELY(object == NULL || object->kind != OBJECT_KIND_ENDPOINT_CLIENT || call == NULL ||
+    if (UNLIKELY(call == NULL ||
                  !message_buffer_is_valid((uint32_t)buffer, (uint32_t)(buffer >> 32)))) {
         return;
     }
@@ -119,19 +127,23 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     post_and_switch(cpu, server, caller);
 }
 
-void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
+struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
 {
     const struct ring_kernel *ring = &thread->ring;
     const uint64_t kind = head & ~FAST_HEAD_METHOD_MASK;
+    const volatile ring_word *sqe = ring_kernel_peek(ring);
 
-    /* No unread completion, and nothing else to look after. */
-    if (UNLIKELY(atomic_load_acquire_u32(&ring->memory->header.cq_head) != ring->cq_tail ||
-                 thread->watch != 0 || work_is_pending())) {
-        return;
-    }
     if (kind == FAST_HEAD_CALL) {
-        fast_call(cpu, thread, ring_kernel_peek(ring), head);
-    } else if (kind == FAST_HEAD_RETURN) {
-        fast_return(cpu, thread, ring_kernel_peek(ring), head);
+        struct object *object = object_lookup(&thread->process->caps, sqe[SQE_TARGET]);
+
+        if (LIKELY(object != NULL && object->kind == OBJECT_KIND_ENDPOINT_CLIENT &&
+                   is_undisturbed(thread))) {
+            fast_call(cpu, thread, object, sqe, head);
+        }
+        return object;
     }
+    if (kind == FAST_HEAD_RETURN && is_undisturbed(thread)) {
+        fast_return(cpu, thread, sqe, head);
+    }
+    return NULL;
 }

@@ -25,5 +25,8 @@
 /**
  * Try both; does not return if one of them fits. `head` is the first word of the submission, which
  * is there, and there is room for its completion.
+ *
+ * Returns the object that an inline CALL names, if it names one, so that the general path need not
+ * look it up again; else NULL.
  */
-void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);
+struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);

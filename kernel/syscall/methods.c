@@ -344,17 +344,11 @@ static method_function *const endpoint_methods[] = {
     [ENDPOINT_MINT] = endpoint_mint_method,
 };
 
+/** Reached only by a signal in area form: signal_now() has taken the inline ones. */
 static enum status signal_method(struct method *method)
 {
-    INLINE_PARAMETERS(parameters, notification_signal_params)
-    struct notification *notification;
-    const enum status status =
-        notification_target(method->object, parameters->bits, &notification);
-
-    if (LIKELY(status == STATUS_OK)) {
-        notification_signal(notification, parameters->bits);
-    }
-    return status;
+    (void)method;
+    return STATUS_BAD_MESSAGE;
 }
 
 static enum status notification_mint_method(struct method *method)
@@ -534,20 +528,17 @@ static enum status take_message(struct method *method)
     return STATUS_OK;
 }
 
-static void answer(struct method *method, enum status exception)
+static ALWAYS_INLINE void answer(struct method *method, enum status exception)
 {
     struct thread *thread = method->thread;
     struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
 
-    cqe->status = STATUS_OK;
-    cqe->exception = (uint8_t)exception;
-    cqe->transfer_count = 0;
     cqe->user_data = method->sqe->user_data;
     if (UNLIKELY(method->answer_length != 0)) {
-        cqe->flags = 0;
+        ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)exception, 0, 0, 0);
         cqe->payload[0] = method->answer_length;
     } else {
-        cqe->flags = CQE_INLINE;
+        ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)exception, CQE_INLINE, 0, 0);
         for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
             cqe->payload[i] = method->results[i];
         }
@@ -555,8 +546,34 @@ static void answer(struct method *method, enum status exception)
     thread_post(thread);
 }
 
+/** NOTIFICATION_SIGNAL and SIGNALLER_SIGNAL, inline: the way of every interrupt and queue. */
+static ALWAYS_INLINE void signal_now(struct object *object, struct thread *thread,
+                                     const struct ring_sqe *sqe)
+{
+    struct notification *notification;
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
+    const enum status status = notification_target(object, sqe->payload[0], &notification);
+
+    ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)status, CQE_INLINE, 0, 0);
+    cqe->user_data = sqe->user_data;
+    for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
+        cqe->payload[i] = 0;
+    }
+    thread_post(thread);
+    if (LIKELY(status == STATUS_OK)) {
+        notification_signal(notification, sqe->payload[0]);
+    }
+}
+
 enum status method_call(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
 {
+    static_assert((uint32_t)NOTIFICATION_SIGNAL == (uint32_t)SIGNALLER_SIGNAL, "one short cut");
+    if ((object->kind == OBJECT_KIND_NOTIFICATION || object->kind == OBJECT_KIND_SIGNALLER) &&
+        sqe->method == NOTIFICATION_SIGNAL && (sqe->flags & SQE_INLINE) &&
+        sqe->transfer_count == 0) {
+        signal_now(object, thread, sqe);
+        return STATUS_OK;
+    }
     const struct interface *interface = &interfaces[object->kind];
     struct method method;
 

@@ -51,22 +51,16 @@ uint64_t *paging_find(struct paddr root, uint64_t address)
     return &table[table_index(address, 0)];
 }
 
-void paging_set(uint64_t *entry, uint64_t value)
-{
-    struct buddy_frame *record = frame_record(pointer_frame(entry));
-
-    record->next += (value != 0) - (uint32_t)(*entry != 0);
-    *(volatile uint64_t *)entry = value;
-}
-
-static enum status prepare_one(struct paddr root, uint64_t address, struct account *account)
+/** Make sure that `address` has a leaf table; *leaf is its entry there. */
+static ALWAYS_INLINE enum status prepare_one(struct paddr root, uint64_t address,
+                                             struct account *account, uint64_t **leaf)
 {
     uint64_t *table = direct_map(root);
 
     for (uint32_t level = LEVELS - 1; level > 0; level--) {
         uint64_t *entry = &table[table_index(address, level)];
 
-        if ((*entry & PTE_PRESENT) == 0) {
+        if (UNLIKELY((*entry & PTE_PRESENT) == 0)) {
             uint32_t frame;
             const enum status status = frames_take(0, FRAME_PAGE_TABLE, account, &frame);
 
@@ -79,6 +73,7 @@ static enum status prepare_one(struct paddr root, uint64_t address, struct accou
         }
         table = table_of(*entry);
     }
+    *leaf = &table[table_index(address, 0)];
     return STATUS_OK;
 }
 
@@ -111,18 +106,18 @@ static void prune_one(struct paddr root, uint64_t address, uint32_t *chain)
 #define LEAF_TABLE_BYTES (PTES_PER_TABLE * PAGE_BYTES)
 
 enum status paging_prepare(struct paddr root, uint64_t address, uint64_t page_count,
-                           struct account *account)
+                           struct account *account, uint64_t **first)
 {
     const uint64_t end = address + page_count * PAGE_BYTES;
+    enum status status = prepare_one(root, address, account, first);
+    uint64_t at = (address + LEAF_TABLE_BYTES) & ~(LEAF_TABLE_BYTES - 1);
 
-    for (uint64_t at = address; at < end; at = (at + LEAF_TABLE_BYTES) & ~(LEAF_TABLE_BYTES - 1)) {
-        const enum status status = prepare_one(root, at, account);
+    for (; UNLIKELY(at < end) && status == STATUS_OK; at += LEAF_TABLE_BYTES) {
+        uint64_t *leaf;
 
-        if (UNLIKELY(status != STATUS_OK)) {
-            return status;
-        }
+        status = prepare_one(root, at, account, &leaf);
     }
-    return STATUS_OK;
+    return status;
 }
 
 void paging_prune(struct paddr root, uint64_t address, uint64_t page_count, uint32_t *chain)

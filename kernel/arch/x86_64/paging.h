@@ -36,13 +36,13 @@ uint64_t paging_no_execute(void);
 uint64_t *paging_find(struct paddr root, uint64_t address);
 
 /**
- * Make sure that every 4 KiB page of a range has a leaf table.
+ * Make sure that every 4 KiB page of a range has a leaf table; *first is the first page's entry.
  *
  * Tables are charged to `account`. On error, call paging_prune() on the range.
  * Returns: STATUS_OK, STATUS_OVER_BUDGET or STATUS_NO_MEMORY.
  */
 MUST_CHECK enum status paging_prepare(struct paddr root, uint64_t address, uint64_t page_count,
-                                      struct account *account);
+                                      struct account *account, uint64_t **first);
 
 /**
  * Unhook the tables of a range that are empty and add them to `*chain` (FRAME_NONE: empty).
@@ -55,8 +55,14 @@ void paging_prune(struct paddr root, uint64_t address, uint64_t page_count, uint
 /** Give back the frames of a chain. */
 void paging_give_chain(uint32_t chain, struct account *account);
 
-/** Set a leaf entry found by paging_find(), keeping the table's count. */
-void paging_set(uint64_t *entry, uint64_t value);
+/** Set an entry of a user half's table, keeping the table's count. */
+static inline void paging_set(uint64_t *entry, uint64_t value)
+{
+    struct buddy_frame *record = frame_record(pointer_frame(entry));
+
+    record->next += (value != 0) - (uint32_t)(*entry != 0);
+    *(volatile uint64_t *)entry = value;
+}
 
 /** Map a kernel page of 4 KiB, 2 MiB or 1 GiB (level 0, 1, 2). Boot only; panics without memory. */
 void paging_map_kernel(struct paddr root, uint64_t address, struct paddr target, uint32_t level,
