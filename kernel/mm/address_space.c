@@ -38,13 +38,39 @@ static struct mapping *mapping_of(struct tree_node *node)
     return node == NULL ? NULL : CONTAINER_OF(node, struct mapping, node);
 }
 
-static bool is_free_range(const struct address_space *space, uint64_t address,
-                          uint64_t page_count)
+/**
+ * Whether nothing is mapped in a range. If so, *before is the last mapping in front of it, or NULL.
+ */
+static ALWAYS_INLINE bool is_free_range(const struct address_space *space, uint64_t address,
+                                        uint64_t page_count, struct tree_node **before)
 {
     const uint64_t last = address + page_count * PAGE_BYTES - 1;
-    const struct mapping *below = mapping_of(tree_find_at_or_below(&space->mappings, last));
+    struct tree_node *node = tree_find_at_or_below(&space->mappings, last);
 
-    return below == NULL || below->node.key + below->page_count * PAGE_BYTES <= address;
+    *before = node;
+    return node == NULL || node->key + mapping_of(node)->page_count * PAGE_BYTES <= address;
+}
+
+/** paging_prepare(), remembering the leaf table that was used last: mappings come in bursts. */
+static ALWAYS_INLINE enum status prepare_tables(struct address_space *space, uint64_t address,
+                                                uint64_t page_count, uint64_t **leaf)
+{
+    const uint64_t place = address >> PAGE_SHIFT;
+    const uint64_t index = place % PTES_PER_TABLE;
+
+    if (LIKELY(space->recent_table != NULL && space->recent_number == place / PTES_PER_TABLE &&
+               index + page_count <= PTES_PER_TABLE)) {
+        *leaf = &space->recent_table[index];
+        return STATUS_OK;
+    }
+    const enum status status =
+        paging_prepare(space->root, address, page_count, &space->process->account, leaf);
+
+    if (status == STATUS_OK) {
+        space->recent_table = *leaf - index;
+        space->recent_number = place / PTES_PER_TABLE;
+    }
+    return status;
 }
 
 /**
@@ -56,11 +82,12 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
                                                 uint64_t **leaf)
 {
     struct account *account = &space->process->account;
+    struct tree_node *before;
 
     if (UNLIKELY(!is_user_range(address, page_count) || page_count > MAPPING_MAX_PAGES)) {
         return STATUS_BAD_RANGE;
     }
-    if (UNLIKELY(!is_free_range(space, address, page_count))) {
+    if (UNLIKELY(!is_free_range(space, address, page_count, &before))) {
         return STATUS_OCCUPIED;
     }
     if (UNLIKELY(!account_charge(account, ACCOUNT_OBJECTS, 1))) {
@@ -78,8 +105,8 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     mapping->ring_frame = FRAME_NONE;
     mapping->table_chain = FRAME_NONE;
     mapping->removed = NULL;
-    tree_insert(&space->mappings, &mapping->node, address);
-    const enum status status = paging_prepare(space->root, address, page_count, account, leaf);
+    tree_insert_behind(&space->mappings, before, &mapping->node, address);
+    const enum status status = prepare_tables(space, address, page_count, leaf);
 
     if (UNLIKELY(status != STATUS_OK)) {
         /* The new tables have no leaf, but a CPU may have walked them: through the flush. */
@@ -206,6 +233,7 @@ bool mapping_remove(struct mapping *mapping)
         mapping->memory->mapping_count--;
         mapping->memory->removing_count++;
     }
+    space->recent_table = NULL; /* it may go now */
     paging_prune(space->root, address, mapping->page_count, &mapping->table_chain);
     space->removals++;
     if (flush_start(space, address, mapping->page_count, &mapping->flush, mapping_flushed)) {

@@ -28,6 +28,8 @@ struct address_space {
     struct process *process;     /* whose account pays for tables and mappings */
     struct tree_root mappings;   /* struct mapping.node by address */
     uint32_t removals;           /* mappings that wait for flushes */
+    uint64_t *recent_table;      /* the leaf table used last, or NULL */
+    uint64_t recent_number;      /* which 2 MiB it maps */
 };
 
 /** Largest single mapping: bounds the time of MAP and UNMAP. */

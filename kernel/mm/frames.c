@@ -234,16 +234,6 @@ uint32_t frames_free(void)
     return buddy.free_count;
 }
 
-void *frame_pointer(uint32_t frame)
-{
-    return direct_map(frame_paddr(frame));
-}
-
-uint32_t pointer_frame(const void *pointer)
-{
-    return paddr_frame(direct_map_paddr(pointer));
-}
-
 void frame_clear(uint32_t frame)
 {
     /* The string instruction is the fastest way to fill a page on every CPU since 2012 (ERMS). */

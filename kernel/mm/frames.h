@@ -13,6 +13,7 @@
 #include "account/account.h"
 #include "bootinfo/bootinfo.h"
 #include "buddy/buddy.h"
+#include "mm/layout.h"
 #include "types.h"
 
 enum frame_kind {
@@ -72,10 +73,16 @@ static inline uint32_t paddr_frame(struct paddr address)
 }
 
 /** The kernel's view of a frame. */
-void *frame_pointer(uint32_t frame);
+static inline void *frame_pointer(uint32_t frame)
+{
+    return direct_map(frame_paddr(frame));
+}
 
 /** The frame behind a pointer that frame_pointer() made. */
-uint32_t pointer_frame(const void *pointer);
+static inline uint32_t pointer_frame(const void *pointer)
+{
+    return paddr_frame(direct_map_paddr(pointer));
+}
 
 /** Fill a frame with zeros. */
 void frame_clear(uint32_t frame);

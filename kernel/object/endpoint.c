@@ -219,7 +219,7 @@ enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, b
             status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
                                   call->buffer_offset, call->buffer_length, &sent);
             if (status != STATUS_OK) {
-                return status;
+                return status == STATUS_PEER_GONE ? STATUS_CANCELLED : status;
             }
             ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, 0, sent.transfer_count, 0);
             cqe->payload[0] = sent.length;

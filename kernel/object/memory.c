@@ -6,7 +6,7 @@
 #include "object/process.h"
 #include "sched/thread.h"
 
-#define NUMBERS_PER_PAGE (PAGE_BYTES / sizeof(uint32_t))
+#define NUMBERS_PER_PAGE MEMORY_NUMBERS_PER_PAGE
 
 static struct memory *memory_of(struct object *object)
 {
@@ -196,38 +196,6 @@ enum status memory_create_view(struct memory *memory, struct process *process,
     object_get(&memory->root->object);
     *out = view;
     return STATUS_OK;
-}
-
-struct paddr memory_frame(const struct memory *memory, uint64_t page)
-{
-    const struct memory *root = memory->root;
-    const uint64_t index = memory->root_offset + page;
-
-    if (root->contiguous_first != FRAME_NONE) {
-        return frame_paddr(root->contiguous_first + (uint32_t)index);
-    }
-    if (root->page_count == 1) {
-        return frame_paddr(root->single_frame);
-    }
-    return frame_paddr(
-        numbers(numbers(root->index_frame)[index / NUMBERS_PER_PAGE])[index % NUMBERS_PER_PAGE]);
-}
-
-bool memory_allows(const struct memory *memory, enum access access)
-{
-    switch (access) {
-    case ACCESS_READ:
-        return true;
-    case ACCESS_READ_WRITE:
-        return memory->access == ACCESS_READ_WRITE;
-    case ACCESS_READ_EXECUTE:
-        /* What can be written may be made executable instead; W^X is a rule of mappings, so code
-         * can be prepared through one mapping and run through another. */
-        return memory->access != ACCESS_READ;
-    case ACCESS_COUNT:
-        break;
-    }
-    return false;
 }
 
 void memory_pin(struct memory *memory)

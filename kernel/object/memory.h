@@ -67,11 +67,37 @@ MUST_CHECK enum status memory_create_view(struct memory *memory, struct process 
                                           uint64_t page_offset, uint64_t page_count,
                                           enum access access, struct memory **out);
 
-/** The frame of a page; `page` is inside the object. */
-struct paddr memory_frame(const struct memory *memory, uint64_t page);
+#define MEMORY_NUMBERS_PER_PAGE (PAGE_BYTES / sizeof(uint32_t))
 
-/** Whether mappings and views of the object may have this access. */
-bool memory_allows(const struct memory *memory, enum access access);
+/** The frame of a page; `page` is inside the object. */
+static inline struct paddr memory_frame(const struct memory *memory, uint64_t page)
+{
+    const struct memory *root = memory->root;
+    const uint64_t index = memory->root_offset + page;
+
+    if (root->contiguous_first != FRAME_NONE) {
+        return frame_paddr(root->contiguous_first + (uint32_t)index);
+    }
+    if (root->page_count == 1) {
+        return frame_paddr(root->single_frame);
+    }
+    const uint32_t *top = frame_pointer(root->index_frame);
+    const uint32_t *leaf = frame_pointer(top[index / MEMORY_NUMBERS_PER_PAGE]);
+
+    return frame_paddr(leaf[index % MEMORY_NUMBERS_PER_PAGE]);
+}
+
+/**
+ * Whether mappings and views of the object may have this access.
+ *
+ * What can be written may be made executable instead: W^X is a rule of mappings, so code can be
+ * prepared through one mapping and run through another.
+ */
+static inline bool memory_allows(const struct memory *memory, enum access access)
+{
+    return access == ACCESS_READ || memory->access == ACCESS_READ_WRITE ||
+           (access == ACCESS_READ_EXECUTE && memory->access == ACCESS_READ_EXECUTE);
+}
 
 /** Keep the frames, whatever happens to capabilities and mappings. */
 void memory_pin(struct memory *memory);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object/notification.h"
 
+#include "object/notification_inline.h"
 #include "object/process.h"
 #include "sched/thread.h"
 
@@ -37,33 +38,15 @@ enum status notification_mint(struct notification *notification, struct process 
     return status;
 }
 
-/** A WAIT that is on no queue any more completes with these bits. */
-static ALWAYS_INLINE void complete_wait(struct operation *waiter, uint64_t bits)
-{
-    struct thread *thread = waiter->thread;
-    struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
-
-    ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INLINE, 0, 0);
-    cqe->user_data = waiter->user_data;
-    cqe->payload[0] = bits;
-    cqe->payload[1] = 0;
-    operation_give_quickly(waiter);
-    thread_post(thread);
-}
-
 void notification_signal(struct notification *notification, uint64_t bits)
 {
     notification->bits |= bits;
     if (LIKELY(notification->bits != 0 && !list_is_empty(&notification->waiters))) {
-        struct operation *waiter = LIST_FIRST(&notification->waiters, struct operation, link);
-        const uint64_t taken = notification->bits;
+        struct operation *wait = LIST_FIRST(&notification->waiters, struct operation, link);
+        struct thread *waiter = wait->thread;
 
-        notification->bits = 0;
-        list_remove(&waiter->link);
-        timer_disarm(&waiter->timer);
-        waiter->object = NULL;
-        complete_wait(waiter, taken);
-        object_put(&notification->object);
+        notification_take(notification, wait, 0);
+        thread_post(waiter);
     }
 }
 
@@ -76,29 +59,13 @@ enum status notification_wait(struct notification *notification, struct thread *
         const uint64_t taken = notification->bits;
 
         notification->bits = 0;
-        complete_wait(operation, taken);
+        operation_complete_words(operation, &taken, 1);
         return STATUS_OK;
     }
     operation->object = &notification->object;
     object_get(&notification->object);
     list_append(&notification->waiters, &operation->link);
     operation_set_deadline(operation, sqe->payload[0]);
-    return STATUS_OK;
-}
-
-enum status notification_target(struct object *object, uint64_t bits, struct notification **out)
-{
-    if (object->kind == OBJECT_KIND_NOTIFICATION) {
-        *out = notification_of(object);
-        return STATUS_OK;
-    }
-    if (object->kind != OBJECT_KIND_SIGNALLER) {
-        return STATUS_WRONG_TYPE;
-    }
-    if ((bits & ~signaller_of(object)->mask) != 0) {
-        return STATUS_DENIED;
-    }
-    *out = signaller_of(object)->notification;
     return STATUS_OK;
 }
 

@@ -35,12 +35,5 @@ void notification_signal(struct notification *notification, uint64_t bits);
 enum status notification_wait(struct notification *notification, struct thread *thread,
                               const struct ring_sqe *sqe);
 
-/**
- * What signalling through this object means: the notification and the bits that may be set.
- * Returns STATUS_WRONG_TYPE for other kinds, STATUS_DENIED for bits outside a mask.
- */
-MUST_CHECK enum status notification_target(struct object *object, uint64_t bits,
-                                           struct notification **out);
-
 extern const struct object_type notification_type;
 extern const struct object_type signaller_type;

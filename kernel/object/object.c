@@ -215,21 +215,6 @@ enum status object_find(const struct process *process, uint64_t id, struct objec
     return STATUS_OK;
 }
 
-enum status object_find_kind(const struct process *process, uint64_t id, enum object_kind kind,
-                             struct object **out)
-{
-    struct object *object = object_lookup(&process->caps, id);
-
-    if (UNLIKELY(object == NULL)) {
-        return object_refusal(&process->caps, id);
-    }
-    if (UNLIKELY(object->kind != kind)) {
-        return STATUS_WRONG_TYPE;
-    }
-    *out = object;
-    return STATUS_OK;
-}
-
 void object_ungrant(struct process *process, uint32_t index)
 {
     struct object *object = cap_entry_object(cap_table_at(&process->caps, index));

@@ -100,9 +100,21 @@ enum status object_refusal(const struct cap_table *caps, uint64_t id);
 MUST_CHECK enum status object_find(const struct process *process, uint64_t id,
                                    struct object **out);
 
-/** As object_find(), and STATUS_WRONG_TYPE unless it is of `kind`. */
-MUST_CHECK enum status object_find_kind(const struct process *process, uint64_t id,
-                                        enum object_kind kind, struct object **out);
+/** As object_find() over a table, and STATUS_WRONG_TYPE unless it is of `kind`. */
+static ALWAYS_INLINE MUST_CHECK enum status object_find_kind(const struct cap_table *caps,
+                                                             uint64_t id, enum object_kind kind,
+                                                             struct object **out)
+{
+    struct object *object = object_lookup(caps, id);
+
+    if (UNLIKELY(object == NULL || object->kind != kind)) {
+        return object != NULL                                       ? STATUS_WRONG_TYPE
+               : object_refusal(caps, id) == STATUS_BAD_CAPABILITY ? STATUS_BAD_CAPABILITY
+                                                                    : STATUS_STALE;
+    }
+    *out = object;
+    return STATUS_OK;
+}
 
 /** Empty one slot of a process's table, which may be stale. */
 void object_ungrant(struct process *process, uint32_t index);

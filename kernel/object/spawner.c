@@ -365,8 +365,7 @@ static enum status read_request(struct method *method, struct wire_struct root,
         name[i] = text.bytes[i] > ' ' && text.bytes[i] < 127 ? (char)text.bytes[i] : '?';
     }
     name[text.length] = '\0';
-    const enum status status = object_find_kind(
-        method->process, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
+    const enum status status = object_find_kind(&method->process->caps, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
 
     if (status != STATUS_OK) {
         return status;

@@ -15,6 +15,7 @@
 struct spinlock kernel_lock = SPINLOCK_INIT(LOCK_RANK_KERNEL);
 
 static struct cpu_mask idle_cpus; /* by kernel_lock */
+static struct cpu *idle_worker;   /* by kernel_lock: the idle CPU that does deferred work, or NULL */
 static uint64_t slice_ticks;      /* [I] after the first CPU started */
 
 /* ---- Queues --------------------------------------------------------------------------------- */
@@ -90,6 +91,16 @@ static void place(struct thread *thread)
     }
 }
 
+bool sched_has_idle_cpu(void)
+{
+    return find_idle_cpu() != NULL;
+}
+
+void sched_preempt(struct cpu *cpu, struct thread *current)
+{
+    enqueue(cpu, current, true);
+}
+
 void sched_wake_slowly(struct thread *thread)
 {
     struct cpu *cpu = this_cpu();
@@ -150,7 +161,7 @@ void sched_interrupt(struct thread *thread)
 
 void sched_kick_for_work(void)
 {
-    struct cpu *idle = find_idle_cpu();
+    struct cpu *idle = idle_worker == NULL ? find_idle_cpu() : NULL;
 
     if (idle != NULL) {
         idle->idle = false;
@@ -305,10 +316,11 @@ NORETURN static void exit_slowly(struct cpu *cpu)
         if (handoff->process->throttled) {
             list_append(&handoff->process->throttled_threads, &handoff->queue);
         } else if (current != NULL && current->state == THREAD_RUNNING &&
-                   handoff->priority <= current->priority) {
+                   (handoff->priority <= current->priority || sched_has_idle_cpu())) {
             place(handoff);
         } else {
-            enqueue(cpu, handoff, true);
+            /* Behind its equals: whoever is woken often must not overtake those who wait. */
+            enqueue(cpu, handoff, false);
         }
     }
     if (current != NULL && current->state == THREAD_RUNNING) {
@@ -354,10 +366,10 @@ void sched_exit(void)
         exit_slowly(cpu);
     }
     if (current->state == THREAD_RUNNING) {
-        if (handoff->priority <= current->priority) {
+        if (handoff->priority <= current->priority || sched_has_idle_cpu()) {
             exit_slowly(cpu);
         }
-        enqueue(cpu, current, true);
+        sched_preempt(cpu, current);
     }
     cpu->handoff = NULL;
     handoff->state = THREAD_RUNNING;
@@ -379,16 +391,24 @@ static void idle_loop(void)
             next = steal(cpu);
         }
         if (next != NULL) {
+            if (idle_worker == cpu) {
+                idle_worker = NULL;
+            }
             cpu->slice_end = rdtsc() + slice_ticks;
             run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
             address_space_load_kernel();
         }
-        if (work_is_pending()) {
+        /* One idle CPU is enough for the work; more would only fight over the lock. */
+        if (work_is_pending() && (idle_worker == NULL || idle_worker == cpu)) {
+            idle_worker = cpu;
             spin_unlock(&kernel_lock);
             interrupts_window();
             continue;
+        }
+        if (idle_worker == cpu) {
+            idle_worker = NULL;
         }
         cpu->idle = true;
         cpu_mask_set(&idle_cpus, cpu->index);

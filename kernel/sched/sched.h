@@ -28,6 +28,13 @@ struct thread;
  */
 void sched_wake_slowly(struct thread *thread);
 
+/** Whether some CPU has nothing to do. */
+bool sched_has_idle_cpu(void);
+
+/** The current thread has to make way: queue it before its equals. */
+struct cpu;
+void sched_preempt(struct cpu *cpu, struct thread *current);
+
 /** Take a thread off whatever queue it is on. */
 void sched_forget(struct thread *thread);
 

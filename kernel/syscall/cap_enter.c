@@ -176,7 +176,7 @@ static enum status do_receive(struct thread *thread, const struct ring_sqe *sqe)
         return STATUS_BAD_REQUEST;
     }
     const enum status status =
-        object_find_kind(thread->process, sqe->target, OBJECT_KIND_ENDPOINT, &object);
+        object_find_kind(&thread->process->caps, sqe->target, OBJECT_KIND_ENDPOINT, &object);
 
     return status != STATUS_OK
                ? status

@@ -3,6 +3,7 @@
 
 #include "object/endpoint_inline.h"
 #include "object/message.h"
+#include "object/notification_inline.h"
 #include "object/process.h"
 #include "object/reaper.h"
 #include "sched/switch.h"
@@ -127,6 +128,47 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     post_and_switch(cpu, server, caller);
 }
 
+/** A signal that makes a more urgent thread run at once. */
+static ALWAYS_INLINE void fast_signal(struct cpu *cpu, struct thread *signaller,
+                                      struct object *object, const volatile ring_word *sqe,
+                                      uint64_t head)
+{
+    const uint64_t bits = sqe[SQE_PAYLOAD];
+    struct notification *notification;
+
+    if ((head & FAST_HEAD_METHOD_MASK) != 0 || sqe[SQE_BUFFER] != 0 ||
+        notification_target(object, bits, &notification) != STATUS_OK || bits == 0 ||
+        list_is_empty(&notification->waiters)) {
+        return;
+    }
+    struct operation *wait = LIST_FIRST(&notification->waiters, struct operation, link);
+    struct thread *waiter = wait->thread;
+
+    if (UNLIKELY(!can_take_over(cpu, waiter) || waiter->priority <= signaller->priority ||
+                 sched_has_idle_cpu())) {
+        return;
+    }
+    struct ring_kernel *ring = &signaller->ring;
+    struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
+
+    ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INLINE, 0, 0);
+    cqe->user_data = sqe[SQE_USER_DATA];
+    cqe->payload[0] = 0;
+    cqe->payload[1] = 0;
+    cqe->payload[2] = 0;
+    cqe->payload[3] = 0;
+    ring->sq_head++;
+    ring_kernel_publish_sq(ring);
+    ring->cq_tail++;
+    ring_kernel_publish_cq(ring);
+    signaller->frame.rax = 1;
+    signaller->entry = ENTRY_SYSCALL;
+    sched_preempt(cpu, signaller);
+
+    notification_take(notification, wait, bits);
+    post_and_switch(cpu, signaller, waiter);
+}
+
 struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
 {
     const struct ring_kernel *ring = &thread->ring;
@@ -136,9 +178,18 @@ struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
     if (kind == FAST_HEAD_CALL) {
         struct object *object = object_lookup(&thread->process->caps, sqe[SQE_TARGET]);
 
-        if (LIKELY(object != NULL && object->kind == OBJECT_KIND_ENDPOINT_CLIENT &&
-                   is_undisturbed(thread))) {
-            fast_call(cpu, thread, object, sqe, head);
+        if (UNLIKELY(object == NULL)) {
+            return NULL;
+        }
+        if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
+            if (is_undisturbed(thread)) {
+                fast_call(cpu, thread, object, sqe, head);
+            }
+        } else if (object->kind == OBJECT_KIND_NOTIFICATION ||
+                   object->kind == OBJECT_KIND_SIGNALLER) {
+            if (is_undisturbed(thread)) {
+                fast_signal(cpu, thread, object, sqe, head);
+            }
         }
         return object;
     }

@@ -8,7 +8,7 @@
 #include "object/endpoint.h"
 #include "object/memory.h"
 #include "object/message.h"
-#include "object/notification.h"
+#include "object/notification_inline.h"
 #include "object/object.h"
 #include "object/process.h"
 #include "object/services.h"
@@ -170,7 +170,7 @@ static enum status virtual_memory_map(struct method *method)
         return STATUS_PEER_GONE;
     }
     const enum status status =
-        object_find_kind(method->process, parameters->memory, OBJECT_KIND_MEMORY, &object);
+        object_find_kind(&method->process->caps, parameters->memory, OBJECT_KIND_MEMORY, &object);
 
     if (UNLIKELY(status != STATUS_OK)) {
         return status;

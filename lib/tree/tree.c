@@ -84,6 +84,31 @@ static struct tree_node *rebalance(struct tree_root *root, struct tree_node *nod
     return top;
 }
 
+/* Hang `node` as a leaf below `parent` (NULL: as the root), where `link` is, and restore balance. */
+static inline void attach(struct tree_root *root, struct tree_node *parent,
+                          struct tree_node **link, struct tree_node *node, uint64_t key)
+{
+    *link = node;
+    node->left = NULL;
+    node->right = NULL;
+    node->parent = parent;
+    node->key = key;
+    node->balance = 0;
+    node->linked = true;
+
+    /* Every ancestor on the way up has grown on one side, until one that was lower there. */
+    for (; parent != NULL; node = parent, parent = node->parent) {
+        parent->balance = (int8_t)(parent->balance + (node == parent->left ? -1 : 1));
+        if (parent->balance == 0) {
+            return;
+        }
+        if (parent->balance < -1 || parent->balance > 1) {
+            rebalance(root, parent);
+            return;
+        }
+    }
+}
+
 void tree_insert(struct tree_root *root, struct tree_node *node, uint64_t key)
 {
     struct tree_node **link = &root->root;
@@ -99,28 +124,30 @@ void tree_insert(struct tree_root *root, struct tree_node *node, uint64_t key)
             leftmost = false;
         }
     }
-    *link = node;
-    node->left = NULL;
-    node->right = NULL;
-    node->parent = parent;
-    node->key = key;
-    node->balance = 0;
-    node->linked = true;
     if (leftmost) {
         root->first = node;
     }
+    attach(root, parent, link, node, key);
+}
 
-    /* Every ancestor on the way up has grown on one side, until one that was lower there. */
-    for (; parent != NULL; node = parent, parent = node->parent) {
-        parent->balance = (int8_t)(parent->balance + (node == parent->left ? -1 : 1));
-        if (parent->balance == 0) {
-            return;
-        }
-        if (parent->balance < -1 || parent->balance > 1) {
-            rebalance(root, parent);
-            return;
-        }
+void tree_insert_behind(struct tree_root *root, struct tree_node *before, struct tree_node *node,
+                        uint64_t key)
+{
+    struct tree_node *parent = before;
+
+    if (before == NULL) {
+        parent = root->first;
+        root->first = node;
+        attach(root, parent, parent == NULL ? &root->root : &parent->left, node, key);
+        return;
     }
+    if (before->right == NULL) {
+        attach(root, before, &before->right, node, key);
+        return;
+    }
+    for (parent = before->right; parent->left != NULL; parent = parent->left) {
+    }
+    attach(root, parent, &parent->left, node, key);
 }
 
 /*

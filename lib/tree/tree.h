@@ -35,6 +35,13 @@ struct tree_root {
 /** Link `node`, which must not be linked, behind every node whose key is not larger. */
 void tree_insert(struct tree_root *root, struct tree_node *node, uint64_t key);
 
+/**
+ * As tree_insert(), for a caller that knows the place: `before` is what
+ * tree_find_at_or_below(root, key) returns, NULL included.
+ */
+void tree_insert_behind(struct tree_root *root, struct tree_node *before, struct tree_node *node,
+                        uint64_t key);
+
 /** Unlink `node`, which must be in this tree. Its key stays readable. */
 void tree_remove(struct tree_root *root, struct tree_node *node);
 
