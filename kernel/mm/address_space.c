@@ -117,6 +117,29 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     return STATUS_OK;
 }
 
+/** Write the leaf entries of a new mapping, table by table; `entry` is the first. */
+static ALWAYS_INLINE void fill_pages(struct address_space *space, const struct memory *memory,
+                                     uint64_t address, uint64_t page_offset, uint64_t page_count,
+                                     uint64_t *entry, uint64_t bits)
+{
+    for (;;) {
+        const uint64_t left = PTES_PER_TABLE - (address >> PAGE_SHIFT) % PTES_PER_TABLE;
+        const uint64_t count = page_count < left ? page_count : left;
+
+        for (uint64_t i = 0; i < count; i++) {
+            *(volatile uint64_t *)&entry[i] = memory_frame(memory, page_offset + i).value | bits;
+        }
+        frame_record(pointer_frame(entry))->next += (uint32_t)count;
+        page_count -= count;
+        if (LIKELY(page_count == 0)) {
+            return;
+        }
+        page_offset += count;
+        address += count * PAGE_BYTES;
+        entry = paging_find(space->root, address);
+    }
+}
+
 enum status address_space_map(struct address_space *space, struct memory *memory,
                               uint64_t address, uint64_t page_offset, uint64_t page_count,
                               enum access access)
@@ -135,19 +158,7 @@ enum status address_space_map(struct address_space *space, struct memory *memory
     if (UNLIKELY(status != STATUS_OK)) {
         return status;
     }
-    const uint64_t bits = paging_user_bits(access);
-
-    for (uint64_t page = 0;;) {
-        paging_set(entry++, memory_frame(memory, page_offset + page).value | bits);
-        if (++page == page_count) {
-            break;
-        }
-        const uint64_t at = address + page * PAGE_BYTES;
-
-        if ((at >> PAGE_SHIFT) % PTES_PER_TABLE == 0) {
-            entry = paging_find(space->root, at);
-        }
-    }
+    fill_pages(space, memory, address, page_offset, page_count, entry, paging_user_bits(access));
     mapping->memory = memory;
     mapping->page_offset = page_offset;
     list_append(&memory->mappings, &mapping->in_memory);
@@ -233,8 +244,10 @@ bool mapping_remove(struct mapping *mapping)
         mapping->memory->mapping_count--;
         mapping->memory->removing_count++;
     }
-    space->recent_table = NULL; /* it may go now */
     paging_prune(space->root, address, mapping->page_count, &mapping->table_chain);
+    if (mapping->table_chain != FRAME_NONE) {
+        space->recent_table = NULL; /* perhaps it has gone */
+    }
     space->removals++;
     if (flush_start(space, address, mapping->page_count, &mapping->flush, mapping_flushed)) {
         space->removals--;

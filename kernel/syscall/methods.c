@@ -32,6 +32,14 @@ const void *method_inline(const struct method *method, enum status *status)
         return form;                                                                               \
     }
 
+/** Room for an inline answer, cleared; `bytes` is the size of the schema's native struct. */
+static void *method_results(struct method *method, size_t bytes)
+{
+    memset(method->results, 0, sizeof(method->results));
+    method->result_words = (uint32_t)(bytes / sizeof(uint64_t));
+    return method->results;
+}
+
 /* ---- What several methods do ---------------------------------------------------------------- */
 
 /** Give the caller the capability for an object it has just made, as its origin. */
@@ -40,6 +48,7 @@ static enum status grant_new(struct method *method, struct object *object)
     const enum status status =
         object_grant(object, method->process, CAP_ORIGIN, &method->results[0]);
 
+    method->result_words = 1;
     object_put(object);
     return status;
 }
@@ -157,7 +166,8 @@ static method_function *const factory_methods[] = {
 
 /* ---- VirtualMemory -------------------------------------------------------------------------- */
 
-static enum status virtual_memory_map(struct method *method)
+/* Flattened: a call per layer is a good part of what mapping one page costs. */
+__attribute__((flatten)) static enum status virtual_memory_map(struct method *method)
 {
     INLINE_PARAMETERS(parameters, virtual_memory_map_params)
     struct process *process = permission_of(method->object)->process;
@@ -298,7 +308,7 @@ static method_function *const virtual_memory_methods[] = {
 static enum status memory_size(struct method *method)
 {
     const struct memory *memory = CONTAINER_OF(method->object, struct memory, object);
-    struct memory_size_results *results = (struct memory_size_results *)method->results;
+    struct memory_size_results *results = method_results(method, sizeof(*results));
 
     results->page_count = memory->page_count;
     results->access = (uint16_t)memory->access;
@@ -373,7 +383,9 @@ static method_function *const signaller_methods[] = {
 
 static enum status timer_now(struct method *method)
 {
-    method->results[0] = clock_ns();
+    struct timer_now_results *results = method_results(method, sizeof(*results));
+
+    results->nanoseconds = clock_ns();
     return STATUS_OK;
 }
 
@@ -447,8 +459,7 @@ static enum status process_handle_info(struct method *method)
 {
     const struct process_handle *handle =
         CONTAINER_OF(method->object, struct process_handle, object);
-    struct process_handle_info_results *results =
-        (struct process_handle_info_results *)method->results;
+    struct process_handle_info_results *results = method_results(method, sizeof(*results));
 
     results->pid = handle->pid;
     results->state =
@@ -539,7 +550,7 @@ static ALWAYS_INLINE void answer(struct method *method, enum status exception)
         cqe->payload[0] = method->answer_length;
     } else {
         ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)exception, CQE_INLINE, 0, 0);
-        for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
+        for (uint32_t i = 0; UNLIKELY(i < method->result_words); i++) {
             cqe->payload[i] = method->results[i];
         }
     }
@@ -586,9 +597,7 @@ enum status method_call(struct object *object, struct thread *thread, const stru
     method.sqe = sqe;
     method.message = NULL;
     method.message_length = 0;
-    for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
-        method.results[i] = 0;
-    }
+    method.result_words = 0;
     method.answer = thread->ring.memory->message + sqe->buffer_offset;
     method.answer_capacity = sqe->buffer_length;
     method.answer_length = 0;

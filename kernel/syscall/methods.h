@@ -34,6 +34,7 @@ struct method {
     const uint8_t *message; /* area form: a private copy of the message; else NULL */
     uint32_t message_length;
     uint64_t results[RING_PAYLOAD_WORDS]; /* inline answer */
+    uint32_t result_words;                /* of it */
     uint8_t *answer;                      /* the caller's buffer, for an answer in the area */
     uint32_t answer_capacity;
     uint32_t answer_length; /* not 0: the answer is in the area */
