@@ -26,7 +26,7 @@
 
 /** One frame. 16 bytes, because there is one for every 4 KiB of the machine. */
 struct buddy_frame {
-    uint32_t next;  /* free: list links by frame number; used: the owner's to use */
+    uint32_t next; /* free: list links by frame number; used: the owner's to use */
     uint32_t previous;
     uint32_t owner; /* account that is charged, 0 for the kernel itself */
     uint8_t kind;   /* BUDDY_FREE, or what the owner says it is */
@@ -37,9 +37,9 @@ struct buddy_frame {
 
 struct buddy {
     struct buddy_frame *frames;
-    uint32_t frame_count;              /* length of `frames` */
-    uint32_t free_count;               /* free frames */
-    uint32_t head[BUDDY_ORDER_COUNT];  /* free lists */
+    uint32_t frame_count;             /* length of `frames` */
+    uint32_t free_count;              /* free frames */
+    uint32_t head[BUDDY_ORDER_COUNT]; /* free lists */
 };
 
 /**
