@@ -55,7 +55,8 @@ struct cap_table {
     struct cap_entry *pages[CAP_MAX_PAGES]; /* [0, page_count) are there */
     uint32_t page_count;
     uint32_t first_free; /* CAP_NO_INDEX: none, add a page */
-    uint32_t used;
+    uint32_t free_count; /* slots on the list that begins there */
+    uint32_t used;       /* slots that hold a capability; the rest are free or retired */
 };
 
 static inline uint64_t cap_id(uint32_t index, uint64_t generation)
@@ -110,7 +111,10 @@ static inline struct object *cap_entry_object(const struct cap_entry *entry)
 }
 
 /** How many capabilities can be inserted before a page is needed. */
-uint32_t cap_table_free_slots(const struct cap_table *table);
+static inline uint32_t cap_table_free_slots(const struct cap_table *table)
+{
+    return table->free_count;
+}
 
 /**
  * Put a capability for the object at `place`, as of now, into a free slot.
