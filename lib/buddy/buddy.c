@@ -41,8 +41,11 @@ void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_
         buddy->head[order] = BUDDY_NONE;
     }
     for (uint32_t i = 0; i < frame_count; i++) {
-        frames[i] =
-            (struct buddy_frame){.next = BUDDY_NONE, .previous = BUDDY_NONE, .kind = initial_kind};
+        frames[i] = (struct buddy_frame){
+            .next = BUDDY_NONE,
+            .previous = BUDDY_NONE,
+            .kind = initial_kind,
+        };
     }
 }
 

@@ -19,8 +19,10 @@ bool cap_table_add_page(struct cap_table *table, struct cap_entry *page)
     for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++) {
         const bool is_last = i + 1 == CAP_ENTRIES_PER_PAGE;
 
-        page[i] = (struct cap_entry){.generation = 1,
-                                     .next_free = is_last ? table->first_free : base + i + 1};
+        page[i] = (struct cap_entry){
+            .generation = 1,
+            .next_free = is_last ? table->first_free : base + i + 1,
+        };
     }
     table->pages[table->page_count++] = page;
     table->first_free = base + first;
