@@ -51,8 +51,12 @@ void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_
 
 static bool is_free_block(const struct buddy *buddy, uint32_t first, uint32_t order)
 {
-    return first + (1u << order) <= buddy->frame_count && buddy->frames[first].kind == BUDDY_FREE &&
-           (buddy->frames[first].flags & BUDDY_HEAD) != 0 && buddy->frames[first].order == order;
+    if (first >= buddy->frame_count) {
+        return false; /* the buddy of the last block of an array that ends in its middle */
+    }
+    const struct buddy_frame *frame = &buddy->frames[first];
+
+    return frame->kind == BUDDY_FREE && (frame->flags & BUDDY_HEAD) != 0 && frame->order == order;
 }
 
 void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order)
