@@ -56,7 +56,7 @@ static bool is_free_block(const struct buddy *buddy, uint32_t first, uint32_t or
     }
     const struct buddy_frame *frame = &buddy->frames[first];
 
-    return frame->kind == BUDDY_FREE && (frame->flags & BUDDY_HEAD) != 0 && frame->order == order;
+    return (frame->flags & BUDDY_HEAD) != 0 && frame->order == order;
 }
 
 void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order)
@@ -64,7 +64,6 @@ void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order)
     for (uint32_t i = 0; i < 1u << order; i++) {
         buddy->frames[first + i].kind = BUDDY_FREE;
         buddy->frames[first + i].owner = 0;
-        buddy->frames[first + i].flags = 0;
     }
     buddy->free_count += 1u << order;
 

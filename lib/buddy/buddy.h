@@ -32,7 +32,7 @@ struct buddy_frame {
     uint32_t owner;    /* account that is charged, 0 for the kernel itself */
     uint8_t kind;      /* BUDDY_FREE, or what the owner says it is */
     uint8_t order;     /* head of a free block: its order */
-    uint8_t flags;     /* BUDDY_HEAD */
+    uint8_t flags;     /* BUDDY_HEAD, or 0; this module's alone */
     uint8_t reserved;
 };
 
