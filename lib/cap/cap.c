@@ -50,7 +50,6 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
 
     entry->place = NULL;
     entry->flags = 0;
-    entry->object_generation = 0;
     entry->generation++;
     table->used--;
     if (entry->generation > CAP_GENERATION_MAX) {
