@@ -22,7 +22,7 @@ bool account_open(struct account *child, struct account *parent, uint32_t id,
                   const uint32_t limit[ACCOUNT_RESOURCE_COUNT])
 {
     for (uint32_t i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
-        if (parent->limit[i] - parent->used[i] < limit[i]) {
+        if (account_left(parent, i) < limit[i]) {
             return false;
         }
     }

@@ -7,6 +7,9 @@
  * Accounts form a tree. A child's limits are taken out of its parent's account when the child is
  * created, so that a process can always get what its account still has: there is no overcommit.
  * Every charge is made before the effect it pays for, and given back on every path.
+ *
+ * Always, for every resource: used <= limit; and what an account has used is what it was charged
+ * itself plus the limits of its open children.
  */
 
 #include "base/compiler.h"
@@ -40,24 +43,30 @@ void account_init_root(struct account *account, uint32_t id,
 MUST_CHECK bool account_open(struct account *child, struct account *parent, uint32_t id,
                              const uint32_t limit[ACCOUNT_RESOURCE_COUNT]);
 
-/** Give the limits of an account that holds nothing any more back to its parent. */
+/** Give the limits of an account back to its parent. It holds nothing any more, see below. */
 void account_close(struct account *account);
 
 /** Whether nothing is charged. */
 bool account_is_empty(const struct account *account);
 
+/** What can still be charged. */
+static inline uint32_t account_left(const struct account *account, enum account_resource resource)
+{
+    return account->limit[resource] - account->used[resource];
+}
+
 /** Charge `count`. False, and nothing has changed, if that is over the limit. */
 static inline MUST_CHECK bool account_charge(struct account *account,
                                              enum account_resource resource, uint32_t count)
 {
-    if (UNLIKELY(account->limit[resource] - account->used[resource] < count)) {
+    if (UNLIKELY(account_left(account, resource) < count)) {
         return false;
     }
     account->used[resource] += count;
     return true;
 }
 
-/** Give back what account_charge() took. */
+/** Give back what account_charge() took, or a part of it. */
 static inline void account_refund(struct account *account, enum account_resource resource,
                                   uint32_t count)
 {

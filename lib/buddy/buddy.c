@@ -42,14 +42,21 @@ void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_
     }
     for (uint32_t i = 0; i < frame_count; i++) {
         frames[i] = (struct buddy_frame){
-            .next = BUDDY_NONE, .previous = BUDDY_NONE, .kind = initial_kind};
+            .next = BUDDY_NONE,
+            .previous = BUDDY_NONE,
+            .kind = initial_kind,
+        };
     }
 }
 
 static bool is_free_block(const struct buddy *buddy, uint32_t first, uint32_t order)
 {
-    return first + (1u << order) <= buddy->frame_count && buddy->frames[first].kind == BUDDY_FREE &&
-           (buddy->frames[first].flags & BUDDY_HEAD) != 0 && buddy->frames[first].order == order;
+    if (first >= buddy->frame_count) {
+        return false; /* the buddy of the last block of an array that ends in its middle */
+    }
+    const struct buddy_frame *frame = &buddy->frames[first];
+
+    return (frame->flags & BUDDY_HEAD) != 0 && frame->order == order;
 }
 
 void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order)
@@ -57,7 +64,6 @@ void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order)
     for (uint32_t i = 0; i < 1u << order; i++) {
         buddy->frames[first + i].kind = BUDDY_FREE;
         buddy->frames[first + i].owner = 0;
-        buddy->frames[first + i].flags = 0;
     }
     buddy->free_count += 1u << order;
 

@@ -16,6 +16,7 @@
 
 #include "base/compiler.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,20 +27,22 @@
 
 /** One frame. 16 bytes, because there is one for every 4 KiB of the machine. */
 struct buddy_frame {
-    uint32_t next;  /* free: list links by frame number; used: the owner's to use */
-    uint32_t previous;
-    uint32_t owner; /* account that is charged, 0 for the kernel itself */
-    uint8_t kind;   /* BUDDY_FREE, or what the owner says it is */
-    uint8_t order;  /* order of the block this frame heads */
-    uint8_t flags;  /* BUDDY_HEAD */
+    uint32_t next;     /* head of a free block: next block of its order, or BUDDY_NONE */
+    uint32_t previous; /* likewise; both are the owner's to use while the frame is taken */
+    uint32_t owner;    /* account that is charged, 0 for the kernel itself */
+    uint8_t kind;      /* BUDDY_FREE, or what the owner says it is */
+    uint8_t order;     /* head of a free block: its order */
+    uint8_t flags;     /* BUDDY_HEAD, or 0; this module's alone */
     uint8_t reserved;
 };
 
+static_assert(sizeof(struct buddy_frame) == 16, "the frame table is 1/256 of memory");
+
 struct buddy {
     struct buddy_frame *frames;
-    uint32_t frame_count;              /* length of `frames` */
-    uint32_t free_count;               /* free frames */
-    uint32_t head[BUDDY_ORDER_COUNT];  /* free lists */
+    uint32_t frame_count;             /* length of `frames` */
+    uint32_t free_count;              /* free frames */
+    uint32_t head[BUDDY_ORDER_COUNT]; /* free lists */
 };
 
 /**
@@ -49,14 +52,19 @@ struct buddy {
 void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_count,
                 uint8_t initial_kind);
 
-/** Make the frames [first, first + count) free. They must be inside the array and not free. */
+/**
+ * Make the frames [first, first + count) free. They must be inside the array and not free; nobody
+ * may have been given them.
+ */
 void buddy_add_range(struct buddy *buddy, uint32_t first, uint32_t count);
 
 /**
- * Take a block of 2^order frames, aligned to its size; all its records get `kind` and `owner`.
- * Returns the first frame number, or BUDDY_NONE.
+ * Take a block of 2^order frames, aligned to its size; all its records get `kind`, which is not
+ * BUDDY_FREE, and `owner`.
+ * Returns the first frame number; BUDDY_NONE, and nothing has changed, if no free block is that
+ * large (none ever is from BUDDY_ORDER_COUNT on).
  */
 MUST_CHECK uint32_t buddy_take(struct buddy *buddy, uint32_t order, uint8_t kind, uint32_t owner);
 
-/** Give back a block that buddy_take() returned with the same order. */
+/** Give back a block that buddy_take() returned for the same order. Merges it with its buddies. */
 void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order);

@@ -20,22 +20,14 @@ bool cap_table_add_page(struct cap_table *table, struct cap_entry *page)
         const bool is_last = i + 1 == CAP_ENTRIES_PER_PAGE;
 
         page[i] = (struct cap_entry){
-            .generation = 1, .next_free = is_last ? table->first_free : base + i + 1};
+            .generation = 1,
+            .next_free = is_last ? table->first_free : base + i + 1,
+        };
     }
     table->pages[table->page_count++] = page;
     table->first_free = base + first;
+    table->free_count += CAP_ENTRIES_PER_PAGE - first;
     return true;
-}
-
-uint32_t cap_table_free_slots(const struct cap_table *table)
-{
-    uint32_t count = 0;
-
-    /* Counted up to the most that one message can transfer; enough for every caller. */
-    for (uint32_t index = table->first_free; index != CAP_NO_INDEX && count < 64; count++) {
-        index = cap_table_at(table, index)->next_free;
-    }
-    return count;
 }
 
 uint64_t cap_table_insert(struct cap_table *table, struct cap_object_slot *place, uint32_t flags)
@@ -44,6 +36,7 @@ uint64_t cap_table_insert(struct cap_table *table, struct cap_object_slot *place
     struct cap_entry *entry = cap_table_at(table, index);
 
     table->first_free = entry->next_free;
+    table->free_count--;
     table->used++;
     entry->place = place;
     entry->object_generation = place->generation;
@@ -57,7 +50,6 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
 
     entry->place = NULL;
     entry->flags = 0;
-    entry->object_generation = 0;
     entry->generation++;
     table->used--;
     if (entry->generation > CAP_GENERATION_MAX) {
@@ -65,4 +57,5 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
     }
     entry->next_free = table->first_free;
     table->first_free = index;
+    table->free_count++;
 }

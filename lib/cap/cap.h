@@ -20,6 +20,7 @@
 
 #include "base/compiler.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@
 #define CAP_ENTRIES_PER_PAGE 128u
 #define CAP_MAX_PAGES        64u
 #define CAP_NO_INDEX         UINT32_MAX
+
+static_assert(CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE - 1 <= CAP_INDEX_MAX, "an id names any slot");
 
 struct object;
 
@@ -48,6 +51,8 @@ struct cap_entry {
     uint32_t flags;                /* CAP_ORIGIN */
 };
 
+static_assert(sizeof(struct cap_entry) * CAP_ENTRIES_PER_PAGE == 4096, "entries fill a frame");
+
 /** The holder of this capability made the object and may revoke all others. Moves, never copies. */
 #define CAP_ORIGIN 1u
 
@@ -55,7 +60,8 @@ struct cap_table {
     struct cap_entry *pages[CAP_MAX_PAGES]; /* [0, page_count) are there */
     uint32_t page_count;
     uint32_t first_free; /* CAP_NO_INDEX: none, add a page */
-    uint32_t used;
+    uint32_t free_count; /* slots on the list that begins there */
+    uint32_t used;       /* slots that hold a capability; the rest are free or retired */
 };
 
 static inline uint64_t cap_id(uint32_t index, uint64_t generation)
@@ -88,7 +94,10 @@ static inline struct cap_entry *cap_table_at(const struct cap_table *table, uint
     return &table->pages[index / CAP_ENTRIES_PER_PAGE][index % CAP_ENTRIES_PER_PAGE];
 }
 
-/** The entry that `id` names right now, or NULL: no such slot, free, or another generation. */
+/**
+ * The entry that `id` names right now, or NULL: no such slot, free, or another generation. The next
+ * id of a free slot can be foretold; that the slot is free refuses it.
+ */
 static inline struct cap_entry *cap_table_find(const struct cap_table *table, uint64_t id)
 {
     struct cap_entry *entry = cap_table_at(table, cap_id_index(id));
@@ -100,7 +109,7 @@ static inline struct cap_entry *cap_table_find(const struct cap_table *table, ui
     return entry;
 }
 
-/** The object behind an entry, or NULL if the entry has been revoked. */
+/** The object behind an entry found in a table, or NULL if the capability has been revoked. */
 static inline struct object *cap_entry_object(const struct cap_entry *entry)
 {
     if (UNLIKELY(entry->object_generation != entry->place->generation)) {
@@ -110,7 +119,10 @@ static inline struct object *cap_entry_object(const struct cap_entry *entry)
 }
 
 /** How many capabilities can be inserted before a page is needed. */
-uint32_t cap_table_free_slots(const struct cap_table *table);
+static inline uint32_t cap_table_free_slots(const struct cap_table *table)
+{
+    return table->free_count;
+}
 
 /**
  * Put a capability for the object at `place`, as of now, into a free slot.
@@ -118,5 +130,5 @@ uint32_t cap_table_free_slots(const struct cap_table *table);
  */
 uint64_t cap_table_insert(struct cap_table *table, struct cap_object_slot *place, uint32_t flags);
 
-/** Empty the slot of an entry found in this table; its id is stale from here on. */
+/** Empty a slot that holds a capability, revoked or not; its id is stale from here on. */
 void cap_table_remove(struct cap_table *table, uint32_t index);

@@ -253,14 +253,15 @@ static inline uint32_t ring_kernel_unread(struct ring_kernel *ring)
  */
 static inline uint32_t ring_kernel_room(struct ring_kernel *ring)
 {
-    const uint32_t room = RING_DEPTH - ring->reserved - (ring->cq_tail - ring->cq_head_seen);
+    /* A thread that takes its index back can make either sum greater than the depth. */
+    const uint32_t busy = ring->cq_tail - ring->cq_head_seen + ring->reserved;
 
-    if (LIKELY(room != 0)) {
-        return room;
+    if (LIKELY(busy < RING_DEPTH)) {
+        return RING_DEPTH - busy;
     }
-    const uint32_t unread = ring_kernel_unread(ring);
+    const uint32_t busy_now = ring_kernel_unread(ring) + ring->reserved;
 
-    return ring->poisoned ? 0 : RING_DEPTH - ring->reserved - unread;
+    return ring->poisoned || busy_now >= RING_DEPTH ? 0 : RING_DEPTH - busy_now;
 }
 
 /** Promise one completion. False: the queue has no room until the thread reads some. */

@@ -129,7 +129,9 @@ static void ring_setup(void)
     kernel.reserved = RESERVED;
     user.sq_tail = FIRST + PENDING;
     user.sq_published = FIRST + PENDING;
+    user.sq_head_seen = FIRST;
     user.cq_head = FIRST;
+    user.cq_tail_seen = FIRST;
     memory.header.sq_head = FIRST;
     memory.header.sq_tail = FIRST + PENDING;
     memory.header.cq_head = FIRST;

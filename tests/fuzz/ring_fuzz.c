@@ -158,12 +158,17 @@ static void run_user(struct ring_memory *memory, struct input *input, uint32_t f
     ring_user_init(&user, memory);
     user.sq_tail = first;
     user.sq_published = first;
+    user.sq_head_seen = first;
     user.cq_head = first;
+    user.cq_tail_seen = first;
     memory->header.sq_head = first;
     memory->header.cq_tail = first;
     while (input->size != 0) {
-        const uint32_t head = memory->header.sq_head;
-        const uint32_t unread = memory->header.cq_tail - user.cq_head;
+        /* The kernel's indices are looked at when the last look is used up. */
+        const bool looks = user.sq_tail - user.sq_head_seen >= RING_DEPTH;
+        const uint32_t head = looks ? memory->header.sq_head : user.sq_head_seen;
+        const bool seen = user.cq_head != user.cq_tail_seen;
+        const uint32_t unread = (seen ? user.cq_tail_seen : memory->header.cq_tail) - user.cq_head;
 
         switch (next_byte(input) % 6) {
         case 0: {

@@ -55,7 +55,9 @@ static void start(struct fixture *f, uint32_t sq, uint32_t cq)
     f->kernel.cq_head_seen = cq;
     f->user.sq_tail = sq;
     f->user.sq_published = sq;
+    f->user.sq_head_seen = sq;
     f->user.cq_head = cq;
+    f->user.cq_tail_seen = cq;
     f->memory->header.sq_head = sq;
     f->memory->header.sq_tail = sq;
     f->memory->header.cq_head = cq;
@@ -261,6 +263,49 @@ static void test_reserve_finds_impossible_head(void **state)
     end(&f);
 }
 
+/*
+ * Room is what neither unread nor promised completions need, and never more than that, also for a
+ * thread that takes its index back: every promise and every read is tried with every index.
+ */
+static void test_room(void **state)
+{
+    (void)state;
+    for (uint32_t promised = 0; promised <= RING_DEPTH; promised++) {
+        for (uint32_t posted = 0; posted <= RING_DEPTH - promised; posted++) {
+            for (uint32_t unread = 0; unread <= RING_DEPTH + 1; unread++) {
+                struct ring_kernel kernel;
+                static struct ring_memory memory;
+                const bool full = promised + posted >= RING_DEPTH;
+                uint32_t room;
+
+                ring_kernel_init(&kernel, &memory);
+                kernel.reserved = promised;
+                kernel.cq_tail = 7;
+                kernel.cq_head_seen = 7u - posted;
+                memory.header.cq_head = 7u - unread;
+                room = ring_kernel_room(&kernel);
+                if (!full) {
+                    assert_int_equal(room, RING_DEPTH - promised - posted); /* did not look */
+                } else if (promised + unread >= RING_DEPTH) {
+                    assert_int_equal(room, 0);
+                } else {
+                    assert_int_equal(room, RING_DEPTH - promised - unread);
+                }
+                assert_int_equal(kernel.poisoned, full && unread > RING_DEPTH);
+
+                /* Somebody else looked, and believed it: still no more room than there is. */
+                if (!kernel.poisoned && unread <= RING_DEPTH) {
+                    (void)ring_kernel_unread(&kernel);
+                    room = ring_kernel_room(&kernel);
+                    assert_true(room <= RING_DEPTH &&
+                                (room == 0 || room + promised + unread <= RING_DEPTH));
+                    assert_int_equal(ring_kernel_reserve(&kernel), room != 0);
+                }
+            }
+        }
+    }
+}
+
 static void test_broken_kernel(void **state)
 {
     struct fixture f;
@@ -272,11 +317,42 @@ static void test_broken_kernel(void **state)
     assert_null(ring_user_peek(&f.user));
     f.memory->header.cq_tail = 0xffffffffu;
     assert_null(ring_user_peek(&f.user));
-    f.memory->header.sq_head = 1; /* beyond the tail */
+    /* The kernel's index is looked at only when the queue seems full. */
+    for (uint32_t n = 0; n < RING_DEPTH; n++) {
+        assert_non_null(ring_user_next_sqe(&f.user));
+    }
+    f.memory->header.sq_head = RING_DEPTH + 1; /* beyond the tail */
     assert_null(ring_user_next_sqe(&f.user));
-    f.memory->header.sq_head = 0u - RING_DEPTH;
+    f.memory->header.sq_head = 0u - 1;
+    assert_null(ring_user_next_sqe(&f.user));
+    f.memory->header.sq_head = 1;
+    assert_non_null(ring_user_next_sqe(&f.user));
     assert_null(ring_user_next_sqe(&f.user));
     end(&f);
+}
+
+/* The first word of an entry: the layout that the kernel and the schema's numbers agree on. */
+static void test_heads(void **state)
+{
+    struct ring_sqe sqe = {.operation = 0x11,
+                           .flags = 0x22,
+                           .method = 0x3344,
+                           .transfer_count = 0x5566,
+                           .reserved = 0x7788,
+                           .user_data = UINT64_MAX};
+    struct ring_cqe cqe;
+    (void)state;
+
+    assert_int_equal(ring_sqe_head(&sqe), 0x7788556633442211u);
+    memset(&cqe, 0xff, sizeof(cqe));
+    ring_cqe_set_head(&cqe, 1, 2, 3, 4, 0xabcd);
+    assert_int_equal(cqe.status, 1);
+    assert_int_equal(cqe.exception, 2);
+    assert_int_equal(cqe.flags, 3);
+    assert_int_equal(cqe.transfer_count, 4);
+    assert_int_equal(cqe.method, 0xabcd);
+    assert_int_equal(cqe.reserved, 0);
+    assert_int_equal(cqe.user_data, UINT64_MAX);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -385,7 +461,9 @@ int main(void)
         cmocka_unit_test(test_completion_fill_and_drain),
         cmocka_unit_test(test_impossible_cq_head),
         cmocka_unit_test(test_reserve_finds_impossible_head),
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_broken_kernel),
+        cmocka_unit_test(test_heads),
         cmocka_unit_test(test_random),
     };
 
