@@ -79,3 +79,43 @@ $(BOOT_PACKAGE): config/default.capnp schema/capos.capnp $(USER_ELFS:$(BUILD)/us
 	@echo '  CAPNP $@'
 	@$(CAPNP) eval --binary -I$(abspath $(BUILD)/package) -I$(CURDIR) $< bootPackage >$@.new
 	@mv $@.new $@
+
+# ---------------------------------------------------------------------------------------------
+# rt-check: the runtime on the host, with a kernel that misbehaves in the place of the real one.
+# tests/host/rt/fake holds the header that stands in for the machine's instructions.
+# ---------------------------------------------------------------------------------------------
+
+RT_TEST_SOURCES := $(wildcard tests/host/rt/*_test.c)
+RT_TEST_CODE := tests/host/rt/fake_kernel.c \
+	$(filter-out user/rt/malloc.c user/rt/tls_image.c,$(wildcard user/rt/*.c)) \
+	user/services/shell/line_editor.c user/services/shell/words.c \
+	$(filter-out lib/base/memory.c,$(wildcard lib/*/*.c))
+RT_TEST_FLAGS := $(USER_WARNINGS) -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -I tests/host/rt/fake -I tests/host/rt \
+	-I lib -I user -I $(BUILD)/gen
+
+# $(1): directory, $(2): compiler
+define RT_TESTS
+$(BUILD)/$(1)/rt/%.o: %.c $(GEN_HEADERS)
+	@mkdir -p $$(@D)
+	@echo '  $(2) $$@'
+	@$(2) $(RT_TEST_FLAGS) $$(if $$(filter user/rt/process.c,$$<),-Dmain=rt_test_main) -MMD -MP \
+		-c -o $$@ $$<
+
+$(BUILD)/$(1)/rt_%_test: $(BUILD)/$(1)/rt/tests/host/rt/%_test.o \
+		$(RT_TEST_CODE:%.c=$(BUILD)/$(1)/rt/%.o)
+	@echo '  $(2) $$@'
+	@$(2) $(RT_TEST_FLAGS) -o $$@ $$^ -lcmocka
+
+-include $$(wildcard $(BUILD)/$(1)/rt/*/*/*.d $(BUILD)/$(1)/rt/*/*/*/*.d)
+endef
+$(eval $(call RT_TESTS,host,gcc))
+$(eval $(call RT_TESTS,host-clang,clang))
+
+RT_TESTS_ALL := $(foreach flavour,host host-clang,\
+	$(RT_TEST_SOURCES:tests/host/rt/%_test.c=$(BUILD)/$(flavour)/rt_%_test))
+
+.PHONY: rt-check
+.SECONDARY:
+rt-check: $(RT_TESTS_ALL)
+	@tools/run-host-tests --layer $@ $^

@@ -16,6 +16,9 @@
 /** A deadline that never comes. */
 #define RT_NO_DEADLINE UINT64_MAX
 
+/** Where the address space that the runtime manages begins: rt/address_space.h. */
+#define RT_SPACE_START 0x100000000ull
+
 enum rt_exit_scope { RT_EXIT_THREAD = 0, RT_EXIT_PROCESS = 1 };
 
 /**

@@ -50,6 +50,7 @@ static void start_info_keep(struct ring_memory *ring)
     uint32_t offset;
 
     start_info = ring->message;
+    capability_count = 0;
     if (start_info_length == 0) {
         return;
     }
@@ -95,6 +96,7 @@ void rt_start(struct ring_memory *ring, uint64_t argument)
         RT_ASSERT(rt_start_info_argument(start_info, start_info_length, i, &text));
         argument_vector[i] = (char *)(uintptr_t)text.bytes;
     }
+    argument_vector[argument_count] = NULL;
     rt_exit(main((int)argument_count, argument_vector));
 }
 

@@ -3,19 +3,6 @@
 
 #define BLOCK_ALIGNMENT 64u
 
-/* Named by user.ld. Their addresses are the values. */
-extern const char rt_tls_image[], rt_tls_image_end[], rt_tls_end[], rt_tls_alignment[];
-
-struct rt_tls_image rt_tls_image_get(void)
-{
-    return (struct rt_tls_image){
-        .bytes = rt_tls_image,
-        .file_bytes = (size_t)(rt_tls_image_end - rt_tls_image),
-        .memory_bytes = (size_t)(rt_tls_end - rt_tls_image),
-        .alignment = (size_t)(uintptr_t)rt_tls_alignment,
-    };
-}
-
 static size_t round_up(size_t value, size_t alignment)
 {
     return (value + alignment - 1) & ~(alignment - 1);

@@ -38,7 +38,7 @@ void group_ring(void)
     static struct rt_operation many[RT_OPERATIONS_MAX + 1];
     struct rt_ring *const ring = rt_ring_self();
     struct rt_operation wait = {0};
-    uint64_t notification, other, bits = 0;
+    uint64_t notification = 0, other = 0, bits = 0;
     unsigned seen = 0;
 
     /* More operations than the queue holds, one after the other. */
@@ -177,7 +177,7 @@ void group_server(void)
     struct rt_exchange exchange;
     struct rt_words answer = {{0}};
     struct rt_thread *thread;
-    uint64_t endpoint, client, second, served = 0;
+    uint64_t endpoint = 0, client = 0, second = 0, served = 0;
 
     if (!EXPECT_STATUS(endpoint_create(&endpoint), STATUS_OK) ||
         !EXPECT_STATUS(endpoint_mint(endpoint, 11, &client), STATUS_OK) ||

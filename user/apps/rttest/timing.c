@@ -27,7 +27,7 @@ void group_sleep(void)
 
 void group_timers(void)
 {
-    uint64_t timer, notification, signaller, bits = 0, before, after;
+    uint64_t timer = 0, notification = 0, signaller = 0, bits = 0, before, after;
 
     if (!EXPECT_STATUS(timer_create(&timer), STATUS_OK) ||
         !EXPECT_STATUS(notification_create(&notification), STATUS_OK) ||
@@ -67,7 +67,7 @@ void group_cancel(void)
 {
     struct rt_ring *const ring = rt_ring_self();
     struct rt_operation wait = {0}, timeout = {0};
-    uint64_t notification, bits = 0, before;
+    uint64_t notification = 0, bits = 0, before;
 
     if (!EXPECT_STATUS(notification_create(&notification), STATUS_OK)) {
         return;
