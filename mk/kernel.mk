@@ -21,12 +21,12 @@ KERNEL_FLAGS := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -I kernel -O2 -g -ffreesta
 
 kernel: $(KERNEL_DIR)/capos.elf
 
-$(KERNEL_DIR)/%.o: %.c | $(GENERATED)
+$(KERNEL_DIR)/%.o: %.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(KCC),$@)
 	$(Q)$(KCC) $(KERNEL_FLAGS) $(DEPFLAGS) -c $< -o $@
 
-$(KERNEL_DIR)/%.o: %.S | $(GENERATED)
+$(KERNEL_DIR)/%.o: %.S | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,as,$@)
 	$(Q)$(CC) -I lib -I kernel -g $(DEPFLAGS) -c $< -o $@
