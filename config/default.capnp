@@ -67,7 +67,7 @@ const bootPackage :Capos.BootPackage = (
       name = "hello",
       image = "hello",
       start = demand,
-      budget = (frames = 96, capSlots = 16, objects = 8, threads = 1),
+      budget = (frames = 96, capSlots = 16, objects = 16, threads = 1),
       grants = [
         (name = "console", source = (console = void)),
       ]
