@@ -41,15 +41,17 @@ def _is_quiet(state):
 
 
 def settle(machine, seconds=SETTLE_S):
-    """Stop the machine at a moment at which the kernel is not in the middle of anything."""
+    """Stop the machine at a moment at which all CPUs idle and the kernel has nothing put off."""
     end = time.monotonic() + machine.deadline.left(seconds)
-    reason = "the kernel is at work all the time, or has work left that it does not do"
+    reason = "some CPU is at work all the time"
     while True:
         machine.qmp.execute("stop")
         try:
-            state = State(machine)
-            if _is_quiet(state):
-                return state
+            if "HLT=0" not in machine.qmp.hmp("info registers -a"):
+                state = State(machine)
+                if _is_quiet(state):
+                    return state
+                reason = "idle CPUs, and work that the kernel put off and does not do"
         except Broken as error:  # in the middle of a change, or really broken
             reason = str(error)
         if time.monotonic() > end:
