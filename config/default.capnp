@@ -35,7 +35,7 @@ const bootPackage :Capos.BootPackage = (
       name = "echo",
       image = "echo",
       priority = 20, maxPriority = 20,
-      budget = (frames = 96, capSlots = 32, objects = 16, threads = 1),
+      budget = (frames = 96, capSlots = 32, objects = 32, threads = 1),
       grants = [
         (name = "console", source = (console = void)),
         (name = "echo", source = (serves = "echo")),
@@ -67,7 +67,7 @@ const bootPackage :Capos.BootPackage = (
       name = "hello",
       image = "hello",
       start = demand,
-      budget = (frames = 96, capSlots = 16, objects = 16, threads = 1),
+      budget = (frames = 96, capSlots = 32, objects = 24, threads = 1),
       grants = [
         (name = "console", source = (console = void)),
       ]

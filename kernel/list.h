@@ -49,6 +49,14 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/** Unlink a node and append it to another list. */
+static inline void list_move(struct list *list, struct list *node)
+{
+    node->next->previous = node->previous;
+    node->previous->next = node->next;
+    list_append(list, node);
+}
+
 #define LIST_FIRST(list, type, member) CONTAINER_OF((list)->next, type, member)
 #define LIST_FOR_EACH(node, head)                                                                  \
     for (struct list *node = (head)->next; node != (head); node = node->next)

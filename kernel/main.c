@@ -35,7 +35,7 @@ static struct boot_info boot_info;
 static void read_boot_info(uint32_t loader, uint32_t loader_info)
 {
     const struct boot_window window = {(const uint8_t *)DIRECT_MAP_BASE, BOOT_WINDOW_LIMIT};
-    struct boot_fault fault;
+    struct boot_fault fault = {0};
     const enum boot_error error =
         loader == LOADER_PVH
             ? boot_info_from_pvh(&window, loader_info, &boot_info, &fault)

@@ -20,7 +20,8 @@ USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 
 USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
-USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fno-pic -fno-stack-protector \
+# Freestanding, but the compiler may know what memcpy is and do small copies in place.
+USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
 	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
@@ -38,6 +39,9 @@ $(BUILD)/user/obj/%.c.o: %.c $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	@echo '  USER_CC $@'
 	@$(USER_CC) $(USER_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The functions themselves must not be recognised as what they are.
+$(BUILD)/user/obj/lib/base/memory.c.o: USER_CFLAGS += -fno-builtin
 
 $(BUILD)/user/obj/%.S.o: %.S
 	@mkdir -p $(@D)

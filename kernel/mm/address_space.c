@@ -28,7 +28,7 @@ enum status address_space_create(struct address_space *space, struct process *pr
 
 void address_space_destroy(struct address_space *space)
 {
-    KVERIFY(tree_is_empty(&space->mappings) && cpu_mask_is_empty(&space->loaded_on));
+    KVERIFY(tree_is_empty(&space->mappings) && !address_space_is_loaded(space));
     frames_give(paddr_frame(space->root), 0, &space->process->account);
     space->root.value = 0;
 }
@@ -170,6 +170,7 @@ static void mapping_finish(struct mapping *mapping)
         frames_give(mapping->ring_frame, 3, &process->account);
     }
     if (mapping->memory != NULL) {
+        mapping->memory->removing_count--;
         object_put(&mapping->memory->object);
     }
     slab_give(mapping, sizeof(*mapping));
@@ -205,6 +206,7 @@ bool mapping_remove(struct mapping *mapping)
     if (mapping->memory != NULL) {
         list_remove(&mapping->in_memory);
         mapping->memory->mapping_count--;
+        mapping->memory->removing_count++;
     }
     paging_prune(space->root, address, mapping->page_count, &mapping->table_chain);
     space->removals++;
@@ -230,26 +232,27 @@ bool mapping_protect(struct mapping *mapping, enum access access, struct flush_w
     return flush_start(space, mapping->node.key, mapping->page_count, wait, done);
 }
 
-void address_space_load(struct address_space *space)
+bool address_space_is_loaded(const struct address_space *space)
 {
-    struct cpu *cpu = this_cpu();
-    const struct paddr root = space == NULL ? kernel_map_root() : space->root;
-
-    if (cpu->space == space) {
-        return;
-    }
-    write_cr3(root.value);
-    if (cpu->space != NULL) {
-        struct address_space *old = cpu->space;
-
-        cpu_mask_clear(&old->loaded_on, cpu->index);
-        cpu->space = space;
-        if (UNLIKELY(old->process->state == PROCESS_STATE_ENDING)) {
-            process_space_unloaded(old->process);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i]->space == space) {
+            return true;
         }
     }
-    cpu->space = space;
-    if (space != NULL) {
-        cpu_mask_set(&space->loaded_on, cpu->index);
+    return false;
+}
+
+void address_space_load_kernel(void)
+{
+    struct cpu *cpu = this_cpu();
+    struct address_space *old = cpu->space;
+
+    if (old == NULL) {
+        return;
+    }
+    write_cr3(kernel_map_root().value);
+    cpu->space = NULL;
+    if (old->process->state == PROCESS_STATE_ENDING) {
+        process_space_unloaded(old->process);
     }
 }

@@ -27,7 +27,6 @@ struct address_space {
     struct paddr root;           /* 0 until created */
     struct process *process;     /* whose account pays for tables and mappings */
     struct tree_root mappings;   /* struct mapping.node by address */
-    struct cpu_mask loaded_on;   /* CPUs whose CR3 this is */
     uint32_t removals;           /* mappings that wait for flushes */
 };
 
@@ -83,5 +82,8 @@ bool mapping_remove(struct mapping *mapping);
 bool mapping_protect(struct mapping *mapping, enum access access, struct flush_wait *wait,
                      void (*done)(struct flush_wait *wait));
 
-/** Make this CPU use the space (NULL: the kernel's own tables). */
-void address_space_load(struct address_space *space);
+/** Whether any CPU has the space loaded (struct cpu.space). */
+bool address_space_is_loaded(const struct address_space *space);
+
+/** Leave whatever space this CPU has loaded for the kernel's own tables. */
+void address_space_load_kernel(void);

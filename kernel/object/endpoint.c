@@ -2,6 +2,7 @@
 #include "object/endpoint.h"
 
 #include "arch/x86_64/cpu.h"
+#include "object/endpoint_inline.h"
 #include "object/message.h"
 #include "object/process.h"
 #include "sched/sched.h"
@@ -45,44 +46,33 @@ enum status endpoint_mint(struct endpoint *endpoint, struct process *process, ui
     return status;
 }
 
-/** A call meets its receiver: the message goes over, the receiver's RECV completes. */
-static enum status deliver(struct operation *receive, struct thread *caller,
-                           const struct endpoint_client *client, uint32_t sqe_flags,
-                           uint16_t method, uint32_t transfer_count, const uint64_t *payload)
+/** A call meets its receiver: the message goes over. */
+static ALWAYS_INLINE enum status deliver(struct operation *receive, struct thread *caller,
+                                         const struct endpoint_client *client,
+                                         uint32_t sqe_flags, uint16_t method,
+                                         uint32_t transfer_count, const uint64_t *payload)
 {
     struct thread *server = receive->thread;
     struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
+    struct message_sent sent;
 
-    cqe->status = STATUS_OK;
-    const enum status status =
-        message_send(caller, sqe_flags, transfer_count, payload, server, receive->buffer_offset,
-                     receive->buffer_length, cqe);
+    if (LIKELY((sqe_flags & SQE_INLINE) && transfer_count == 0)) {
+        ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING | CQE_INLINE, 0, method);
+        endpoint_copy_words(cqe, payload);
+    } else {
+        const enum status status =
+            message_send(caller, sqe_flags, transfer_count, payload, server,
+                         receive->buffer_offset, receive->buffer_length, &sent);
 
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
+        if (status != STATUS_OK) {
+            return status;
+        }
+        ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING, sent.transfer_count, method);
+        cqe->payload[0] = sent.length;
     }
-    receive->sequence = ++server->next_sequence;
-    cqe->flags |= CQE_INCOMING;
-    cqe->method = method;
-    cqe->user_data = receive->user_data;
-    cqe->badge = client->badge;
-    cqe->call_id = operation_call_id(receive);
-    list_remove(&receive->link);
-    receive->state = OPERATION_SERVING;
-    list_append(&server->serving, &receive->link);
+    endpoint_taken(receive, client, cqe);
     thread_post(server);
     return STATUS_OK;
-}
-
-/** The two operations of a call find each other. */
-static void join(struct operation *call, struct operation *receive)
-{
-    call->state = OPERATION_TAKEN;
-    call->peer = receive;
-    receive->peer = call;
-    if (call->thread->priority > receive->thread->priority) {
-        thread_update_priority(receive->thread);
-    }
 }
 
 enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
@@ -100,7 +90,7 @@ enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
                                            sqe->transfer_count, sqe->payload);
 
         if (LIKELY(status == STATUS_OK)) {
-            join(operation_take(caller, sqe, OPERATION_TAKEN), receive);
+            endpoint_join(operation_take(caller, sqe, OPERATION_TAKEN), receive);
         }
         return status;
     }
@@ -167,7 +157,7 @@ static void match(struct endpoint *endpoint, struct operation *receive)
         unqueue(call);
         call->object = NULL;
         if (status == STATUS_OK) {
-            join(call, receive);
+            endpoint_join(call, receive);
             object_put(&client->object);
             return;
         }
@@ -196,10 +186,11 @@ static void rearm(struct operation *receive)
 {
     struct endpoint *endpoint = endpoint_of(receive->object);
 
-    receive->state = OPERATION_RECEIVING;
-    receive->peer = NULL;
-    list_remove(&receive->link);
-    list_append(&endpoint->receivers, &receive->link);
+    endpoint_rearm(endpoint, receive);
+    if (UNLIKELY(endpoint->closed)) {
+        operation_cancel(receive, STATUS_CANCELLED);
+        return;
+    }
     if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
         match(endpoint, receive);
     }
@@ -219,18 +210,26 @@ enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, b
         struct thread *caller = call->thread;
         struct ring_cqe *cqe = ring_kernel_next_cqe(&caller->ring);
 
-        status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
-                              call->buffer_offset, call->buffer_length, cqe);
-        if (UNLIKELY(status != STATUS_OK)) {
-            return status;
+        if (LIKELY((sqe->flags & SQE_INLINE) && sqe->transfer_count == 0)) {
+            ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, CQE_INLINE, 0, 0);
+            endpoint_copy_words(cqe, sqe->payload);
+        } else {
+            struct message_sent sent;
+
+            status = message_send(server, sqe->flags, sqe->transfer_count, sqe->payload, caller,
+                                  call->buffer_offset, call->buffer_length, &sent);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)sqe->method, 0, sent.transfer_count, 0);
+            cqe->payload[0] = sent.length;
         }
         receive->peer = NULL;
         call->peer = NULL;
-        cqe->status = STATUS_OK;
-        cqe->exception = (uint8_t)sqe->method;
         cqe->user_data = call->user_data;
         operation_give_quickly(call);
         thread_post(caller);
+        status = STATUS_OK;
     }
     if (sqe->flags & SQE_REARM) {
         *rearmed = true;

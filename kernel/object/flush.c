@@ -33,22 +33,21 @@ bool flush_start(struct address_space *space, uint64_t address, uint64_t page_co
     if (here->space == space) {
         flush_here(address, page_count);
     }
-    struct cpu_mask others = space->loaded_on;
+    bool alone = true;
 
-    cpu_mask_clear(&others, here->index);
-    if (LIKELY(cpu_mask_is_empty(&others))) {
-        return true;
-    }
-    wait->sequence = ++last_sequence;
-    wait->waiting = others;
-    wait->done = done;
-    list_append(&waits, &wait->link);
-    for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
-        if (cpu_mask_test(&others, cpu)) {
-            apic_send_ipi(cpus[cpu]->apic_id, VECTOR_FLUSH);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (LIKELY(cpus[i]->space != space || cpus[i] == here)) {
+            continue;
         }
+        if (alone) {
+            alone = false;
+            *wait = (struct flush_wait){.sequence = ++last_sequence, .done = done};
+            list_append(&waits, &wait->link);
+        }
+        cpu_mask_set(&wait->waiting, i);
+        apic_send_ipi(cpus[i]->apic_id, VECTOR_FLUSH);
     }
-    return false;
+    return alone;
 }
 
 void flush_answer(void)

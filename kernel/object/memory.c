@@ -325,6 +325,18 @@ static struct mapping *next_revoked(struct memory *memory)
     return NULL;
 }
 
+/** Whether a mapping of the object or its views is gone, but not yet from every CPU's TLB. */
+static bool is_removing(const struct memory *memory)
+{
+    uint32_t count = memory->removing_count;
+
+    LIST_FOR_EACH(node, &memory->views)
+    {
+        count += CONTAINER_OF(node, struct memory, view_link)->removing_count;
+    }
+    return count != 0;
+}
+
 static void revoke_finished(struct memory *memory)
 {
     struct operation *operation = memory->operation;
@@ -353,6 +365,9 @@ static bool revoke_step(struct work *work)
     struct mapping *mapping = next_revoked(memory);
 
     if (mapping == NULL) {
+        if (is_removing(memory)) {
+            return false; /* somebody else's UNMAP: look again when its flush is through */
+        }
         revoke_finished(memory);
         return true;
     }

@@ -26,6 +26,7 @@ struct memory {
     enum access access;       /* the most that a mapping may allow */
     struct list mappings;     /* struct mapping.in_memory */
     uint32_t mapping_count;
+    uint32_t removing_count;  /* mappings taken off the list that other CPUs may still use */
     uint32_t pin_count;       /* of a root */
     struct list views;        /* of a root */
     struct list view_link;    /* of a view */

@@ -94,7 +94,7 @@ void message_release_moved(struct thread *sender, const struct message_parcels *
 }
 
 /** All or nothing: slots are there and paid for before the first one is filled. */
-static NOINLINE enum status transfer(struct thread *sender, uint32_t transfer_count,
+static enum status transfer(struct thread *sender, uint32_t transfer_count,
                                      const uint64_t *payload, struct process *receiver,
                                      uint64_t *ids)
 {
@@ -123,54 +123,33 @@ static NOINLINE enum status transfer(struct thread *sender, uint32_t transfer_co
     return STATUS_OK;
 }
 
-static NOINLINE enum status send_area(struct thread *from, uint32_t transfer_count,
-                                      const uint64_t *payload, struct thread *to,
-                                      uint32_t buffer_offset, uint32_t buffer_length,
-                                      struct ring_cqe *cqe)
+enum status message_send(struct thread *from, uint32_t sqe_flags, uint32_t transfer_count,
+                         const uint64_t *payload, struct thread *to, uint32_t buffer_offset,
+                         uint32_t buffer_length, struct message_sent *sent)
 {
-    const uint32_t offset = place_offset(payload);
+    enum status status = message_check(sqe_flags, transfer_count, payload);
     const uint32_t length = place_length(payload);
     const uint64_t padded = ((uint64_t)length + 7) & ~7ull;
     uint64_t ids[RING_MAX_TRANSFERS];
 
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (padded + transfer_count * sizeof(uint64_t) > buffer_length) {
         return STATUS_TOO_LONG;
     }
-    const uint8_t *source = from->ring.memory->message + offset;
+    const uint8_t *source = from->ring.memory->message + place_offset(payload);
     uint8_t *target = to->ring.memory->message + buffer_offset;
 
     if (transfer_count > 0) {
-        const enum status status =
-            transfer(from, transfer_count, payload, to->process, ids);
-
+        status = transfer(from, transfer_count, payload, to->process, ids);
         if (status != STATUS_OK) {
             return status;
         }
     }
     memmove(target, source, length);
     memcpy(target + padded, ids, transfer_count * sizeof(uint64_t));
-    cqe->flags = 0;
-    cqe->transfer_count = (uint8_t)transfer_count;
-    cqe->payload[0] = length;
+    sent->length = length;
+    sent->transfer_count = (uint8_t)transfer_count;
     return STATUS_OK;
-}
-
-enum status message_send(struct thread *from, uint32_t sqe_flags, uint32_t transfer_count,
-                         const uint64_t *payload, struct thread *to, uint32_t buffer_offset,
-                         uint32_t buffer_length, struct ring_cqe *cqe)
-{
-    const enum status status = message_check(sqe_flags, transfer_count, payload);
-
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
-    }
-    if (LIKELY(sqe_flags & SQE_INLINE)) {
-        cqe->flags = CQE_INLINE;
-        cqe->transfer_count = 0;
-        for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
-            cqe->payload[i] = payload[i];
-        }
-        return STATUS_OK;
-    }
-    return send_area(from, transfer_count, payload, to, buffer_offset, buffer_length, cqe);
 }

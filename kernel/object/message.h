@@ -46,14 +46,21 @@ void message_release_moved(struct thread *sender, const struct message_parcels *
 MUST_CHECK enum status message_check(uint32_t sqe_flags, uint32_t transfer_count,
                                      const uint64_t *payload);
 
+/** What arrived in the receiver's buffer. */
+struct message_sent {
+    uint32_t length;        /* bytes */
+    uint8_t transfer_count; /* CapIds behind them, at the next multiple of eight */
+};
+
 /**
- * Send: copies the message into the receiver's buffer and transfers the capabilities, all of them
- * or none, and fills in the message part of `cqe` (flags, transfer_count, payload).
+ * Send a message that is not inline: copies it into the receiver's buffer and transfers the
+ * capabilities, all of them or none.
  *
  * Returns: STATUS_OK; form errors as message_check(); STATUS_TOO_LONG if the buffer is too small;
- * for the list STATUS_BAD_CAPABILITY, STATUS_STALE, STATUS_OVER_BUDGET, STATUS_NO_MEMORY.
+ * for the list STATUS_BAD_CAPABILITY, STATUS_STALE, STATUS_BAD_REQUEST, STATUS_OVER_BUDGET,
+ * STATUS_NO_MEMORY, STATUS_PEER_GONE.
  */
 MUST_CHECK enum status message_send(struct thread *from, uint32_t sqe_flags,
                                     uint32_t transfer_count, const uint64_t *payload,
                                     struct thread *to, uint32_t buffer_offset,
-                                    uint32_t buffer_length, struct ring_cqe *cqe);
+                                    uint32_t buffer_length, struct message_sent *sent);

@@ -198,21 +198,26 @@ enum status object_grant(struct object *object, struct process *process, uint32_
     return STATUS_OK;
 }
 
+enum status object_refusal(const struct cap_table *caps, uint64_t id)
+{
+    const struct cap_entry *slot = cap_table_at(caps, cap_id_index(id));
+    const uint64_t generation = cap_id_generation(id);
+
+    if (slot == NULL || generation == 0) {
+        return STATUS_BAD_CAPABILITY;
+    }
+    /* Given out once: an earlier generation, or the present one of a revoked object. */
+    return generation < slot->generation || (generation == slot->generation && slot->place != NULL)
+               ? STATUS_STALE
+               : STATUS_BAD_CAPABILITY;
+}
+
 enum status object_find(const struct process *process, uint64_t id, struct object **out)
 {
-    const struct cap_entry *entry = cap_table_find(&process->caps, id);
-
-    if (UNLIKELY(entry == NULL)) {
-        const struct cap_entry *slot = cap_table_at(&process->caps, cap_id_index(id));
-        const bool was_given = slot != NULL && cap_id_generation(id) != 0 &&
-                               cap_id_generation(id) < slot->generation;
-
-        return was_given ? STATUS_STALE : STATUS_BAD_CAPABILITY;
-    }
-    struct object *object = cap_entry_object(entry);
+    struct object *object = object_lookup(&process->caps, id);
 
     if (UNLIKELY(object == NULL)) {
-        return STATUS_STALE;
+        return object_refusal(&process->caps, id);
     }
     *out = object;
     return STATUS_OK;
@@ -221,11 +226,10 @@ enum status object_find(const struct process *process, uint64_t id, struct objec
 enum status object_find_kind(const struct process *process, uint64_t id, enum object_kind kind,
                              struct object **out)
 {
-    struct object *object;
-    const enum status status = object_find(process, id, &object);
+    struct object *object = object_lookup(&process->caps, id);
 
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
+    if (UNLIKELY(object == NULL)) {
+        return object_refusal(&process->caps, id);
     }
     if (UNLIKELY(object->kind != kind)) {
         return STATUS_WRONG_TYPE;

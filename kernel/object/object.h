@@ -78,6 +78,17 @@ void object_put(struct object *object);
 MUST_CHECK enum status object_grant(struct object *object, struct process *process,
                                     uint32_t flags, uint64_t *id);
 
+/** The object that a CapId means now, or NULL; object_refusal() says why. */
+static ALWAYS_INLINE struct object *object_lookup(const struct cap_table *caps, uint64_t id)
+{
+    const struct cap_entry *entry = cap_table_find(caps, id);
+
+    return UNLIKELY(entry == NULL) ? NULL : cap_entry_object(entry);
+}
+
+/** Why object_lookup() found nothing: STATUS_BAD_CAPABILITY or STATUS_STALE. */
+enum status object_refusal(const struct cap_table *caps, uint64_t id);
+
 /** What a CapId of a process means now: STATUS_OK, STATUS_BAD_CAPABILITY or STATUS_STALE. */
 MUST_CHECK enum status object_find(const struct process *process, uint64_t id,
                                    struct object **out);

@@ -5,31 +5,6 @@
 #include "object/object.h"
 #include "sched/thread.h"
 
-struct operation *operation_take(struct thread *thread, const struct ring_sqe *sqe,
-                                 enum operation_state state)
-{
-    struct operation *operation = thread->free_operation;
-
-    struct list *next = operation->link.next;
-
-    thread->free_operation = next == NULL ? NULL : CONTAINER_OF(next, struct operation, link);
-    list_init(&operation->link);
-    operation->state = state;
-    operation->user_data = sqe->user_data;
-    operation->buffer_offset = sqe->buffer_offset;
-    operation->buffer_length = sqe->buffer_length;
-    return operation;
-}
-
-void operation_give_quickly(struct operation *operation)
-{
-    struct thread *thread = operation->thread;
-
-    operation->state = OPERATION_FREE;
-    operation->link.next = thread->free_operation == NULL ? NULL : &thread->free_operation->link;
-    thread->free_operation = operation;
-}
-
 void operation_give(struct operation *operation)
 {
     struct object *object = operation->object;
@@ -44,20 +19,6 @@ void operation_give(struct operation *operation)
     if (object != NULL) {
         object_put(object);
     }
-}
-
-struct operation *operation_by_call_id(struct thread *thread, uint64_t call_id)
-{
-    const uint64_t index = call_id & 0xff;
-
-    if (UNLIKELY(index >= RING_DEPTH)) {
-        return NULL;
-    }
-    struct operation *operation = &thread->operations[index];
-
-    return operation->state == OPERATION_SERVING && operation_call_id(operation) == call_id
-               ? operation
-               : NULL;
 }
 
 static void post(struct operation *operation, enum status status, enum status exception,

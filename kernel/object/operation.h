@@ -34,7 +34,8 @@ struct operation {
     uint64_t sequence;      /* RECV: makes call ids unique */
     struct object *object;  /* what it waits on; a reference is held */
     struct operation *peer; /* CALL and its RECV point to each other */
-    struct list link;       /* in the object's queue, or thread->serving, or the free list */
+    struct list link;       /* in the object's queue, or thread->serving */
+    struct operation *next_free;
     uint32_t buffer_offset; /* where an incoming message goes */
     uint32_t buffer_length;
     struct timer timer;      /* the deadline, if it has one */
@@ -52,15 +53,10 @@ struct operation {
 
 static_assert(sizeof(struct operation) * RING_DEPTH <= 4 * PAGE_BYTES, "they fit their block");
 
-/** Take a free operation of the thread for a submission; the caller has checked there is one. */
-struct operation *operation_take(struct thread *thread, const struct ring_sqe *sqe,
-                                 enum operation_state state);
+/* Taking, giving back and naming an operation are inline, in sched/thread.h. */
 
 /** Put it back without posting anything; drops the reference to its object. */
 void operation_give(struct operation *operation);
-
-/** As operation_give(), for one that has no object, no deadline and no queue. */
-void operation_give_quickly(struct operation *operation);
 
 /** The number that RETURN names a taken call by; never the same twice. */
 static inline uint64_t operation_call_id(const struct operation *operation)
@@ -68,8 +64,6 @@ static inline uint64_t operation_call_id(const struct operation *operation)
     return operation->sequence << 8 | operation->index;
 }
 
-/** The call that a thread has taken under this number, or NULL. */
-struct operation *operation_by_call_id(struct thread *thread, uint64_t call_id);
 
 /** Complete with a status and no message. */
 void operation_complete(struct operation *operation, enum status status);

@@ -73,7 +73,7 @@ refund:
 static void start_teardown_if_still(struct process *process)
 {
     if (process->state == PROCESS_STATE_ENDING && process->thread_count == 0 &&
-        cpu_mask_is_empty(&process->space.loaded_on) && !process->teardown_started) {
+        !address_space_is_loaded(&process->space) && !process->teardown_started) {
         process->teardown_started = true;
         work_start(&process->teardown);
     }
@@ -84,7 +84,7 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
     if (process->state == PROCESS_STATE_ENDING || process->state == PROCESS_STATE_GONE) {
         return;
     }
-    if (process->parent == NULL) {
+    if (process->parent == NULL && process->state == PROCESS_STATE_RUNNING) {
         PANIC("init has ended (code %lu); nothing is left to run", (unsigned long)code);
     }
     process->state = PROCESS_STATE_ENDING;
@@ -97,7 +97,7 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
         thread_end(thread, code);
     }
     for (uint32_t i = 0; i < cpu_count; i++) {
-        if (cpu_mask_test(&process->space.loaded_on, i) && cpus[i] != this_cpu()) {
+        if (cpus[i]->space == &process->space && cpus[i] != this_cpu()) {
             apic_send_ipi(cpus[i]->apic_id, VECTOR_RESCHEDULE);
         }
     }

@@ -4,7 +4,7 @@
 #include "object/object.h"
 #include "sched/sched.h"
 
-static struct list work_queue = LIST_INIT(work_queue); /* by kernel_lock */
+struct list work_queue = LIST_INIT(work_queue); /* by kernel_lock */
 static struct list doomed = LIST_INIT(doomed);         /* objects, by kernel_lock */
 
 static bool reap_step(struct work *work);
@@ -33,11 +33,6 @@ void work_start(struct work *work)
 {
     list_append(&work_queue, &work->link);
     sched_kick_for_work();
-}
-
-bool work_is_pending(void)
-{
-    return !list_is_empty(&work_queue);
 }
 
 void work_run_step(void)

@@ -26,8 +26,14 @@ struct work {
 /** Queue a work item that is not queued. */
 void work_start(struct work *work);
 
+/** Everything queued; for work_is_pending(). */
+extern struct list work_queue;
+
 /** Whether anything is queued. */
-bool work_is_pending(void);
+static inline bool work_is_pending(void)
+{
+    return !list_is_empty(&work_queue);
+}
 
 /** Run one step of the oldest item; unfinished items go to the end of the queue. */
 void work_run_step(void);

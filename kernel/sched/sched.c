@@ -9,6 +9,7 @@
 #include "mm/address_space.h"
 #include "object/process.h"
 #include "object/reaper.h"
+#include "sched/switch.h"
 #include "sched/thread.h"
 
 struct spinlock kernel_lock = SPINLOCK_INIT(LOCK_RANK_KERNEL);
@@ -83,19 +84,19 @@ static void place(struct thread *thread)
         cpu->idle = false;
         cpu_mask_clear(&idle_cpus, cpu->index);
         kick(cpu);
-    } else if (cpu->current == NULL || cpu->current->priority < thread->priority) {
+    } else if (cpu->current == NULL || cpu->current->priority <= thread->priority) {
+        /* An equal too: that CPU has no timer set for a slice that nobody waited for. */
         kick(cpu);
     }
 }
 
-void sched_wake(struct thread *thread)
+void sched_wake_slowly(struct thread *thread)
 {
     struct cpu *cpu = this_cpu();
 
-    KASSERT(thread->state == THREAD_BLOCKED);
     timer_disarm(&thread->deadline);
     thread->state = THREAD_READY;
-    if (UNLIKELY(thread->process->throttled)) {
+    if (thread->process->throttled) {
         list_append(&thread->process->throttled_threads, &thread->queue);
         return;
     }
@@ -165,12 +166,8 @@ static void throttle_refill(struct timer *timer)
     sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
 }
 
-static void charge(struct process *process, uint64_t now, uint64_t ticks)
+void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
-    process->cpu_ticks += ticks;
-    if (process->budget_ticks == 0) {
-        return;
-    }
     if (now >= process->period_end) {
         process->period_end = now + process->period_ticks;
         process->budget_left = process->budget_ticks;
@@ -189,16 +186,8 @@ static void charge(struct process *process, uint64_t now, uint64_t ticks)
 void sched_account(void)
 {
     struct cpu *cpu = this_cpu();
-    const uint64_t now = rdtsc();
-    const uint64_t ticks = now - cpu->charged_until;
 
-    cpu->charged_until = now;
-    if (cpu->current != NULL) {
-        cpu->busy_ticks += ticks;
-        charge(cpu->current->process, now, ticks);
-    } else {
-        cpu->idle_ticks += ticks;
-    }
+    sched_account_time(cpu, cpu->current);
 }
 
 void sched_unthrottle(struct process *process)
@@ -216,32 +205,18 @@ void sched_unthrottle(struct process *process)
     }
 }
 
-/** Program the timer for the first thing that must interrupt `thread` (NULL: idle). */
+/** Have the timer interrupt when something other than a timer's deadline must end the run. */
 static void program_timer(struct cpu *cpu, const struct thread *thread)
 {
-    const struct tree_node *first = tree_first(&cpu->timers);
-    uint64_t deadline = first == NULL ? NO_DEADLINE : first->key;
-
-    if (thread != NULL) {
-        if (UNLIKELY(cpu->ready_mask >> thread->priority != 0) && cpu->slice_end < deadline) {
-            deadline = cpu->slice_end;
-        }
-        if (UNLIKELY(thread->process->budget_ticks != 0)) {
-            const uint64_t end = cpu->charged_until + thread->process->budget_left;
-
-            deadline = end < deadline ? end : deadline;
-        }
-        if (UNLIKELY(work_is_pending())) {
-            /* Work goes on at kernel exits; do not leave it to a thread that never enters. */
-            const uint64_t soon = cpu->charged_until + slice_ticks / 8;
-
-            deadline = soon < deadline ? soon : deadline;
-        }
+    if (cpu->ready_mask >> thread->priority != 0) {
+        timer_program(cpu, cpu->slice_end);
     }
-    /* A timer that is set too early costs one look; resetting it each time would cost more. */
-    if (deadline < cpu->timer_programmed) {
-        cpu->timer_programmed = deadline;
-        apic_timer_program(deadline);
+    if (thread->process->budget_ticks != 0) {
+        timer_program(cpu, cpu->charged_until + thread->process->budget_left);
+    }
+    if (work_is_pending()) {
+        /* Work goes on at kernel exits; do not leave it to a thread that never enters. */
+        timer_program(cpu, cpu->charged_until + slice_ticks / 8);
     }
 }
 
@@ -276,40 +251,14 @@ static struct thread *steal(const struct cpu *thief)
     return victim == NULL ? NULL : take_top(victim);
 }
 
-/** Load a thread's registers into this CPU. */
-static ALWAYS_INLINE void switch_to(struct cpu *cpu, struct thread *next)
-{
-    struct thread *previous = cpu->current;
-
-    if (previous == next) {
-        return;
-    }
-    sched_account();
-    if (previous != NULL) {
-        fpu_save(previous->fpu_area);
-    }
-    fpu_restore(next->fpu_area);
-    cpu->current = next;
-    cpu->switch_count++;
-    cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
-    if (cpu->fs_base != next->fs_base) {
-        cpu->fs_base = next->fs_base;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-    }
-    next->cpu = cpu;
-    address_space_load(&next->process->space);
-}
-
 NORETURN static void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
-    switch_to(cpu, thread);
-    program_timer(cpu, thread);
-    spin_unlock(&kernel_lock);
-    if (LIKELY(thread->entry == ENTRY_SYSCALL)) {
-        trap_return_syscall();
+    if (cpu->current != thread) {
+        sched_switch_to(cpu, cpu->current, thread);
     }
-    trap_return_full();
+    program_timer(cpu, thread);
+    sched_leave(thread);
 }
 
 /** This CPU has no current thread any more. */
@@ -340,7 +289,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     struct thread *current = cpu->current;
 
     work_run_step();
-    if (current != NULL && current->stop) {
+    if (current != NULL && (current->watch & WATCH_STOP) != 0) {
         leave_current(cpu);
         thread_finish(current);
         current = NULL;
@@ -389,30 +338,31 @@ void sched_exit(void)
     struct thread *current = cpu->current;
     struct thread *handoff = cpu->handoff;
 
-    /* The two usual cases without detours: nothing has changed, or the caller hands its CPU to
-     * the one thread it woke. */
-    if (LIKELY(current != NULL && !current->stop && !work_is_pending() &&
-               !current->process->throttled)) {
-        const uint32_t ready = cpu->ready_mask;
-
-        if (handoff == NULL) {
-            if (current->state == THREAD_RUNNING && ready >> current->priority == 0) {
-                run(cpu, current);
-            }
-        } else if (ready >> handoff->priority == 0 && !handoff->stop &&
-                   !handoff->process->throttled) {
-            if (current->state == THREAD_BLOCKED) {
-                cpu->handoff = NULL;
-                run(cpu, handoff);
-            }
-            if (current->state == THREAD_RUNNING && handoff->priority > current->priority) {
-                cpu->handoff = NULL;
-                enqueue(cpu, current, true);
-                run(cpu, handoff);
-            }
-        }
+    /* The usual cases without detours: nothing has changed, or the CPU goes to the one thread that
+     * was woken. Nothing needs the timer then: deadlines program it when they are armed, and a
+     * thread with a CPU budget is watched. */
+    if (UNLIKELY(current == NULL || current->watch != 0 || work_is_pending())) {
+        exit_slowly(cpu);
     }
-    exit_slowly(cpu);
+    if (handoff == NULL) {
+        if (sched_can_stay(cpu, current)) {
+            sched_leave(current);
+        }
+        exit_slowly(cpu);
+    }
+    if (UNLIKELY(handoff->watch != 0 || cpu->ready_mask >> handoff->priority != 0)) {
+        exit_slowly(cpu);
+    }
+    if (current->state == THREAD_RUNNING) {
+        if (handoff->priority <= current->priority) {
+            exit_slowly(cpu);
+        }
+        enqueue(cpu, current, true);
+    }
+    cpu->handoff = NULL;
+    handoff->state = THREAD_RUNNING;
+    sched_switch_to(cpu, current, handoff);
+    sched_leave(handoff);
 }
 
 static void idle_loop(void)
@@ -433,7 +383,7 @@ static void idle_loop(void)
             run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
-            address_space_load(NULL);
+            address_space_load_kernel();
         }
         if (work_is_pending()) {
             spin_unlock(&kernel_lock);
@@ -442,7 +392,6 @@ static void idle_loop(void)
         }
         cpu->idle = true;
         cpu_mask_set(&idle_cpus, cpu->index);
-        program_timer(cpu, NULL);
         spin_unlock(&kernel_lock);
         wait_for_interrupt();
         spin_lock(&kernel_lock);

@@ -22,8 +22,11 @@ struct thread;
 /** Turn of threads of equal priority. */
 #define SLICE_NS (10ull * 1000 * 1000)
 
-/** Make a blocked thread ready, wherever it fits best. */
-void sched_wake(struct thread *thread);
+/**
+ * Make a blocked thread ready, wherever it fits best. sched_wake() in sched/thread.h is the way to
+ * call it: it does the usual case inline, the first thread woken by a system call.
+ */
+void sched_wake_slowly(struct thread *thread);
 
 /** Take a thread off whatever queue it is on. */
 void sched_forget(struct thread *thread);

@@ -35,6 +35,7 @@ static void init_operations(struct thread *thread)
 
         operation->thread = thread;
         operation->index = RING_DEPTH - 1 - i;
+        list_init(&operation->link);
         operation_give_quickly(operation);
     }
 }
@@ -90,6 +91,7 @@ enum status thread_create(struct process *process, const struct thread_start *st
     thread->base_priority =
         start->priority < process->max_priority ? start->priority : process->max_priority;
     thread->priority = thread->base_priority;
+    thread->watch = process->budget_ticks != 0 ? WATCH_BUDGET : 0;
     thread->fpu_area = (void *)(((uintptr_t)(thread + 1) + FPU_ALIGN - 1) & ~(FPU_ALIGN - 1ull));
     KVERIFY((uintptr_t)thread->fpu_area + cpu_features.xsave_bytes <=
             (uintptr_t)thread + PAGE_BYTES);
@@ -117,12 +119,12 @@ refund_thread:
 
 void thread_end(struct thread *thread, uint64_t code)
 {
-    if (thread->state == THREAD_ENDED || thread->stop) {
+    if (thread->state == THREAD_ENDED || (thread->watch & WATCH_STOP) != 0) {
         return;
     }
     thread->exit_code = code;
     if (thread->state == THREAD_RUNNING) {
-        thread->stop = true;
+        thread->watch |= WATCH_STOP;
         sched_interrupt(thread);
         return;
     }
@@ -160,24 +162,11 @@ void thread_finish(struct thread *thread)
     }
 }
 
-void thread_post(struct thread *thread)
-{
-    struct ring_kernel *ring = &thread->ring;
-
-    ring_kernel_post(ring);
-    if (thread->state == THREAD_BLOCKED && (int32_t)(ring->cq_tail - thread->wake_tail) >= 0) {
-        sched_wake(thread);
-    }
-}
-
 void thread_post_status(struct thread *thread, uint64_t user_data, enum status status)
 {
     struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
 
-    cqe->status = (uint8_t)status;
-    cqe->exception = STATUS_OK;
-    cqe->flags = 0;
-    cqe->transfer_count = 0;
+    ring_cqe_set_head(cqe, (uint8_t)status, STATUS_OK, 0, 0, 0);
     cqe->user_data = user_data;
     thread_post(thread);
 }

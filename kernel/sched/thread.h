@@ -10,10 +10,13 @@
  * belongs to the CPU the thread runs on.
  */
 
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "object/object.h"
 #include "object/operation.h"
+#include "object/process.h"
 #include "ring/ring.h"
+#include "sched/sched.h"
 #include "sched/timer.h"
 #include "types.h"
 
@@ -23,6 +26,9 @@ enum thread_state {
     THREAD_RUNNING,   /* current on some CPU */
     THREAD_ENDED,     /* never runs again */
 };
+
+#define WATCH_STOP   1u /* it must end at its next exit */
+#define WATCH_BUDGET 2u /* its process has a limited CPU budget */
 
 /** How to give the thread its registers back. */
 enum frame_kind_of_entry {
@@ -36,7 +42,7 @@ struct thread {
     struct ring_kernel ring;
     enum thread_state state;
     enum frame_kind_of_entry entry;
-    bool stop;      /* must end at its next exit from the kernel */
+    uint8_t watch;  /* WATCH_*: the exit from the kernel must take a closer look */
     bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
     uint8_t priority; /* effective: raised while it serves callers */
@@ -94,8 +100,71 @@ void thread_end(struct thread *thread, uint64_t code);
 /** Take an ended thread apart. It is not current on any CPU. */
 void thread_finish(struct thread *thread);
 
+/** Make a blocked thread ready. */
+static ALWAYS_INLINE void sched_wake(struct thread *thread)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (LIKELY(cpu->current != NULL && cpu->handoff == NULL && thread->watch == 0 &&
+               !timer_is_armed(&thread->deadline))) {
+        thread->state = THREAD_READY;
+        cpu->handoff = thread;
+        return;
+    }
+    sched_wake_slowly(thread);
+}
+
+/** Take a free operation of the thread for a submission; the caller has checked there is one. */
+static ALWAYS_INLINE struct operation *
+operation_take(struct thread *thread, const struct ring_sqe *sqe, enum operation_state state)
+{
+    struct operation *operation = thread->free_operation;
+
+    thread->free_operation = operation->next_free;
+    operation->state = state;
+    operation->user_data = sqe->user_data;
+    operation->buffer_offset = sqe->buffer_offset;
+    operation->buffer_length = sqe->buffer_length;
+    return operation;
+}
+
+/** As operation_give(), for one that has no object, no deadline and no queue. */
+static ALWAYS_INLINE void operation_give_quickly(struct operation *operation)
+{
+    struct thread *thread = operation->thread;
+
+    operation->state = OPERATION_FREE;
+    operation->next_free = thread->free_operation;
+    thread->free_operation = operation;
+}
+
+/** The call that a thread has taken under this number, or NULL. */
+static ALWAYS_INLINE struct operation *operation_by_call_id(struct thread *thread,
+                                                            uint64_t call_id)
+{
+    const uint64_t index = call_id & 0xff;
+
+    if (UNLIKELY(index >= RING_DEPTH)) {
+        return NULL;
+    }
+    struct operation *operation = &thread->operations[index];
+
+    return LIKELY(operation->state == OPERATION_SERVING &&
+                  operation_call_id(operation) == call_id)
+               ? operation
+               : NULL;
+}
+
 /** Post the completion that `ring_kernel_next_cqe()` holds, and wake the thread if that is due. */
-void thread_post(struct thread *thread);
+static ALWAYS_INLINE void thread_post(struct thread *thread)
+{
+    struct ring_kernel *ring = &thread->ring;
+
+    ring_kernel_post(ring);
+    if (thread->state == THREAD_BLOCKED && (int32_t)(ring->cq_tail - thread->wake_tail) >= 0) {
+        sched_wake(thread);
+    }
+}
 
 /** Post a completion that carries only a status. */
 void thread_post_status(struct thread *thread, uint64_t user_data, enum status status);

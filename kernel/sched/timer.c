@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched/timer.h"
 
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
+
+void timer_program(struct cpu *cpu, uint64_t deadline_ticks)
+{
+    /* A timer that is set too early costs one look; moving it back each time would cost more. */
+    if (deadline_ticks < cpu->timer_programmed) {
+        cpu->timer_programmed = deadline_ticks;
+        apic_timer_program(deadline_ticks);
+    }
+}
 
 void timer_arm(struct timer *timer, uint64_t deadline_ticks, void (*fire)(struct timer *timer))
 {
@@ -11,13 +21,12 @@ void timer_arm(struct timer *timer, uint64_t deadline_ticks, void (*fire)(struct
     timer->cpu = this_cpu();
     timer->fire = fire;
     tree_insert(&timer->cpu->timers, &timer->node, deadline_ticks);
+    timer_program(timer->cpu, deadline_ticks);
 }
 
-void timer_disarm(struct timer *timer)
+void timer_disarm_armed(struct timer *timer)
 {
-    if (timer_is_armed(timer)) {
-        tree_remove(&timer->cpu->timers, &timer->node);
-    }
+    tree_remove(&timer->cpu->timers, &timer->node);
 }
 
 /* Most that one interrupt runs; what is left is due and comes with the next one at once. */
@@ -31,7 +40,11 @@ void timer_run_due(void)
     for (uint32_t i = 0; i < DUE_MAX; i++) {
         struct tree_node *first = tree_first(&cpu->timers);
 
-        if (first == NULL || first->key > rdtsc()) {
+        if (first == NULL) {
+            return;
+        }
+        if (first->key > rdtsc()) {
+            timer_program(cpu, first->key);
             return;
         }
         struct timer *timer = CONTAINER_OF(first, struct timer, node);
@@ -39,6 +52,7 @@ void timer_run_due(void)
         tree_remove(&cpu->timers, first);
         timer->fire(timer);
     }
+    timer_program(cpu, rdtsc());
 }
 
 uint64_t ticks_to_ns(uint64_t ticks)

@@ -17,15 +17,26 @@ struct timer {
     void (*fire)(struct timer *timer);
 };
 
+/** Have this CPU's timer interrupt at a TSC value, unless it will do so earlier anyway. */
+void timer_program(struct cpu *cpu, uint64_t deadline_ticks);
+
 /** Arrange for `fire` to run at a TSC value, on this CPU. The timer must not be armed. */
 void timer_arm(struct timer *timer, uint64_t deadline_ticks, void (*fire)(struct timer *timer));
-
-/** Disarm; harmless if it is not armed. */
-void timer_disarm(struct timer *timer);
 
 static inline bool timer_is_armed(const struct timer *timer)
 {
     return tree_node_is_linked(&timer->node);
+}
+
+/** Disarm an armed timer. */
+void timer_disarm_armed(struct timer *timer);
+
+/** Disarm; harmless if it is not armed. */
+static inline void timer_disarm(struct timer *timer)
+{
+    if (UNLIKELY(timer_is_armed(timer))) {
+        timer_disarm_armed(timer);
+    }
 }
 
 /** Run everything on this CPU whose time has come. */

@@ -11,10 +11,12 @@
 #include "object/process.h"
 #include "object/services.h"
 #include "sched/sched.h"
+#include "sched/switch.h"
 #include "sched/thread.h"
+#include "syscall/fast_path.h"
 #include "syscall/methods.h"
 
-/* After this many submissions interrupts and other CPUs get a chance. */
+/* NOPs are taken in runs of at most this many between two chances for other CPUs. */
 #define SUBMISSIONS_PER_WINDOW 8u
 
 /** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
@@ -145,21 +147,21 @@ static enum status do_return(struct thread *thread, const struct ring_sqe *sqe)
     return status;
 }
 
-static enum status do_call(struct thread *thread, const struct ring_sqe *sqe, bool *later)
+static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct ring_sqe *sqe)
 {
-    struct object *object;
-
-    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0 ||
-                 !message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
-        return (sqe->flags & ~SQE_INLINE) != 0 ? STATUS_BAD_REQUEST : STATUS_BAD_RANGE;
+    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0)) {
+        return STATUS_BAD_REQUEST;
     }
-    const enum status status = object_find(thread->process, sqe->target, &object);
-
-    if (UNLIKELY(status != STATUS_OK)) {
-        return status;
+    if (UNLIKELY(!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
+        return STATUS_BAD_RANGE;
     }
-    *later = true;
-    if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
+    const struct cap_table *caps = &thread->process->caps;
+    struct object *object = object_lookup(caps, sqe->target);
+
+    if (UNLIKELY(object == NULL)) {
+        return object_refusal(caps, sqe->target);
+    }
+    if (LIKELY(object->kind == OBJECT_KIND_ENDPOINT_CLIENT)) {
         return endpoint_call(CONTAINER_OF(object, struct endpoint_client, object), thread, sqe);
     }
     return method_call(object, thread, sqe);
@@ -180,7 +182,13 @@ static enum status do_receive(struct thread *thread, const struct ring_sqe *sqe)
                : endpoint_receive(CONTAINER_OF(object, struct endpoint, object), thread, sqe);
 }
 
-/** Carry out one submission whose completion is reserved. */
+/** Whether an operation keeps a struct operation, so that one must be free. */
+static inline bool needs_operation(uint8_t operation)
+{
+    return operation != RING_OPERATION_RETURN && operation != RING_OPERATION_CANCEL;
+}
+
+/** Carry out one submission that is not a NOP. Its completion is reserved. */
 static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *sqe)
 {
     enum status status;
@@ -190,17 +198,11 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
         status = STATUS_BAD_REQUEST;
         goto complete;
     }
-    /* enum ring_operation is validated: no default. */
+    /* Validated above: a value of enum ring_operation. */
     switch ((enum ring_operation)sqe->operation) {
-    case RING_OPERATION_NOP:
-        status = LIKELY(head_is_plain(sqe, SQE_QUIET) &&
-                        (sqe->target | sqe->buffer_offset | sqe->buffer_length) == 0 &&
-                        !has_payload(sqe))
-                     ? STATUS_OK
-                     : STATUS_BAD_REQUEST;
-        break;
     case RING_OPERATION_CALL:
-        status = do_call(thread, sqe, &later);
+        status = do_call(thread, sqe);
+        later = true;
         break;
     case RING_OPERATION_RECV:
         status = do_receive(thread, sqe);
@@ -223,12 +225,13 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
     case RING_OPERATION_CANCEL:
         status = do_cancel(thread, sqe);
         break;
+    case RING_OPERATION_NOP:
     case RING_OPERATION_COUNT:
     default:
         status = STATUS_BAD_REQUEST;
         break;
     }
-    if (status == STATUS_OK) {
+    if (LIKELY(status == STATUS_OK)) {
         if (later) {
             return;
         }
@@ -241,14 +244,100 @@ complete:
     thread_post_status(thread, sqe->user_data, status);
 }
 
-/** Let interrupts and other CPUs in between two submissions. */
-static NOINLINE void open_window(void)
+/** Take the next submission, which is not a NOP, and carry it out. */
+static NOINLINE void take_one(struct thread *thread)
 {
-    if (spin_is_contended(&kernel_lock)) {
+    struct ring_sqe sqe;
+
+    thread->ring.reserved++;
+    ring_kernel_take(&thread->ring, &sqe);
+    submit(thread, &sqe);
+}
+
+/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is room for their completions. */
+static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
+{
+    uint32_t taken = 0;
+
+    do {
+        const volatile ring_word *sqe = ring_kernel_peek(ring);
+        const uint64_t head = sqe[0];
+
+        if ((uint8_t)head != RING_OPERATION_NOP) {
+            break;
+        }
+        const uint64_t user_data = sqe[1];
+        const uint64_t bad = (head & ~((uint64_t)SQE_QUIET << 8)) | sqe[2] | sqe[3] | sqe[4] |
+                             sqe[5] | sqe[6] | sqe[7];
+
+        ring->sq_head++;
+        taken++;
+        if (UNLIKELY(head != 0 && bad == 0)) {
+            continue; /* quiet */
+        }
+        struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
+
+        ring_cqe_set_head(cqe, LIKELY(bad == 0) ? STATUS_OK : STATUS_BAD_REQUEST, STATUS_OK, 0, 0,
+                          0);
+        cqe->user_data = user_data;
+        ring->cq_tail++;
+    } while (taken < limit);
+    ring_kernel_publish_cq(ring);
+    return taken;
+}
+
+/**
+ * Let other CPUs in between two submissions. Not while a woken thread is on no queue: another CPU
+ * could end it unseen.
+ */
+static ALWAYS_INLINE void open_window(void)
+{
+    if (UNLIKELY(spin_is_contended(&kernel_lock)) && this_cpu()->handoff == NULL) {
         spin_unlock(&kernel_lock);
         cpu_relax();
         spin_lock(&kernel_lock);
     }
+}
+
+/** Take up to `count` submissions that are there. Returns how many; *status says why it stopped. */
+static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
+                                               uint32_t count, uint64_t min_complete,
+                                               uint64_t deadline_ns, enum status *status)
+{
+    struct ring_kernel *ring = &thread->ring;
+    uint32_t taken = 0;
+
+    for (;;) {
+        const uint32_t room = ring_kernel_room(ring);
+        const uint64_t head = ring_kernel_peek(ring)[0];
+
+        if (UNLIKELY(room == 0)) {
+            *status = STATUS_QUEUE_FULL;
+            break;
+        }
+        if ((uint8_t)head == RING_OPERATION_NOP) {
+            taken += take_nops(ring, count - taken < room ? count - taken : room);
+        } else {
+            if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
+                fast_path(cpu, thread, head);
+            }
+            if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
+                *status = STATUS_QUEUE_FULL;
+                break;
+            }
+            taken++;
+            take_one(thread);
+            if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
+                break;
+            }
+        }
+        if (LIKELY(taken == count)) {
+            break;
+        }
+        open_window();
+    }
+    ring_kernel_publish_sq(ring);
+    return taken;
 }
 
 static void cap_enter_deadline(struct timer *timer)
@@ -259,58 +348,50 @@ static void cap_enter_deadline(struct timer *timer)
     sched_wake(thread);
 }
 
-static void cap_enter(struct thread *thread, uint64_t to_submit, uint64_t min_complete,
-                      uint64_t deadline_ns)
+/** Fewer completions than wanted: block, unless the deadline has passed. */
+static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
+                                       uint64_t min_complete, uint64_t deadline_ns)
+{
+    if (UNLIKELY(min_complete > RING_DEPTH)) {
+        return STATUS_BAD_RANGE;
+    }
+    if (UNLIKELY(deadline_ns != NO_DEADLINE)) {
+        const uint64_t deadline = ns_to_ticks(deadline_ns);
+
+        if (deadline <= rdtsc()) {
+            return STATUS_TIMED_OUT;
+        }
+        timer_arm(&thread->deadline, deadline, cap_enter_deadline);
+    }
+    thread->wake_tail = thread->ring.cq_tail - unread + (uint32_t)min_complete;
+    thread->state = THREAD_BLOCKED;
+    return STATUS_OK;
+}
+
+static ALWAYS_INLINE void cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
+                                    uint64_t min_complete, uint64_t deadline_ns)
 {
     struct ring_kernel *ring = &thread->ring;
     enum status status = STATUS_OK;
+    const uint32_t pending = ring_kernel_pending(ring);
+    const uint32_t count = to_submit < pending ? (uint32_t)to_submit : pending;
     uint32_t taken = 0;
-    uint32_t count = ring_kernel_pending(ring);
 
-    if (to_submit < count) {
-        count = (uint32_t)to_submit;
+    if (LIKELY(count != 0)) {
+        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, &status);
     }
-    while (taken < count && LIKELY(!ring->poisoned && !thread->stop)) {
-        struct ring_sqe sqe;
+    const uint32_t unread = ring_kernel_unread(ring);
 
-        if (UNLIKELY(thread->free_operation == NULL || !ring_kernel_reserve(ring))) {
-            status = STATUS_QUEUE_FULL;
-            break;
-        }
-        ring_kernel_take(ring, &sqe);
-        taken++;
-        submit(thread, &sqe);
-        if (UNLIKELY(taken % SUBMISSIONS_PER_WINDOW == 0)) {
-            open_window();
-        }
-    }
-    ring_kernel_publish_sq(ring);
-    if (min_complete > 0 && status == STATUS_OK) {
-        const uint32_t unread = ring_kernel_unread(ring);
-
-        if (unread < min_complete && !ring->poisoned) {
-            if (UNLIKELY(min_complete > RING_DEPTH)) {
-                status = STATUS_BAD_RANGE;
-            } else if (UNLIKELY(deadline_ns != NO_DEADLINE &&
-                                ns_to_ticks(deadline_ns) <= rdtsc())) {
-                status = STATUS_TIMED_OUT;
-            } else {
-                thread->wake_tail = ring->cq_tail - unread + (uint32_t)min_complete;
-                thread->state = THREAD_BLOCKED;
-                if (deadline_ns != NO_DEADLINE) {
-                    timer_arm(&thread->deadline, ns_to_ticks(deadline_ns), cap_enter_deadline);
-                }
-            }
-        }
-    }
     if (UNLIKELY(ring->poisoned)) {
         thread_poisoned(thread);
         status = STATUS_POISONED;
+    } else if (unread < min_complete && status == STATUS_OK) {
+        status = block(thread, unread, min_complete, deadline_ns);
     }
     thread->frame.rax = taken | (uint64_t)status << 32;
 }
 
-static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
+static NOINLINE void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 {
     if (scope == EXIT_SCOPE_THREAD) {
         thread_end(thread, code);
@@ -323,16 +404,21 @@ static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 
 void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number)
 {
-    struct thread *thread = this_cpu()->current;
+    struct cpu *cpu = this_cpu();
+    struct thread *thread = cpu->current;
 
     spin_lock(&kernel_lock);
-    thread->entry = ENTRY_SYSCALL;
     if (LIKELY(number == SYSCALL_CAP_ENTER)) {
-        cap_enter(thread, first, second, third);
+        cap_enter(cpu, thread, first, second, third);
     } else if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
     } else {
         thread->frame.rax = (uint64_t)STATUS_BAD_METHOD << 32;
     }
+    if (LIKELY(sched_can_stay(cpu, thread))) {
+        spin_unlock(&kernel_lock);
+        return;
+    }
+    thread->entry = ENTRY_SYSCALL;
     sched_exit();
 }

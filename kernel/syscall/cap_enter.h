@@ -17,5 +17,5 @@
 #define EXIT_SCOPE_THREAD  0u
 #define EXIT_SCOPE_PROCESS 1u
 
-/** Called by trap.S on this CPU's empty stack. */
-NORETURN void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number);
+/** Called by trap.S on this CPU's empty stack. Returns only if the same thread goes on. */
+void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number);

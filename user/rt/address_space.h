@@ -4,10 +4,10 @@
 /*
  * Which addresses of the process are in use by the runtime: heap, thread stacks, rings, mappings.
  *
- * The range from RT_SPACE_START (rt/arch.h) is handed out in granules of 64 KiB, with at least one unused
- * page behind every reservation, so that nobody runs from one mapping into the next. Programs
- * that map at fixed addresses of their own choice do that outside this range.
- * Context: any thread; takes a lock of its own.
+ * The range from RT_SPACE_START (rt/arch.h) is handed out in granules of 64 KiB, with at least one
+ * unused page behind every reservation, so that nobody runs from one mapping into the next.
+ * Programs that map at fixed addresses of their own choice do that outside this range. Context: any
+ * thread; takes a lock of its own.
  */
 
 #include "capos.h"

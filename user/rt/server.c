@@ -46,37 +46,14 @@ enum status rt_server_arm(struct rt_server *server)
     return status;
 }
 
-/** Write the RETURN for the request in hand. It goes out with the next kernel entry. */
-static ALWAYS_INLINE void server_return(struct rt_server *server, uint8_t flags, uint16_t exception,
-                                        uint16_t transfer_count, struct rt_words payload)
-{
-    struct ring_sqe *const sqe = rt_ring_sqe(server->ring);
-
-    rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM), exception,
-                    transfer_count);
-    sqe->user_data = server->answer.user_data;
-    sqe->target = server->request.call_id;
-    sqe->buffer_offset = 0;
-    sqe->buffer_length = 0;
-    memcpy(sqe->payload, &payload, sizeof(sqe->payload));
-    server->state = exception == 0 ? RT_SERVER_REPLYING : RT_SERVER_REFUSING;
-}
-
 /** Take the request out of a completed RECV. False: the RECV has ended without one. */
-static ALWAYS_INLINE bool server_accept(struct rt_server *server, const struct ring_cqe *cqe)
+static bool server_accept(struct rt_server *server)
 {
-    struct rt_request *const request = &server->request;
-
-    if (UNLIKELY(cqe->status != STATUS_OK)) {
+    if (server->receive.cqe.status != STATUS_OK) {
         server->state = RT_SERVER_DISARMED;
         return false;
     }
-    request->badge = cqe->badge;
-    request->call_id = cqe->call_id;
-    request->method = cqe->method;
-    request->transfer_count = cqe->transfer_count;
-    request->message_inline = (cqe->flags & CQE_INLINE) != 0;
-    memcpy(&request->words, cqe->payload, sizeof(request->words));
+    server->request = server->receive.cqe;
     server->state = RT_SERVER_SERVING;
     return true;
 }
@@ -89,71 +66,60 @@ static void server_answer_refused(struct rt_server *server)
     rt_ring_rearm(server->ring, &server->answer);
     if (server->state == RT_SERVER_REPLYING) {
         server->refused_count++;
-        server_return(server, SQE_INLINE, (uint16_t)status, 0, (struct rt_words){{0}});
+        rt_server_return(server, SQE_INLINE, (uint16_t)status, 0, (struct rt_words){{0}});
     } else if (server->state == RT_SERVER_REFUSING) {
         /* There is no such call any more: its RECV waits for the next. */
         server->state = RT_SERVER_ARMED;
     }
 }
 
-const struct rt_request *rt_server_receive(struct rt_server *server)
+const struct ring_cqe *rt_server_receive_slowly(struct rt_server *server)
 {
     struct rt_ring *const ring = server->ring;
 
     RT_ASSERT(server->state != RT_SERVER_SERVING);
     for (;;) {
-        uint64_t submitted, entered;
-        const struct ring_cqe *cqe;
+        uint64_t submitted;
 
-        if (UNLIKELY(server->state == RT_SERVER_DISARMED)) {
+        if (server->state == RT_SERVER_DISARMED) {
             RT_ASSERT(rt_server_arm(server) == STATUS_OK);
         }
-        if (UNLIKELY(server->answer.state == RT_OPERATION_DONE)) {
+        if (server->answer.state == RT_OPERATION_DONE) {
             rt_ring_await(ring, &server->answer);
             server_answer_refused(server);
-            continue;
-        }
-        if (UNLIKELY(server->receive.state == RT_OPERATION_DONE)) {
+        } else if (server->receive.state == RT_OPERATION_DONE) {
             rt_ring_await(ring, &server->receive);
             rt_ring_rearm(ring, &server->receive);
-            return server_accept(server, &server->receive.cqe) ? &server->request : NULL;
+            return server_accept(server) ? &server->request : NULL;
+        } else {
+            submitted = ring_user_publish(&ring->user);
+            rt_ring_settle(ring, submitted, rt_arch_cap_enter(submitted, 1, RT_NO_DEADLINE));
         }
-        submitted = ring_user_publish(&ring->user);
-        entered = rt_arch_cap_enter(submitted, 1, RT_NO_DEADLINE);
-        cqe = ring_user_peek(&ring->user);
-        if (LIKELY(entered == submitted && cqe != NULL &&
-                   cqe->user_data == server->receive.user_data)) {
-            const bool accepted = server_accept(server, cqe);
-
-            ring_user_consume(&ring->user);
-            return LIKELY(accepted) ? &server->request : NULL;
-        }
-        rt_ring_settle(ring, submitted, entered);
     }
 }
 
-const struct rt_request *rt_server_take(struct rt_server *server,
-                                        const struct rt_operation *operation)
+const struct ring_cqe *rt_server_take(struct rt_server *server,
+                                      const struct rt_operation *operation)
 {
     if (operation == &server->answer) {
         server_answer_refused(server);
         return NULL;
     }
     rt_ring_rearm(server->ring, &server->receive);
-    return server_accept(server, &server->receive.cqe) ? &server->request : NULL;
+    return server_accept(server) ? &server->request : NULL;
 }
 
 enum status rt_server_read(struct rt_server *server, struct wire_struct *params)
 {
-    const struct rt_request *const request = &server->request;
+    const struct ring_cqe *const request = &server->request;
 
-    if (request->message_inline) {
-        *params = wire_struct_inline(request->words.word, RING_PAYLOAD_WORDS);
+    if ((request->flags & CQE_INLINE) != 0) {
+        *params = wire_struct_inline(request->payload, RING_PAYLOAD_WORDS);
         return STATUS_OK;
     }
-    if (request->words.word[0] > server->capacity ||
+    if (request->payload[0] > server->capacity ||
         wire_message_init_flat(&server->reader, rt_area_at(server->ring, server->offset),
-                               request->words.word[0]) != WIRE_OK ||
+                               request->payload[0]) != WIRE_OK ||
         wire_read_root(&server->reader, params) != WIRE_OK) {
         return STATUS_BAD_MESSAGE;
     }
@@ -162,8 +128,8 @@ enum status rt_server_read(struct rt_server *server, struct wire_struct *params)
 
 uint64_t rt_server_capability(const struct rt_server *server, uint32_t index)
 {
-    const struct rt_request *const request = &server->request;
-    const uint32_t length = request->message_inline ? 0 : (uint32_t)request->words.word[0];
+    const struct ring_cqe *const request = &server->request;
+    const uint32_t length = (request->flags & CQE_INLINE) != 0 ? 0 : (uint32_t)request->payload[0];
     uint64_t capability = 0;
 
     if (index < request->transfer_count) {
@@ -182,14 +148,9 @@ void rt_server_drop_capabilities(struct rt_server *server)
     }
 }
 
-void rt_server_reply_words(struct rt_server *server, struct rt_words words)
-{
-    server_return(server, SQE_INLINE, 0, 0, words);
-}
-
 void rt_server_refuse(struct rt_server *server, enum status exception)
 {
-    server_return(server, SQE_INLINE, (uint16_t)exception, 0, (struct rt_words){{0}});
+    rt_server_return(server, SQE_INLINE, (uint16_t)exception, 0, (struct rt_words){{0}});
 }
 
 struct wire_builder *rt_server_reply_begin(struct rt_server *server)
@@ -217,6 +178,6 @@ void rt_server_reply_end(struct rt_server *server)
     }
     memcpy(rt_area_at(server->ring, server->offset + rt_transfers_offset((uint32_t)length)),
            server->transfer, server->transfer_count * sizeof(server->transfer[0]));
-    server_return(server, 0, 0, server->transfer_count,
-                  (struct rt_words){{rt_message_place(server->offset, (uint32_t)length)}});
+    rt_server_return(server, 0, 0, server->transfer_count,
+                     (struct rt_words){{rt_message_place(server->offset, (uint32_t)length)}});
 }

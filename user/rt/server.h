@@ -9,7 +9,7 @@
  *
  *     rt_server_init(&server, endpoint, RT_EXCHANGE_BYTES);
  *     for (;;) {
- *         const struct rt_request *request = rt_server_receive(&server);
+ *         const struct ring_cqe *request = rt_server_receive(&server);
  *         switch (request->method) {
  *         case ECHO_ECHO: rt_server_reply_words(&server, words); break;
  *         default: rt_server_refuse(&server, STATUS_BAD_METHOD);
@@ -22,15 +22,6 @@
  */
 
 #include "rt/message.h"
-
-struct rt_request {
-    uint64_t badge;
-    uint64_t call_id;
-    uint16_t method;
-    uint8_t transfer_count; /* capabilities received */
-    bool message_inline;    /* `words` is the message's data section */
-    struct rt_words words;  /* else words.word[0] is the message's length in bytes */
-};
 
 enum rt_server_state {
     RT_SERVER_DISARMED, /* no RECV with the kernel and no request in hand */
@@ -48,7 +39,7 @@ struct rt_server {
     uint32_t capacity;           /* bytes */
     struct rt_operation receive; /* the RECV; hand its completion to rt_server_take() */
     struct rt_operation answer;  /* the RETURN; completes only if it is refused */
-    struct rt_request request;   /* in hand */
+    struct ring_cqe request;     /* in hand */
     struct wire_message reader;  /* of the request */
     struct wire_builder builder; /* of the answer */
     struct ring_transfer transfer[RING_MAX_TRANSFERS];
@@ -59,13 +50,6 @@ struct rt_server {
 /** Serve `endpoint` with a block of `capacity` bytes. Returns: STATUS_OK; STATUS_NO_MEMORY. */
 MUST_CHECK enum status rt_server_init(struct rt_server *server, uint64_t endpoint,
                                       uint32_t capacity);
-
-/**
- * Wait for the next request.
- *
- * Returns: the request, until it is answered; NULL if the endpoint is gone or was revoked.
- */
-const struct rt_request *rt_server_receive(struct rt_server *server);
 
 /**
  * For a program with an event loop of its own: make sure that a RECV is with the kernel. Its
@@ -81,8 +65,8 @@ static inline bool rt_server_owns(const struct rt_server *server,
 }
 
 /** The request in a completed operation of the server's; NULL if it is none: arm and wait. */
-const struct rt_request *rt_server_take(struct rt_server *server,
-                                        const struct rt_operation *operation);
+const struct ring_cqe *rt_server_take(struct rt_server *server,
+                                      const struct rt_operation *operation);
 
 /** Read the message of the request in hand. Returns: STATUS_OK; STATUS_BAD_MESSAGE. */
 MUST_CHECK enum status rt_server_read(struct rt_server *server, struct wire_struct *params);
@@ -93,8 +77,28 @@ uint64_t rt_server_capability(const struct rt_server *server, uint32_t index);
 /** Give up all capabilities that came with the request, because it will be refused. */
 void rt_server_drop_capabilities(struct rt_server *server);
 
+/** Write the RETURN for the request in hand. It goes out with the next kernel entry. */
+static ALWAYS_INLINE void rt_server_return(struct rt_server *server, uint8_t flags,
+                                           uint16_t exception, uint16_t transfer_count,
+                                           struct rt_words payload)
+{
+    struct ring_sqe *const sqe = rt_ring_sqe(server->ring);
+
+    rt_sqe_set_head(sqe, RING_OPERATION_RETURN, (uint8_t)(flags | SQE_QUIET | SQE_REARM), exception,
+                    transfer_count);
+    sqe->user_data = server->answer.user_data;
+    sqe->target = server->request.call_id;
+    sqe->buffer_offset = 0;
+    sqe->buffer_length = 0;
+    __builtin_memcpy(sqe->payload, &payload, sizeof(sqe->payload));
+    server->state = exception == 0 ? RT_SERVER_REPLYING : RT_SERVER_REFUSING;
+}
+
 /** Answer with an inline message. */
-void rt_server_reply_words(struct rt_server *server, struct rt_words words);
+static ALWAYS_INLINE void rt_server_reply_words(struct rt_server *server, struct rt_words words)
+{
+    rt_server_return(server, SQE_INLINE, 0, 0, words);
+}
 
 /** Answer with an exception, which must not be STATUS_OK. */
 void rt_server_refuse(struct rt_server *server, enum status exception);
@@ -110,3 +114,34 @@ void rt_server_transfer(struct rt_server *server, uint64_t capability, uint32_t 
 
 /** Send that answer; if it did not fit, the caller gets STATUS_TOO_LONG. */
 void rt_server_reply_end(struct rt_server *server);
+
+/** rt_server_receive() when something else than the next request is to be dealt with first. */
+const struct ring_cqe *rt_server_receive_slowly(struct rt_server *server);
+
+/**
+ * Wait for the next request. The fields of struct ring_cqe say what is asked: badge, method,
+ * transfer_count, and payload[] if the message is inline (else use rt_server_read()).
+ *
+ * Returns: the request, until it is answered; NULL if the endpoint is gone or was revoked.
+ */
+static ALWAYS_INLINE const struct ring_cqe *rt_server_receive(struct rt_server *server)
+{
+    struct rt_ring *const ring = server->ring;
+
+    /* With no completed operation on the list, none of the server's own is. */
+    if (LIKELY(server->state != RT_SERVER_DISARMED && ring->done_first == NULL)) {
+        const uint64_t submitted = ring_user_publish(&ring->user);
+        const uint64_t entered = rt_arch_cap_enter(submitted, 1, RT_NO_DEADLINE);
+        const struct ring_cqe *const cqe = ring_user_peek(&ring->user);
+
+        if (LIKELY(entered == submitted && cqe != NULL &&
+                   cqe->user_data == server->receive.user_data && cqe->status == STATUS_OK)) {
+            __builtin_memcpy(&server->request, cqe, sizeof(*cqe));
+            ring_user_consume(&ring->user);
+            server->state = RT_SERVER_SERVING;
+            return &server->request;
+        }
+        rt_ring_settle(ring, submitted, entered);
+    }
+    return rt_server_receive_slowly(server);
+}

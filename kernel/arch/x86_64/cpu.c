@@ -209,23 +209,3 @@ void fpu_init_area(void *area)
         *(uint64_t *)(void *)(bytes + FXSAVE_BYTES) = XCR0_X87 | XCR0_SSE;
     }
 }
-
-void fpu_save(void *area)
-{
-    if (cpu_features.xsaveopt) {
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else if (cpu_features.xsave) {
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else {
-        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
-    }
-}
-
-void fpu_restore(const void *area)
-{
-    if (cpu_features.xsave) {
-        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
-    } else {
-        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
-    }
-}

@@ -138,6 +138,26 @@ void cpu_load(struct cpu *cpu);
 void cpu_report_speculation(void);
 
 /* FPU, SSE and AVX state of one thread; `area` is 64-byte aligned, cpu_features.xsave_bytes. */
+
+/** The state a new thread starts with. */
 void fpu_init_area(void *area);
-void fpu_save(void *area);
-void fpu_restore(const void *area);
+
+static ALWAYS_INLINE void fpu_save(void *area)
+{
+    if (LIKELY(cpu_features.xsaveopt)) {
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else if (cpu_features.xsave) {
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+    }
+}
+
+static ALWAYS_INLINE void fpu_restore(const void *area)
+{
+    if (LIKELY(cpu_features.xsave)) {
+        __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    } else {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+    }
+}

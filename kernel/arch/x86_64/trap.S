@@ -33,20 +33,10 @@ syscall_entry:
     movq %rcx, -16(%rsp)            /* user rsp */
     movq %gs:CPU_OFFSET_STACK_TOP, %rsp
     movq %rax, %rcx                 /* fourth argument: the system call's number */
-    call syscall_dispatch           /* (rdi, rsi, rdx, number): returns only by a trap_return_* */
-    ud2
-
-    /* The current thread entered by system call: give it rax and what it kept. */
-    .globl trap_return_syscall
-    .align 32
-trap_return_syscall:
+    call syscall_dispatch           /* (rdi, rsi, rdx, number) */
+    /* It has returned: the same thread goes on, and the call has kept rbx, rbp and r12-r15. */
     movq %gs:CPU_OFFSET_FRAME_TOP, %rdi
-    movq FRAME_FROM_TOP(FRAME_RBX)(%rdi), %rbx
-    movq FRAME_FROM_TOP(FRAME_RBP)(%rdi), %rbp
-    movq FRAME_FROM_TOP(FRAME_R12)(%rdi), %r12
-    movq FRAME_FROM_TOP(FRAME_R13)(%rdi), %r13
-    movq FRAME_FROM_TOP(FRAME_R14)(%rdi), %r14
-    movq FRAME_FROM_TOP(FRAME_R15)(%rdi), %r15
+syscall_leave:
     movq FRAME_FROM_TOP(FRAME_RAX)(%rdi), %rax
     movq -40(%rdi), %rcx
     movq -24(%rdi), %r11
@@ -61,6 +51,19 @@ trap_return_syscall:
      * instruction, and none after it, lies where SYSRET would fault in the kernel. */
     swapgs
     sysretq
+
+    /* The current thread entered by system call: give it rax and what it kept. */
+    .globl trap_return_syscall
+    .align 32
+trap_return_syscall:
+    movq %gs:CPU_OFFSET_FRAME_TOP, %rdi
+    movq FRAME_FROM_TOP(FRAME_RBX)(%rdi), %rbx
+    movq FRAME_FROM_TOP(FRAME_RBP)(%rdi), %rbp
+    movq FRAME_FROM_TOP(FRAME_R12)(%rdi), %r12
+    movq FRAME_FROM_TOP(FRAME_R13)(%rdi), %r13
+    movq FRAME_FROM_TOP(FRAME_R14)(%rdi), %r14
+    movq FRAME_FROM_TOP(FRAME_R15)(%rdi), %r15
+    jmp syscall_leave
 
     /* The current thread was interrupted: give everything back. */
     .globl trap_return_full

@@ -88,11 +88,11 @@ static void one_entry_each(void **state)
     (void)state;
     deliveries = 100;
     for (unsigned i = 1; i <= 100; i++) {
-        const struct rt_request *const request = rt_server_receive(&server);
+        const struct ring_cqe *const request = rt_server_receive(&server);
 
         assert_non_null(request);
         assert_int_equal(request->badge, 9);
-        assert_int_equal(request->words.word[0], i);
+        assert_int_equal(request->payload[0], i);
         rt_server_reply_words(&server, (struct rt_words){{i}});
     }
     assert_int_equal(fake.entries, 100);
@@ -149,7 +149,7 @@ static void with_an_event_loop(void **state)
     (void)state;
     deliveries = 3;
     for (unsigned i = 1; i <= 3; i++) {
-        const struct rt_request *request;
+        const struct ring_cqe *request;
 
         assert_int_equal(rt_server_arm(&server), STATUS_OK);
         done = rt_ring_wait(rt_ring_self(), RT_NO_DEADLINE);

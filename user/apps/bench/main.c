@@ -18,6 +18,7 @@
 #include "rt/panic.h"
 #include "rt/print.h"
 #include "rt/process.h"
+#include "rt/ring_batch.h"
 #include "rt/server.h"
 
 #define WARM_UP_RUNS   512u
@@ -30,7 +31,7 @@
 
 /* These functions run once each, but what is in their loops is what is measured: without the
  * attribute the compiler would not inline the runtime's fast paths there, as it does elsewhere. */
-#define MEASURED __attribute__((hot))
+#define MEASURED __attribute__((hot, noinline))
 
 struct figure {
     const char *name;
@@ -176,10 +177,8 @@ static uint64_t ticks_per_ms(void)
  * The ring
  * ------------------------------------------------------------------------------------------ */
 
-static inline void nop_write(struct rt_ring *ring)
+static inline void nop_fill(struct ring_sqe *sqe)
 {
-    struct ring_sqe *const sqe = rt_ring_sqe(ring);
-
     rt_sqe_set_head(sqe, RING_OPERATION_NOP, 0, 0, 0);
     sqe->user_data = RT_USER_DATA_SYNCHRONOUS;
     sqe->target = 0;
@@ -191,25 +190,43 @@ static inline void nop_write(struct rt_ring *ring)
     sqe->payload[3] = 0;
 }
 
+/** One NOP, as a synchronous call is made. */
+static inline void nop_single(struct rt_ring *ring)
+{
+    const struct ring_cqe *cqe;
+
+    nop_fill(rt_ring_sqe(ring));
+    cqe = rt_ring_transact(ring);
+    if (cqe->status != STATUS_OK) {
+        rt_panic("a NOP has failed");
+    }
+    ring_user_consume(&ring->user);
+}
+
 /** Submit `count` NOPs, enter once, read their completions. */
 static inline void nop_batch(struct rt_ring *ring, uint32_t count)
 {
+    struct rt_batch batch = rt_batch_begin(ring, count);
+    const struct ring_cqe *cqe;
+    struct rt_reaper reaper;
+    uint32_t completed = 0;
     uint64_t submitted;
 
     for (uint32_t i = 0; i < count; i++) {
-        nop_write(ring);
+        nop_fill(rt_batch_next(&batch));
     }
+    rt_batch_end(ring, &batch);
     submitted = ring_user_publish(&ring->user);
     if (rt_arch_cap_enter(submitted, count, RT_NO_DEADLINE) != submitted) {
         rt_panic("the kernel did not take %u NOPs", count);
     }
-    for (uint32_t i = 0; i < count; i++) {
-        const struct ring_cqe *const cqe = ring_user_peek(&ring->user);
-
-        if (cqe == NULL || cqe->status != STATUS_OK) {
-            rt_panic("a NOP has failed");
-        }
-        ring_user_consume(&ring->user);
+    reaper = rt_reaper_begin(ring);
+    while ((cqe = rt_reaper_next(&reaper)) != NULL) {
+        completed += cqe->status == STATUS_OK;
+    }
+    rt_reaper_end(ring, &reaper);
+    if (completed != count) {
+        rt_panic("%u of %u NOPs have completed", completed, count);
     }
 }
 
@@ -221,7 +238,7 @@ static MEASURED void measure_nops(void)
     {
         const uint64_t begin = rt_arch_timestamp();
 
-        nop_batch(ring, 1);
+        nop_single(ring);
         sample_keep(run, begin, rt_arch_timestamp());
     }
     figure_take(RING_NOP_1, 1);
@@ -240,7 +257,7 @@ static MEASURED void measure_nops(void)
  * ------------------------------------------------------------------------------------------ */
 
 /** The second process: answers until its endpoint is gone. */
-static int serve(void)
+static MEASURED int serve(void)
 {
     static struct rt_server server;
 

@@ -70,7 +70,7 @@ static void demo_echo(uint64_t echo)
 static uint64_t transfer_server(void *argument)
 {
     uint64_t *const state = argument; /* [0] the endpoint, from [1] on what was received */
-    const struct rt_request *request;
+    const struct ring_cqe *request;
     struct rt_server server;
 
     if (rt_server_init(&server, state[0], RT_EXCHANGE_BYTES) != STATUS_OK) {

@@ -94,7 +94,7 @@ enum method {
 
 static uint64_t slow_gate; /* Notification: lets METHOD_SLOW go on */
 
-static void serve_one(struct rt_server *server, const struct rt_request *request)
+static void serve_one(struct rt_server *server, const struct ring_cqe *request)
 {
     static char long_text[2 * RT_EXCHANGE_BYTES];
     struct wire_build_struct results;
@@ -103,8 +103,7 @@ static void serve_one(struct rt_server *server, const struct rt_request *request
     switch ((enum method)request->method) {
     case METHOD_ADD:
         rt_server_reply_words(
-            server,
-            (struct rt_words){{request->words.word[0] + request->words.word[1], request->badge}});
+            server, (struct rt_words){{request->payload[0] + request->payload[1], request->badge}});
         return;
     case METHOD_BAD_CAP:
         echo_echo_results_init_root(rt_server_reply_begin(server), &results);
@@ -130,7 +129,7 @@ static void serve_one(struct rt_server *server, const struct rt_request *request
 static uint64_t serve(void *argument)
 {
     struct rt_server server;
-    const struct rt_request *request;
+    const struct ring_cqe *request;
     uint64_t served = 0;
     bool stop = false;
 

@@ -131,7 +131,7 @@ static void handle_programs(struct init *init)
 void launcher_handle(struct init *init, const struct rt_operation *operation)
 {
     struct rt_server *const server = &init->launcher;
-    const struct rt_request *const request = rt_server_take(server, operation);
+    const struct ring_cqe *const request = rt_server_take(server, operation);
     struct wire_struct params;
 
     if (request == NULL) {

@@ -175,7 +175,7 @@ static void session_work(struct session *session)
     }
 }
 
-static void handle_request(const struct rt_request *request)
+static void handle_request(const struct ring_cqe *request)
 {
     struct wire_struct params;
 
@@ -227,7 +227,7 @@ int main(int count, char **arguments)
         }
         done = rt_ring_wait(rt_ring_self(), RT_NO_DEADLINE);
         if (done != NULL && rt_server_owns(&server, done)) {
-            const struct rt_request *const request = rt_server_take(&server, done);
+            const struct ring_cqe *const request = rt_server_take(&server, done);
 
             if (request != NULL) {
                 handle_request(request);

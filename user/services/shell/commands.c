@@ -87,8 +87,8 @@ static void command_unknown(const char *name)
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
         const unsigned distance = words_distance(name, commands[i].name);
 
-        /* Two edits make any two-letter word out of any other: that is no likeness. */
-        if (distance < nearest_distance && distance < strlen(commands[i].name)) {
+        /* Three letters of which two are others are no likeness. */
+        if (distance < nearest_distance && 2 * distance <= strlen(commands[i].name)) {
             nearest = commands[i].name;
             nearest_distance = distance;
         }

@@ -12,6 +12,7 @@
 
 #define KIB_PER_FRAME 4u
 #define US_PER_MS     1000u
+#define NO_LIMIT      1000000u /* counts above are as good as none, and would not fit the table */
 
 /** Call Diagnostics, begin reading, complain if that does not work. */
 static bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct rt_words words,
@@ -34,7 +35,7 @@ static bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct r
 /** "12/345" */
 static const char *used_of(char text[16], uint32_t used, uint32_t limit)
 {
-    text_format(text, 16, "%u/%u", used, limit);
+    text_format(text, 16, limit < NO_LIMIT ? "%u/%u" : "%u/-", used, limit);
     return text;
 }
 

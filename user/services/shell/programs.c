@@ -58,7 +58,7 @@ static void program_unknown(const char *name)
             if (wire_list_get_text(&programs, i, &known) == WIRE_OK) {
                 const unsigned distance = words_distance(name, (const char *)known.bytes);
 
-                if (distance < nearest_distance && distance < known.length) {
+                if (distance < nearest_distance && 2 * distance <= known.length) {
                     nearest = known;
                     nearest_distance = distance;
                 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+#include "syscall/fast_path.h"
+
+#include "object/endpoint_inline.h"
+#include "object/message.h"
+#include "object/process.h"
+#include "object/reaper.h"
+#include "sched/switch.h"
+#include "sched/thread.h"
+
+/** A submission's words, in the order of struct ring_sqe. */
+enum sqe_word { SQE_USER_DATA = 1, SQE_TARGET, SQE_BUFFER, SQE_PAYLOAD };
+
+/** Whether posting one completion makes a blocked thread ready, and it can run here at once. */
+static ALWAYS_INLINE bool can_take_over(const struct cpu *cpu, const struct thread *thread)
+{
+    return LIKELY(thread->state == THREAD_BLOCKED &&
+                  (int32_t)(thread->ring.cq_tail + 1 - thread->wake_tail) >= 0 &&
+                  thread->watch == 0 && !timer_is_armed(&thread->deadline) &&
+                  cpu->ready_mask >> thread->priority == 0);
+}
+
+/** The submission is taken; the thread blocks for one completion, having none. */
+static ALWAYS_INLINE void take_and_block(struct thread *thread)
+{
+    struct ring_kernel *ring = &thread->ring;
+
+    ring->sq_head++;
+    ring_kernel_publish_sq(ring);
+    ring->reserved++;
+    ring->cq_head_seen = ring->cq_tail;
+    thread->wake_tail = ring->cq_tail + 1;
+    thread->frame.rax = 1;
+    thread->entry = ENTRY_SYSCALL;
+    thread->state = THREAD_BLOCKED;
+}
+
+/** Publish `next`'s completion and give it the CPU. */
+NORETURN static ALWAYS_INLINE void post_and_switch(struct cpu *cpu, struct thread *previous,
+                                                   struct thread *next)
+{
+    ring_kernel_post(&next->ring);
+    next->state = THREAD_RUNNING;
+    sched_switch_to(cpu, previous, next);
+    spin_unlock(&kernel_lock);
+    trap_return_syscall(); /* a blocked thread is in cap_enter */
+}
+
+static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
+                                    const volatile ring_word *sqe, uint64_t head)
+{
+    const struct object *object = object_lookup(&caller->process->caps, sqe[SQE_TARGET]);
+    const uint64_t buffer = sqe[SQE_BUFFER];
+    struct operation *call = caller->free_operation;
+
+    if (UNLIKELY(object == NULL || object->kind != OBJECT_KIND_ENDPOINT_CLIENT || call == NULL ||
+                 !message_buffer_is_valid((uint32_t)buffer, (uint32_t)(buffer >> 32)))) {
+        return;
+    }
+    const struct endpoint_client *client =
+        CONTAINER_OF(object, struct endpoint_client, object);
+    struct list *receivers = &client->endpoint->receivers;
+
+    /* A closed endpoint has no receivers. */
+    if (UNLIKELY(list_is_empty(receivers))) {
+        return;
+    }
+    struct operation *receive = CONTAINER_OF(receivers->next, struct operation, link);
+    struct thread *server = receive->thread;
+
+    if (UNLIKELY(!can_take_over(cpu, server) || caller->priority > server->priority)) {
+        return;
+    }
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
+
+    ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, CQE_INCOMING | CQE_INLINE, 0,
+                      (uint16_t)(head >> 16));
+    endpoint_copy_words(cqe, &sqe[SQE_PAYLOAD]);
+    endpoint_taken(receive, client, cqe);
+
+    caller->free_operation = call->next_free;
+    call->state = OPERATION_TAKEN;
+    call->user_data = sqe[SQE_USER_DATA];
+    call->buffer_offset = (uint32_t)buffer;
+    call->buffer_length = (uint32_t)(buffer >> 32);
+    call->peer = receive;
+    receive->peer = call;
+    take_and_block(caller);
+    post_and_switch(cpu, caller, server);
+}
+
+static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
+                                      const volatile ring_word *sqe, uint64_t head)
+{
+    struct operation *receive = operation_by_call_id(server, sqe[SQE_TARGET]);
+    const uint16_t exception = (uint16_t)(head >> 16);
+
+    if (UNLIKELY(receive == NULL || receive->peer == NULL || exception >= STATUS_COUNT ||
+                 sqe[SQE_BUFFER] != 0)) {
+        return;
+    }
+    struct endpoint *endpoint = CONTAINER_OF(receive->object, struct endpoint, object);
+    struct operation *call = receive->peer;
+    struct thread *caller = call->thread;
+
+    if (UNLIKELY(!can_take_over(cpu, caller) || !list_is_empty(&endpoint->clients) ||
+                 endpoint->closed || server->priority != server->base_priority)) {
+        return;
+    }
+    struct ring_cqe *cqe = ring_kernel_next_cqe(&caller->ring);
+
+    ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)exception, CQE_INLINE, 0, 0);
+    endpoint_copy_words(cqe, &sqe[SQE_PAYLOAD]);
+    cqe->user_data = call->user_data;
+    call->peer = NULL;
+    operation_give_quickly(call);
+    endpoint_rearm(endpoint, receive);
+    take_and_block(server);
+    post_and_switch(cpu, server, caller);
+}
+
+void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
+{
+    const struct ring_kernel *ring = &thread->ring;
+    const uint64_t kind = head & ~FAST_HEAD_METHOD_MASK;
+
+    /* No unread completion, and nothing else to look after. */
+    if (UNLIKELY(atomic_load_acquire_u32(&ring->memory->header.cq_head) != ring->cq_tail ||
+                 thread->watch != 0 || work_is_pending())) {
+        return;
+    }
+    if (kind == FAST_HEAD_CALL) {
+        fast_call(cpu, thread, ring_kernel_peek(ring), head);
+    } else if (kind == FAST_HEAD_RETURN) {
+        fast_return(cpu, thread, ring_kernel_peek(ring), head);
+    }
+}

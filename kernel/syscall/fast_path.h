@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The fast path: one inline CALL to a server that waits, or one inline RETURN to a caller that
+ * waits, entered with cap_enter(1, 1, NO_DEADLINE).
+ *
+ * It does what cap_enter, endpoint_call or endpoint_return, and sched_exit would do one after the
+ * other, with the questions asked in one row and before anything is changed. Whenever an answer is
+ * not the usual one it returns, having changed nothing, and the general path does the work. It may
+ * never do anything that the general path would not (docs/design/0007-ipc-fast-path.md).
+ *
+ * Under the kernel lock.
+ */
+
+#include "sched/thread.h"
+#include "types.h"
+
+/* ring_sqe_head() of the two submissions; method or exception are in bits 16 to 31. */
+#define FAST_HEAD_METHOD_MASK 0x00000000ffff0000ull
+#define FAST_HEAD_CALL        ((uint64_t)RING_OPERATION_CALL | (uint64_t)SQE_INLINE << 8)
+#define FAST_HEAD_RETURN                                                                           \
+    ((uint64_t)RING_OPERATION_RETURN | (uint64_t)(SQE_INLINE | SQE_QUIET | SQE_REARM) << 8)
+
+/**
+ * Try both; does not return if one of them fits. `head` is the first word of the submission, which
+ * is there, and there is room for its completion.
+ */
+void fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);
