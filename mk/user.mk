@@ -18,6 +18,7 @@ USER_STRIP ?= strip --strip-all
 USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/))
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
+USER_IMAGES := $(USER_ELFS)
 
 USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.

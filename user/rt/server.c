@@ -18,6 +18,21 @@ enum status rt_server_init(struct rt_server *server, uint64_t endpoint, uint32_t
     return status;
 }
 
+void rt_server_fini(struct rt_server *server)
+{
+    struct rt_ring *const ring = server->ring;
+
+    RT_ASSERT(server->state != RT_SERVER_SERVING);
+    rt_ring_flush(ring);
+    if (server->receive.state == RT_OPERATION_PENDING && server->state != RT_SERVER_DISARMED) {
+        (void)rt_ring_cancel(ring, &server->receive);
+        rt_ring_await(ring, &server->receive);
+    }
+    rt_ring_forget(ring, &server->receive);
+    rt_ring_forget(ring, &server->answer);
+    rt_area_free(ring, server->offset, server->capacity);
+}
+
 /* The two operations keep their slots in the ring from the first arming on: `receive` is armed
  * again by each answer, `answer` completes only when the kernel refuses one. Most completions of
  * `receive` are taken straight from the queue and never change its state. */

@@ -51,6 +51,9 @@ struct rt_server {
 MUST_CHECK enum status rt_server_init(struct rt_server *server, uint64_t endpoint,
                                       uint32_t capacity);
 
+/** Stop serving. The endpoint stays the caller's; no request may be in hand. */
+void rt_server_fini(struct rt_server *server);
+
 /**
  * For a program with an event loop of its own: make sure that a RECV is with the kernel. Its
  * completion comes out of rt_ring_wait(), for rt_server_take().

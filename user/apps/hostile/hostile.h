@@ -43,7 +43,10 @@ uint64_t child_start(const char *what, const char *detail, const struct rt_grant
 /** Wait for a child's end and give its handle up. False, and counts, if it does not come. */
 bool child_wait(uint64_t process, uint64_t *code, enum exit_reason *reason);
 
-/** Start a child, wait for its end, check how it was. `code` UINT64_MAX: any. */
+/**
+ * Start a child, wait for its end, check how it was. `reason` EXIT_REASON_COUNT: in any way;
+ * `code` UINT64_MAX: with any code.
+ */
 bool child_check(const char *what, const char *detail, enum exit_reason reason, uint64_t code);
 
 /* The attacks. */

@@ -121,8 +121,9 @@ bool child_check(const char *what, const char *detail, enum exit_reason reason, 
     text_format(name, sizeof(name), "%s %s", what, detail);
     text_format(answer, sizeof(answer), "%s, code %llu", exit_reason_name(seen_reason),
                 (unsigned long long)seen_code);
-    return attack_check(seen_reason == reason && (code == UINT64_MAX || code == seen_code), name,
-                        answer);
+    return attack_check((reason == EXIT_REASON_COUNT || seen_reason == reason) &&
+                            (code == UINT64_MAX || code == seen_code),
+                        name, answer);
 }
 
 static int run_child(const char *what, const char *detail)

@@ -132,6 +132,19 @@ static bool program_launch(char *const *words, size_t count, uint64_t *handle, u
     return launched;
 }
 
+/** The exit code of a crash is the processor's exception vector. */
+static const char *crash_name(uint64_t vector)
+{
+    static const char *const names[] = {
+        [0] = "division error", [1] = "debug trap",     [3] = "breakpoint",
+        [4] = "overflow",       [6] = "invalid opcode", [13] = "general protection fault",
+        [14] = "page fault",    [16] = "x87 error",     [17] = "alignment check",
+        [19] = "SIMD error",
+    };
+
+    return vector < ARRAY_COUNT(names) && names[vector] != NULL ? names[vector] : "exception";
+}
+
 /** Wait for the end of a program and say how it was. ^C kills it. */
 static void program_wait(const char *name, uint64_t handle)
 {
@@ -156,7 +169,8 @@ static void program_wait(const char *name, uint64_t handle)
         rt_print("%s: exit code %llu\n", name, (unsigned long long)code);
         return;
     case EXIT_REASON_CRASHED:
-        rt_print("%s: crashed, code %llu\n", name, (unsigned long long)code);
+        rt_print("%s: crashed: %s (vector %llu); `log` tells where\n", name, crash_name(code),
+                 (unsigned long long)code);
         return;
     case EXIT_REASON_KILLED:
         rt_print("%s: killed\n", name);
