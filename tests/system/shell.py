@@ -3,6 +3,8 @@
 
 from harness import Unexpected
 
+NO_LIMIT = 1 << 32
+
 
 def claim(condition, expected, seen):
     if not condition:
@@ -10,7 +12,7 @@ def claim(condition, expected, seen):
 
 
 def process_table(machine):
-    """`ps` as {name: row}; a row is a dictionary of numbers and words."""
+    """`ps` as {name: row}; a row is a dictionary of numbers and words, `-` is no limit."""
     lines = machine.shell("ps").splitlines()
     claim(lines[0].split()[:3] == ["PID", "NAME", "STATE"], "ps begins with its headings", lines[0])
     table = {}
@@ -19,7 +21,7 @@ def process_table(machine):
         table[name] = {
             "pid": int(pid), "state": state, "priority": int(priority), "threads": int(threads),
             "cpu_ms": int(cpu_ms),
-            **{key: tuple(map(int, value.split("/")))
+            **{key: tuple(NO_LIMIT if number == "-" else int(number) for number in value.split("/"))
                for key, value in (("frames", frames), ("caps", caps), ("objects", objects))}}
     return table
 

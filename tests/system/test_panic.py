@@ -31,11 +31,14 @@ def in_kernel(boot, **options):
     machine = boot(**options)
     machine.expect(machine.PROMPT)
     gdb = machine.gdb()
-    gdb.breakpoint(machine.symbol("console_input"))
+    entries = [machine.symbol("trap_from_kernel"), machine.symbol("trap_from_user")]
+    for entry in entries:
+        gdb.breakpoint(entry)
     gdb.resume()
     machine.write("x")
     gdb.wait_stop(10)
-    gdb.remove_breakpoint(machine.symbol("console_input"))
+    for entry in entries:
+        gdb.remove_breakpoint(entry)
     return machine, gdb
 
 

@@ -78,6 +78,18 @@ class Type:
         return self.tag == "DW_TAG_base_type" and self._die.attributes["DW_AT_encoding"].value in (5, 6)
 
 
+def described(die):
+    """The DIE that says more about the same thing: the declaration behind a definition, or (after
+    link-time optimisation) the variable of the source file behind the one of the program."""
+    while True:
+        for reference in ("DW_AT_specification", "DW_AT_abstract_origin"):
+            if reference in die.attributes:
+                die = die.get_DIE_from_attribute(reference)
+                break
+        else:
+            return die
+
+
 class Image:
     """One kernel ELF file."""
 
@@ -99,12 +111,12 @@ class Image:
 
     def _read_unit(self, top, file):
         for die in top.iter_children():
-            named = die  # a definition behind an extern declaration takes its name from there
-            if "DW_AT_specification" in die.attributes:
-                named = die.get_DIE_from_attribute("DW_AT_specification")
+            named = described(die)
             if "DW_AT_name" not in named.attributes:
                 continue
             name = named.attributes["DW_AT_name"].value.decode()
+            if named.cu is not die.cu:
+                file = named.cu.get_top_DIE().attributes["DW_AT_name"].value.decode()
             if die.tag in AGGREGATES and "DW_AT_declaration" not in die.attributes:
                 self._structs.setdefault(name, die)
             elif die.tag == "DW_TAG_enumeration_type":
@@ -144,8 +156,8 @@ class Image:
     def type_of(self, die):
         """The type that a DIE refers to; a declaration is replaced by its definition."""
         while True:
-            if "DW_AT_specification" in die.attributes:
-                die = die.get_DIE_from_attribute("DW_AT_specification")
+            if "DW_AT_type" not in die.attributes:
+                die = described(die)
             if "DW_AT_type" not in die.attributes:
                 return None
             die = die.get_DIE_from_attribute("DW_AT_type")
