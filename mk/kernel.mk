@@ -26,12 +26,12 @@ $(KERNEL_DIR)/lib/base/memory.o: KERNEL_LTO :=
 
 kernel: $(KERNEL_DIR)/capos.elf
 
-$(KERNEL_DIR)/%.o: %.c | $(GENERATED)
+$(KERNEL_DIR)/%.o: %.c | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(KCC),$@)
 	$(Q)$(KCC) $(KERNEL_FLAGS) $(KERNEL_LTO) $(DEPFLAGS) -c $< -o $@
 
-$(KERNEL_DIR)/%.o: %.S | $(GENERATED)
+$(KERNEL_DIR)/%.o: %.S | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,as,$@)
 	$(Q)$(CC) -I lib -I kernel -g $(DEPFLAGS) -c $< -o $@

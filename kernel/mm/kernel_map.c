@@ -116,6 +116,8 @@ void kernel_map_init(const struct boot_info *info)
 
         paging_visit(root, check_leaf, &check);
         log_info("memory", "W^X holds for all %lu kernel pages", (unsigned long)check.pages);
+    } else {
+        log_info("memory", "W^X cannot hold: this CPU has no NX, every page is executable");
     }
 }
 

@@ -80,14 +80,13 @@ class Machine:
                 raise ValueError("icount works with one CPU only")
             accel = "tcg"
         accel = accel or qemu_command.choose_accelerator()[0]
-        serial, serial_theirs = socket.socketpair()
         qmp, qmp_theirs = socket.socketpair()
         arguments = qemu_command.command(
             accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
             cpu_model=cpu_model,
             extra=["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
                    "-machine", "memory-backend=ram",
-                   "-chardev", f"socket,id=serial0,fd={serial_theirs.fileno()}",
+                   "-chardev", "stdio,id=serial0,signal=off",
                    "-serial", "chardev:serial0",
                    "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
                    "-mon", "chardev=qmp,mode=control",
@@ -101,12 +100,12 @@ class Machine:
         self._log.write(f"---- machine {self.number}\n".encode())
         self._qemu_log = open(self.directory / "qemu.log", "ab")
         self.started = time.monotonic()
+        # The serial port is a pair of pipes: QEMU writes byte by byte, and a socket is full after a
+        # few hundred of those, a pipe after 64 KiB. When it is full the UART drops what is sent.
         self.process = subprocess.Popen(
-            arguments, stdin=subprocess.DEVNULL, stdout=self._qemu_log, stderr=self._qemu_log,
-            pass_fds=[serial_theirs.fileno(), qmp_theirs.fileno()])
-        serial_theirs.close()
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._qemu_log,
+            bufsize=0, pass_fds=[qmp_theirs.fileno()])
         qmp_theirs.close()
-        self._serial = serial
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()
         try:
@@ -122,8 +121,8 @@ class Machine:
     def _read_serial(self):
         while True:
             try:
-                data = self._serial.recv(65536)
-            except OSError:
+                data = self.process.stdout.read(65536)
+            except (OSError, ValueError):
                 data = b""
             with self._news:
                 if data:
@@ -179,7 +178,7 @@ class Machine:
 
     def write(self, text):
         """Type something."""
-        self._serial.sendall(text.encode("latin-1"))
+        self.process.stdin.write(text.encode("latin-1"))
 
     def shell(self, command, timeout=None):
         """Type a command at the prompt, wait for the next prompt; what was printed between."""
@@ -227,7 +226,8 @@ class Machine:
             self.process.kill()
         self.process.wait()
         self._reader.join(5)
-        self._serial.close()
+        self.process.stdin.close()
+        self.process.stdout.close()
         self._log.close()
         self._qemu_log.close()
         if hasattr(self, "ram"):

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""A judge of the kernel's memory that shares no code with it.
+
+It stops the machine, maps its RAM, walks page tables as the processor does and reads the kernel's
+records by their DWARF, then compares the two (checks.py) or two moments (Snapshot):
+
+    before = oracle.Snapshot(machine)
+    ...
+    oracle.Snapshot(machine).must_equal(before)
+
+Whatever is wrong is raised as Unexpected, one line for each thing. tests/system/test_oracle.py
+breaks the guest's memory on purpose and shows that each check notices."""
+
+import time
+from collections import Counter
+
+from harness import Unexpected
+
+from . import checks
+from .debuginfo import Broken
+from .state import PAGE, State
+
+SETTLE_S = 10
+SHOWN = 12
+
+__all__ = ["Snapshot", "complaints", "inspect", "settle"]
+
+
+def _is_quiet(state):
+    """Whether no kernel code is at work and none of its work is put off."""
+    for name in ("kernel_lock", "frame_lock"):
+        lock = state.variable(name)
+        if int(lock.next_ticket) != int(lock.now_serving):
+            return False
+    for name, file in (("work_queue", "kernel/object/reaper.c"), ("doomed", "kernel/object/reaper.c"),
+                       ("waits", "kernel/object/flush.c")):
+        head = state.variable(name, file)
+        if int(head.next) != head.at:
+            return False
+    return all(process.state == "running" for process in state.processes)
+
+
+def settle(machine, seconds=SETTLE_S):
+    """Stop the machine at a moment at which all CPUs idle and the kernel has nothing put off."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    reason = "some CPU is at work all the time"
+    while True:
+        machine.qmp.execute("stop")
+        try:
+            if "HLT=0" not in machine.qmp.hmp("info registers -a"):
+                state = State(machine)
+                if _is_quiet(state):
+                    return state
+                reason = "idle CPUs, and work that the kernel put off and does not do"
+        except Broken as error:  # in the middle of a change, or really broken
+            reason = str(error)
+        if time.monotonic() > end:
+            raise Unexpected("a machine at rest", reason)
+        machine.qmp.execute("cont")
+        time.sleep(0.02)
+
+
+def complaints(state):
+    """Everything that is wrong, by all checks."""
+    found = []
+    for check in checks.ALL:
+        try:
+            found += check(state)
+        except (Broken, ValueError, KeyError, IndexError) as error:
+            found.append(f"{check.__name__}: cannot be checked: {error}")
+    return found
+
+
+def _refuse(expected, found):
+    if found:
+        more = [f"... and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        raise Unexpected(expected, "\n".join(found[:SHOWN] + more))
+
+
+def inspect(machine):
+    """Stop, check everything, go on; Unexpected with what is wrong."""
+    state = settle(machine)
+    found = complaints(state)
+    machine.qmp.execute("cont")
+    _refuse("page tables, frames, accounts and objects that agree", found)
+
+
+class Snapshot:
+    """What a machine's memory is used for, as counts that can be compared.
+
+    Processes go by name, because numbers are never used again; of frames only kind and payer
+    count, because which one is taken is chance."""
+
+    def __init__(self, machine):
+        """Stop, check everything, count, go on."""
+        state = settle(machine)
+        found = complaints(state)
+        self.counts = self._count(state) if not found else Counter()
+        machine.qmp.execute("cont")
+        _refuse("page tables, frames, accounts and objects that agree", found)
+
+    @staticmethod
+    def _count(state):
+        things = Counter()
+        for (kind, owner), count in Counter((frame.kind, frame.owner) for frame in state.frames).items():
+            things[f"frames: {state.kinds[kind]}, {state.owner_name(owner)}"] += count
+        for process in state.processes:
+            things[f"processes: {process.name}"] += 1
+            for leaf in process.walk.leaves:
+                things[f"pages of {process.name}: {leaf.virtual:#x} {leaf.access} "
+                       f"{state.kind(leaf.physical // PAGE)}"] += 1
+            for capability in process.capabilities:
+                things[f"capabilities of {process.name}: {capability.kind}"] += 1
+            for resource, what in enumerate(checks.RESOURCES):
+                things[f"account of {process.name}: {what}"] += process.used[resource]
+        for found in state.objects.values():
+            payer = state.by_address.get(found.payer)
+            things[f"objects: {found.kind}, paid by {payer.name if payer else 'kernel'}"] += 1
+        for leaf in state.kernel.leaves:
+            things[f"kernel pages: {leaf.access}"] += leaf.size // PAGE
+        return things
+
+    def differences(self, other):
+        """Lines `what: then, now`, for what has changed since `other`."""
+        return [f"{what}: {other.counts[what]} before, {self.counts[what]} now"
+                for what in sorted(self.counts.keys() | other.counts.keys())
+                if self.counts[what] != other.counts[what]]
+
+    def must_equal(self, other):
+        _refuse("exactly the baseline", self.differences(other))

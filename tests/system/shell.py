@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""What the shell's tables say, as numbers, and how a test states a claim."""
+
+from harness import Unexpected
+
+NO_LIMIT = 1 << 32
+
+
+def claim(condition, expected, seen):
+    if not condition:
+        raise Unexpected(expected, seen)
+
+
+def process_table(machine):
+    """`ps` as {name: row}; a row is a dictionary of numbers and words, `-` is no limit."""
+    lines = machine.shell("ps").splitlines()
+    claim(lines[0].split()[:3] == ["PID", "NAME", "STATE"], "ps begins with its headings", lines[0])
+    table = {}
+    for line in lines[1:]:
+        pid, name, state, priority, threads, cpu_ms, frames, caps, objects = line.split()
+        table[name] = {
+            "pid": int(pid), "state": state, "priority": int(priority), "threads": int(threads),
+            "cpu_ms": int(cpu_ms),
+            **{key: tuple(NO_LIMIT if number == "-" else int(number) for number in value.split("/"))
+               for key, value in (("frames", frames), ("caps", caps), ("objects", objects))}}
+    return table
+
+
+def memory_table(machine):
+    """`mem` as {use: frames}."""
+    rows = machine.shell("mem").splitlines()
+    return {line[:19].strip(): int(line[19:].split()[0]) for line in rows[1:]}

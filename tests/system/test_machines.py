@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Machines of every size that the system is for, and some that it is not for."""
+
+import re
+
+import oracle
+import pytest
+from harness import Machine, Unexpected
+from shell import claim, memory_table, process_table
+
+
+def use(machine, cpus):
+    """Everything that a person does in the first minute, and the oracle's opinion of it."""
+    machine.expect(re.compile(rf"cpu: {cpus} online"))
+    machine.expect(machine.PROMPT)
+    rows = machine.shell("cpus").splitlines()[1:]
+    claim(len(rows) == cpus, f"{cpus} CPUs in the list", rows)
+    text = machine.shell("run demo", 40)
+    claim(text.endswith("demo: exit code 0"), "demo: exit code 0", text)
+    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"}, "four processes",
+          process_table(machine))
+    oracle.inspect(machine)
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4, 16])
+def test_cpus(boot, cpus):
+    """The system uses every CPU of the machine. Else: another number online, fewer lines in
+    `cpus`, or one that never ran anything."""
+    machine = boot(cpus=cpus)
+    use(machine, cpus)
+    machine.shell("run rttest threads", 40)
+    busy = [int(line.split()[5]) for line in machine.shell("cpus").splitlines()[1:]]
+    claim(all(switches > 0 for switches in busy[:2]), "threads ran on the first CPUs", busy)
+    machine.halt()
+
+
+@pytest.mark.parametrize("memory, frames", [("64M", 16384), ("6G", 6 * 262144)])
+def test_memory(boot, memory, frames):
+    """The whole memory of a small and of a large machine is accounted for and usable, that above
+    4 GiB too. Else: fewer frames, or an oracle that finds pages of no kind."""
+    machine = boot(cpus=2, memory=memory)
+    use(machine, 2)
+    counts = memory_table(machine)
+    if memory == "64M":
+        claim(frames - 64 <= counts["total"] <= frames, f"{frames} frames", counts)
+        claim(counts["free"] > counts["total"] * 8 // 10, "four fifths free", counts)
+    else:
+        # The frame table goes up to 8 GiB, and the hole below 4 GiB in it is reserved.
+        claim(counts["free"] > frames * 97 // 100, "almost all of 6 GiB free", counts)
+    machine.halt()
+
+
+@pytest.mark.parametrize("model", [
+    "qemu64", "max", "max,-smep,-smap,-umip", "max,-xsave", "max,-pdpe1gb,-pge", "Nehalem"])
+def test_cpu_models(boot, model):
+    """The system runs with and without what CPUs may lack, and uses what is there. Else: a panic,
+    or protections that the CPU has and CR4 does not switch on."""
+    machine = boot(cpus=2, cpu_model=model)
+    use(machine, 2)
+    machine.qmp.execute("stop")
+    cr4 = [int(value, 16) for value in
+           re.findall(r"CR4=([0-9a-f]+)", machine.qmp.hmp("info registers -a"))]
+    machine.qmp.execute("cont")
+    has = model.startswith("max") and "-smep" not in model
+    for value in cr4:
+        claim(bool(value & 1 << 20) == has and bool(value & 1 << 21) == has,
+              f"SMEP and SMAP {'on' if has else 'off'}", f"CR4 {value:#x}")
+    claim("rttest: exit code 0" in machine.shell("run rttest registers threads", 40),
+          "FPU and SSE state survives", machine.tail())
+    machine.halt()
+
+
+def test_no_execute_missing(boot):
+    """On a CPU without NX the system runs, and says what it cannot promise there. Else: a panic,
+    or a boot log that keeps quiet about it."""
+    machine = boot(cpus=2, cpu_model="qemu64,-nx")
+    machine.expect("memory: W^X cannot hold: this CPU has no NX")
+    machine.expect(machine.PROMPT)
+    claim("demo: exit code 0" in machine.shell("run demo", 40), "demo: exit code 0", machine.tail())
+    machine.halt()
+
+
+def test_icount(boot):
+    """With a clock that counts instructions the system boots and its timers work, twice the same
+    way. Else: a timer test fails, or the two boots take different instruction counts."""
+    seen = []
+    for _ in range(2):
+        machine = boot(cpus=1, icount=0)
+        seen.append(machine.expect(re.compile(r"\[ *([0-9.]+)\] boot: starting init")).group(1))
+        machine.expect(machine.PROMPT)
+        text = machine.shell("run rttest timers sleep", 30)
+        claim("rttest: exit code 0" in text, "rttest: exit code 0", text)
+        machine.halt()
+    claim(seen[0] == seen[1], f"init started at {seen[0]} again", seen[1])
+
+
+@pytest.mark.parametrize("kib", [3072, 4096, 6144, 8192])
+def test_too_little_memory(boot, kib):
+    """On a machine with next to no memory the system runs, or says that memory is what it lacks;
+    it never hangs. Else: silence, a fault in the kernel, or an ending without an epitaph."""
+    try:
+        machine = boot(cpus=1, memory=f"{kib}K")
+    except Unexpected as error:
+        claim("too large" in error.seen or "could not" in error.seen, "QEMU's own refusal", error.seen)
+        return
+    match = machine.expect(re.compile(
+        r"kernel panic: (.*)\n|capos> |init: program \"shell\" not started: (\w+)\r?\n"), 20)
+    if match.group(1):
+        claim(re.search("memory|too little|usable", match.group(1)), "a word about memory",
+              match.group(1))
+        machine.wait_exit(Machine.EXIT_PANIC)
+    elif match.group(2):
+        claim(match.group(2) in ("overBudget", "noMemory"), "overBudget or noMemory", match.group(2))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Out of memory at any single allocation is survived: whoever asked is refused, nobody else
+notices, and nothing is lost."""
+
+import re
+
+import oracle
+import pytest
+from harness import Machine, Unexpected
+from injection import Injection, check_image
+from shell import claim, process_table
+
+MOST_CALLS = 400
+
+
+def each_allocation(machine, command, check):
+    """Run a command with its first allocation refused, then the second, and so on until it runs
+    through; check(machine) after each. [(number, function, what was said)]"""
+    at_prompt = re.compile(r"(?<=\n)" + re.escape(machine.PROMPT))
+    seen = []
+    for number in range(1, MOST_CALLS):
+        start = len(machine.output)
+        with Injection(machine, number) as injection:
+            machine.write(command + "\r")
+            injection.run(lambda: at_prompt.search(machine.output, start), 60)
+        if injection.place is None:
+            machine.expect(at_prompt)
+            return seen
+        where = f"allocation {number}, {injection.place}() called from {injection.caller:#x}"
+        try:
+            machine.expect(at_prompt, 20)
+        except Unexpected as error:
+            raise Unexpected(f"the prompt after {where}", error.seen) from None
+        said = machine.output[start:].replace("\r", "").split("\n", 1)[1]
+        seen.append((number, injection.place, said))
+        try:
+            check(machine)
+        except Unexpected as error:
+            raise Unexpected(f"{error.expected} after {where}, which ended with {said[-200:]!r}",
+                             error.seen) from None
+    raise Unexpected(f"at most {MOST_CALLS} allocations", "more")
+
+
+@pytest.mark.deadline(150)
+def test_every_allocation_of_a_start(boot):
+    """Each single allocation that starting and ending a program needs may fail: the shell hears of
+    it, and page tables, frames, accounts and objects are exactly as before. Else: a panic, no
+    prompt, or a difference to the baseline, with the allocation's number and caller."""
+    check_image("build/kernel/capos.elf")
+    machine = boot(cpus=1, memory="64M")
+    machine.expect(machine.PROMPT)
+    machine.shell("run hello")  # what is kept after the first time is kept from here on
+    before = oracle.Snapshot(machine)
+    seen = each_allocation(machine, "run hello",
+                           lambda machine: oracle.Snapshot(machine).must_equal(before))
+    claim(all(re.search("noMemory|hello: exit code 0", said) for _, _, said in seen),
+          "a refusal, or success all the same", seen)
+    refused = [number for number, _, said in seen if "not started: noMemory" in said]
+    claim(len(seen) > 40 and len(refused) > len(seen) // 2, "most of some 50 allocations matter",
+          [(number, said) for number, _, said in seen if number not in refused])
+    claim({place for _, place, _ in seen} == {"frames_take", "slab_take"}, "both functions", seen)
+    machine.halt()
+
+
+@pytest.mark.deadline(150)
+def test_every_allocation_of_messages_and_memory(boot):
+    """The same for a program that makes threads, endpoints and memory, transfers capabilities and
+    shares memory with a service: it ends, and once that service has been started again (it keeps
+    the sessions of clients that died in the middle) everything is as before. Else: as above."""
+    machine = boot(cpus=1, memory="64M")
+    machine.expect(machine.PROMPT)
+
+    def baseline():
+        machine.shell(f"kill {process_table(machine)['share']['pid']}")
+        machine.expect("was killed")
+        machine.write("\r")
+        machine.expect(machine.PROMPT)
+        machine.shell("run share &")
+        claim("demo: exit code 0" in machine.shell("run demo", 30), "demo: exit code 0", machine.tail())
+        return oracle.Snapshot(machine)
+
+    baseline()
+    before = baseline()
+    seen = each_allocation(machine, "run demo", oracle.inspect)
+    claim(all(re.search(r"demo: (not started|exit code|crashed)", said) for _, _, said in seen),
+          "an end of demo each time", [said[-200:] for _, _, said in seen])
+    claim(len(seen) > 80, "more than eighty allocations", len(seen))
+    baseline().must_equal(before)
+    machine.halt()
+
+
+@pytest.mark.deadline(100)
+def test_allocations_while_init_starts_the_rest(boot):
+    """Refused memory while init starts its children costs one child, which is named; the system
+    comes up with the others. Else: a panic, or no prompt and no word about it."""
+    seen = set()
+    for number in (1, 2, 3, 5, 9, 14, 20, 27, 34, 41, 47, 52, 56):
+        machine = boot(cpus=1, memory="64M", paused=True)
+        gdb = machine.gdb()
+        gdb.run_to(machine.symbol("sched_start_cpu"), 20)  # init's process exists; nothing ran yet
+        start = len(machine.output)
+        with Injection(machine, number) as injection:
+            injection.run(lambda: re.search(machine.PROMPT, machine.output[start:]))
+        match = machine.expect(re.compile(
+            r"capos> |kernel panic: .*?\n|program \"shell\" not started: \w+"), 10)
+        claim("kernel panic" not in match.group() or re.search("cannot start init|memory", match.group()),
+              f"no panic but for lack of memory for init, after allocation {number}", match.group())
+        seen.add(match.group())
+        if match.group() == "capos> ":
+            machine.shell("help")
+            failed = re.findall(r"program \"(\w+)\" not started: (\w+)", machine.output)
+            claim(all(status in ("noMemory", "overBudget") for _, status in failed),
+                  "noMemory", failed)
+            lost = {name for name, _ in failed}
+            claim(set(process_table(machine)) == {"init", "echo", "share", "shell"} - lost,
+                  f"all but {lost}", process_table(machine))
+            oracle.inspect(machine)
+        elif "panic" in match.group():
+            machine.wait_exit(Machine.EXIT_PANIC)
+        machine.close()
+    claim("capos> " in seen, "prompts", seen)
