@@ -36,7 +36,10 @@ struct LOCK_CAPABILITY spinlock {
     enum lock_rank rank;  /* [I] */
 };
 
-#define SPINLOCK_INIT(lock_rank_) {.rank = (lock_rank_)}
+#define SPINLOCK_INIT(lock_rank_)                                                                  \
+    {                                                                                              \
+        .rank = (lock_rank_)                                                                       \
+    }
 
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);

@@ -24,9 +24,9 @@
 #include "sched/sched.h"
 #include "text/text.h"
 
-#define LOADER_PVH         1u
-#define LOADER_MULTIBOOT2  2u
-#define BOOT_WINDOW_LIMIT  (4ull << 30) /* what the boot page tables map */
+#define LOADER_PVH        1u
+#define LOADER_MULTIBOOT2 2u
+#define BOOT_WINDOW_LIMIT (4ull << 30) /* what the boot page tables map */
 
 NORETURN void kernel_main(uint32_t loader, uint32_t loader_info);
 
@@ -37,9 +37,8 @@ static void read_boot_info(uint32_t loader, uint32_t loader_info)
     const struct boot_window window = {(const uint8_t *)DIRECT_MAP_BASE, BOOT_WINDOW_LIMIT};
     struct boot_fault fault = {0};
     const enum boot_error error =
-        loader == LOADER_PVH
-            ? boot_info_from_pvh(&window, loader_info, &boot_info, &fault)
-            : boot_info_from_multiboot2(&window, loader_info, &boot_info, &fault);
+        loader == LOADER_PVH ? boot_info_from_pvh(&window, loader_info, &boot_info, &fault)
+                             : boot_info_from_multiboot2(&window, loader_info, &boot_info, &fault);
 
     if (error != BOOT_OK) {
         PANIC("%s boot information: %s at %lx", loader == LOADER_PVH ? "PVH" : "multiboot2",
@@ -47,8 +46,7 @@ static void read_boot_info(uint32_t loader, uint32_t loader_info)
     }
     const uint64_t image = image_paddr(kernel_image_start).value;
 
-    if (!boot_info_is_usable(&boot_info, image,
-                             image_paddr(kernel_image_end).value - image)) {
+    if (!boot_info_is_usable(&boot_info, image, image_paddr(kernel_image_end).value - image)) {
         PANIC("the loader put the kernel at %lx to %lx, which is not all usable memory",
               (unsigned long)image, (unsigned long)image_paddr(kernel_image_end).value);
     }

@@ -5,6 +5,7 @@
  * Under the kernel lock.
  */
 
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "diag/log.h"
 #include "mm/frames.h"
@@ -13,12 +14,11 @@
 #include "sched/sched.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
-#include "arch/x86_64/clock.h"
 #include "syscall/methods.h"
 #include "wire/build.h"
 
-#define LIST_MAX      32u
-#define LOG_CHUNK     1024u
+#define LIST_MAX  32u
+#define LOG_CHUNK 1024u
 
 /** The message is built: it is the answer, unless it did not fit. */
 static enum status finish(struct method *method, const struct wire_builder *builder)

@@ -20,9 +20,9 @@ void log_info(const char *area, const char *format, ...)
     char line[LINE_BYTES];
     const uint64_t micros = clock_ns() / 1000;
     va_list arguments;
-    size_t length = text_format(line, sizeof(line) - 1, "[%3lu.%06lu] %s: ",
-                                (unsigned long)(micros / 1000000),
-                                (unsigned long)(micros % 1000000), area);
+    size_t length =
+        text_format(line, sizeof(line) - 1, "[%3lu.%06lu] %s: ", (unsigned long)(micros / 1000000),
+                    (unsigned long)(micros % 1000000), area);
 
     va_start(arguments, format);
     length += text_vformat(line + length, sizeof(line) - 1 - length, format, arguments);

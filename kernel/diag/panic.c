@@ -44,10 +44,9 @@ static void print_context(void)
 
 static bool is_kernel_stack(uint64_t address)
 {
-    return address % 8 == 0 &&
-           ((address >= WINDOW_BASE && address < WINDOW_END) ||
-            (address >= (uint64_t)(uintptr_t)kernel_data_start &&
-             address < (uint64_t)(uintptr_t)kernel_image_end));
+    return address % 8 == 0 && ((address >= WINDOW_BASE && address < WINDOW_END) ||
+                                (address >= (uint64_t)(uintptr_t)kernel_data_start &&
+                                 address < (uint64_t)(uintptr_t)kernel_image_end));
 }
 
 static void print_backtrace(uint64_t frame_pointer)
@@ -90,11 +89,9 @@ void panic_trap(const struct trap_frame *frame)
                   (unsigned long)frame->error, (void *)read_cr2());
     print_context();
     log_emergency("  rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", (unsigned long)frame->rax,
-                  (unsigned long)frame->rbx, (unsigned long)frame->rcx,
-                  (unsigned long)frame->rdx);
+                  (unsigned long)frame->rbx, (unsigned long)frame->rcx, (unsigned long)frame->rdx);
     log_emergency("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", (unsigned long)frame->rsi,
-                  (unsigned long)frame->rdi, (unsigned long)frame->rbp,
-                  (unsigned long)frame->rsp);
+                  (unsigned long)frame->rdi, (unsigned long)frame->rbp, (unsigned long)frame->rsp);
     print_backtrace(frame->rbp);
     log_emergency("*** end of epitaph\n");
     power_panic_exit();

@@ -140,9 +140,8 @@ static ALWAYS_INLINE void fill_pages(struct address_space *space, const struct m
     }
 }
 
-enum status address_space_map(struct address_space *space, struct memory *memory,
-                              uint64_t address, uint64_t page_offset, uint64_t page_count,
-                              enum access access)
+enum status address_space_map(struct address_space *space, struct memory *memory, uint64_t address,
+                              uint64_t page_offset, uint64_t page_count, enum access access)
 {
     if (UNLIKELY(page_offset > memory->page_count ||
                  page_count > memory->page_count - page_offset)) {
@@ -172,8 +171,7 @@ enum status address_space_map_ring(struct address_space *space, uint32_t ring_fr
 {
     struct mapping *mapping;
     uint64_t *entry;
-    const enum status status =
-        mapping_create(space, address, RING_PAGE_COUNT, &mapping, &entry);
+    const enum status status = mapping_create(space, address, RING_PAGE_COUNT, &mapping, &entry);
 
     if (status != STATUS_OK) {
         return status;

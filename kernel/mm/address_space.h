@@ -24,26 +24,26 @@ struct operation;
 struct process;
 
 struct address_space {
-    struct paddr root;           /* 0 until created */
-    struct process *process;     /* whose account pays for tables and mappings */
-    struct tree_root mappings;   /* struct mapping.node by address */
-    uint32_t removals;           /* mappings that wait for flushes */
-    uint64_t *recent_table;      /* the leaf table used last, or NULL */
-    uint64_t recent_number;      /* which 2 MiB it maps */
+    struct paddr root;         /* 0 until created */
+    struct process *process;   /* whose account pays for tables and mappings */
+    struct tree_root mappings; /* struct mapping.node by address */
+    uint32_t removals;         /* mappings that wait for flushes */
+    uint64_t *recent_table;    /* the leaf table used last, or NULL */
+    uint64_t recent_number;    /* which 2 MiB it maps */
 };
 
 /** Largest single mapping: bounds the time of MAP and UNMAP. */
 #define MAPPING_MAX_PAGES 4096u
 
 struct mapping {
-    struct tree_node node;       /* key: address */
+    struct tree_node node; /* key: address */
     struct address_space *space;
-    struct memory *memory;       /* NULL: a ring, see ring_frame */
-    struct list in_memory;       /* memory->mappings */
-    uint64_t page_offset;        /* within `memory` */
+    struct memory *memory; /* NULL: a ring, see ring_frame */
+    struct list in_memory; /* memory->mappings */
+    uint64_t page_offset;  /* within `memory` */
     uint64_t page_count;
-    uint32_t ring_frame;         /* FRAME_NONE, or the ring that goes with this mapping */
-    uint32_t table_chain;        /* page tables to give back after the flush */
+    uint32_t ring_frame;  /* FRAME_NONE, or the ring that goes with this mapping */
+    uint32_t table_chain; /* page tables to give back after the flush */
     struct flush_wait flush;
     void (*removed)(void *context); /* told when everything is given back, or NULL */
     void *removed_context;

@@ -5,7 +5,8 @@
 #include "lock.h"
 #include "mm/layout.h"
 
-/* Firmware, the AP trampoline and GRUB's leftovers live in the first MiB; it is never handed out. */
+/* Firmware, the AP trampoline and GRUB's leftovers live in the first MiB; it is never handed out.
+ */
 #define LOW_MEMORY_FRAMES 256u
 /* The boot page tables map 4 GiB; frames above are added once the direct map is complete. */
 #define BOOT_MAPPED_FRAMES (1u << 20)
@@ -26,7 +27,8 @@ static uint32_t range_end(const struct boot_range *range)
     return end > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)end;
 }
 
-/** Frames that are not to be handed out: returns the end of one that starts at or covers `frame`. */
+/** Frames that are not to be handed out: returns the end of one that starts at or covers `frame`.
+ */
 static uint32_t skip_reserved(uint32_t frame)
 {
     const uint32_t image_start = paddr_frame(image_paddr(kernel_image_start));
@@ -46,7 +48,8 @@ static uint32_t skip_reserved(uint32_t frame)
         for (uint32_t i = 0; i < boot_memory->module_count; i++) {
             const struct boot_module *module = &boot_memory->modules[i];
             const uint32_t first = (uint32_t)(module->address >> PAGE_SHIFT);
-            const uint32_t end = (uint32_t)(page_round_up(module->address + module->bytes) >> PAGE_SHIFT);
+            const uint32_t end =
+                (uint32_t)(page_round_up(module->address + module->bytes) >> PAGE_SHIFT);
 
             if (frame >= first && frame < end) {
                 frame = end;

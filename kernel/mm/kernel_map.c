@@ -49,8 +49,8 @@ static void map_direct(uint64_t start, uint64_t end)
         uint64_t bits = PTE_WRITE | paging_no_execute() | global_bit();
         uint32_t level = 0;
 
-        if (at % GIGABYTE_BYTES == 0 && end - at >= GIGABYTE_BYTES &&
-            cpu_features.gigabyte_pages && !overlaps_read_only(at, GIGABYTE_BYTES)) {
+        if (at % GIGABYTE_BYTES == 0 && end - at >= GIGABYTE_BYTES && cpu_features.gigabyte_pages &&
+            !overlaps_read_only(at, GIGABYTE_BYTES)) {
             level = 2;
         } else if (at % LARGE_BYTES == 0 && end - at >= LARGE_BYTES &&
                    !overlaps_read_only(at, LARGE_BYTES)) {

@@ -23,9 +23,9 @@
 #define KERNEL_VIRTUAL_BASE 0xffffffff80000000ull
 
 /* The first thread of a process; the same numbers are the user runtime's. */
-#define FIRST_RING_ADDRESS  0x0000000010000000ull
-#define FIRST_STACK_TOP     0x00000007fffff000ull
-#define FIRST_STACK_PAGES   16u
+#define FIRST_RING_ADDRESS 0x0000000010000000ull
+#define FIRST_STACK_TOP    0x00000007fffff000ull
+#define FIRST_STACK_PAGES  16u
 
 /* From linker.ld. */
 extern const char kernel_image_start[];

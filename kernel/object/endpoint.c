@@ -48,9 +48,9 @@ enum status endpoint_mint(struct endpoint *endpoint, struct process *process, ui
 
 /** A call meets its receiver: the message goes over. */
 static ALWAYS_INLINE enum status deliver(struct operation *receive, struct thread *caller,
-                                         const struct endpoint_client *client,
-                                         uint32_t sqe_flags, uint16_t method,
-                                         uint32_t transfer_count, const uint64_t *payload)
+                                         const struct endpoint_client *client, uint32_t sqe_flags,
+                                         uint16_t method, uint32_t transfer_count,
+                                         const uint64_t *payload)
 {
     struct thread *server = receive->thread;
     struct ring_cqe *cqe = ring_kernel_next_cqe(&server->ring);
@@ -61,8 +61,8 @@ static ALWAYS_INLINE enum status deliver(struct operation *receive, struct threa
         endpoint_copy_words(cqe, payload);
     } else {
         const enum status status =
-            message_send(caller, sqe_flags, transfer_count, payload, server,
-                         receive->buffer_offset, receive->buffer_length, &sent);
+            message_send(caller, sqe_flags, transfer_count, payload, server, receive->buffer_offset,
+                         receive->buffer_length, &sent);
 
         if (status != STATUS_OK) {
             return status;
@@ -84,8 +84,7 @@ enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
         return STATUS_PEER_GONE;
     }
     if (LIKELY(!list_is_empty(&endpoint->receivers))) {
-        struct operation *receive =
-            LIST_FIRST(&endpoint->receivers, struct operation, link);
+        struct operation *receive = LIST_FIRST(&endpoint->receivers, struct operation, link);
         const enum status status = deliver(receive, caller, client, sqe->flags, sqe->method,
                                            sqe->transfer_count, sqe->payload);
 
@@ -122,8 +121,7 @@ static struct operation *next_caller(struct endpoint *endpoint)
     if (list_is_empty(&endpoint->clients)) {
         return NULL;
     }
-    struct endpoint_client *client =
-        LIST_FIRST(&endpoint->clients, struct endpoint_client, ready);
+    struct endpoint_client *client = LIST_FIRST(&endpoint->clients, struct endpoint_client, ready);
 
     list_remove(&client->ready);
     list_append(&endpoint->clients, &client->ready);
@@ -150,9 +148,8 @@ static void match(struct endpoint *endpoint, struct operation *receive)
             return;
         }
         struct endpoint_client *client = client_of(call->object);
-        const enum status status =
-            deliver(receive, call->thread, client, call->sqe_flags, call->method,
-                    call->transfer_count, call->payload);
+        const enum status status = deliver(receive, call->thread, client, call->sqe_flags,
+                                           call->method, call->transfer_count, call->payload);
 
         unqueue(call);
         call->object = NULL;

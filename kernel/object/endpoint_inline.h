@@ -21,8 +21,7 @@ static ALWAYS_INLINE void endpoint_copy_words(struct ring_cqe *cqe,
 
 /** The receiver's RECV has its message, in `cqe`; it now serves the call. */
 static ALWAYS_INLINE void endpoint_taken(struct operation *receive,
-                                         const struct endpoint_client *client,
-                                         struct ring_cqe *cqe)
+                                         const struct endpoint_client *client, struct ring_cqe *cqe)
 {
     struct thread *server = receive->thread;
 

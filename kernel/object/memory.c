@@ -133,8 +133,8 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
         return STATUS_BAD_RANGE;
     }
     /* An early no instead of a late one: nothing could make these frames fit. */
-    if (page_count > process->account.limit[ACCOUNT_FRAMES] -
-                         process->account.used[ACCOUNT_FRAMES]) {
+    if (page_count >
+        process->account.limit[ACCOUNT_FRAMES] - process->account.used[ACCOUNT_FRAMES]) {
         return STATUS_OVER_BUDGET;
     }
     enum status status = memory_create_unfilled(process, page_count, &memory);
@@ -172,9 +172,8 @@ enum status memory_create_borrowed(struct process *process, uint32_t first_frame
     return status;
 }
 
-enum status memory_create_view(struct memory *memory, struct process *process,
-                               uint64_t page_offset, uint64_t page_count, enum access access,
-                               struct memory **out)
+enum status memory_create_view(struct memory *memory, struct process *process, uint64_t page_offset,
+                               uint64_t page_count, enum access access, struct memory **out)
 {
     if (page_count == 0 || page_offset > memory->page_count ||
         page_count > memory->page_count - page_offset) {

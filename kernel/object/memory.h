@@ -20,16 +20,16 @@
 
 struct memory {
     struct object object;
-    struct memory *root;      /* itself, unless it is a view */
-    uint64_t root_offset;     /* of a view: first page within the root */
+    struct memory *root;  /* itself, unless it is a view */
+    uint64_t root_offset; /* of a view: first page within the root */
     uint64_t page_count;
-    enum access access;       /* the most that a mapping may allow */
-    struct list mappings;     /* struct mapping.in_memory */
+    enum access access;   /* the most that a mapping may allow */
+    struct list mappings; /* struct mapping.in_memory */
     uint32_t mapping_count;
-    uint32_t removing_count;  /* mappings taken off the list that other CPUs may still use */
-    uint32_t pin_count;       /* of a root */
-    struct list views;        /* of a root */
-    struct list view_link;    /* of a view */
+    uint32_t removing_count; /* mappings taken off the list that other CPUs may still use */
+    uint32_t pin_count;      /* of a root */
+    struct list views;       /* of a root */
+    struct list view_link;   /* of a view */
 
     uint32_t contiguous_first; /* borrowed frames, or FRAME_NONE */
     uint64_t filled;           /* own frames that are there; page_count once created */

@@ -65,8 +65,8 @@ static enum status resolve_one(const struct process *sender, const struct ring_t
     return STATUS_OK;
 }
 
-enum status message_resolve(struct thread *sender, uint32_t transfer_count,
-                            const uint64_t *payload, struct message_parcels *parcels)
+enum status message_resolve(struct thread *sender, uint32_t transfer_count, const uint64_t *payload,
+                            struct message_parcels *parcels)
 {
     const uint64_t end = (uint64_t)place_offset(payload) + place_length(payload);
     const struct ring_transfer *list =
@@ -94,9 +94,8 @@ void message_release_moved(struct thread *sender, const struct message_parcels *
 }
 
 /** All or nothing: slots are there and paid for before the first one is filled. */
-static enum status transfer(struct thread *sender, uint32_t transfer_count,
-                                     const uint64_t *payload, struct process *receiver,
-                                     uint64_t *ids)
+static enum status transfer(struct thread *sender, uint32_t transfer_count, const uint64_t *payload,
+                            struct process *receiver, uint64_t *ids)
 {
     struct message_parcels parcels;
     const struct account *account = &receiver->account;
@@ -116,8 +115,7 @@ static enum status transfer(struct thread *sender, uint32_t transfer_count,
         return status;
     }
     for (uint32_t i = 0; i < parcels.count; i++) {
-        KVERIFY(object_grant(parcels.objects[i], receiver, parcels.flags[i], &ids[i]) ==
-                STATUS_OK);
+        KVERIFY(object_grant(parcels.objects[i], receiver, parcels.flags[i], &ids[i]) == STATUS_OK);
     }
     message_release_moved(sender, &parcels);
     return STATUS_OK;

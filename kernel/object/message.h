@@ -18,8 +18,7 @@ struct thread;
 /** Whether a buffer lies in the message area, aligned to eight bytes. */
 static inline bool message_buffer_is_valid(uint32_t offset, uint32_t length)
 {
-    return offset % 8 == 0 && offset <= RING_MESSAGE_BYTES &&
-           length <= RING_MESSAGE_BYTES - offset;
+    return offset % 8 == 0 && offset <= RING_MESSAGE_BYTES && length <= RING_MESSAGE_BYTES - offset;
 }
 
 /** The transfer list of a message, read once and resolved in the sender's table. */

@@ -24,9 +24,8 @@ struct signaller {
 };
 
 MUST_CHECK enum status notification_create(struct process *process, struct object **out);
-MUST_CHECK enum status notification_mint(struct notification *notification,
-                                         struct process *process, uint64_t mask,
-                                         struct object **out);
+MUST_CHECK enum status notification_mint(struct notification *notification, struct process *process,
+                                         uint64_t mask, struct object **out);
 
 /** Set bits and wake the first waiter. */
 void notification_signal(struct notification *notification, uint64_t bits);

@@ -152,8 +152,7 @@ enum status object_reserve_slots(struct process *process, uint32_t count)
 {
     while (cap_table_free_slots(&process->caps) < count) {
         uint32_t frame;
-        const enum status status =
-            frames_take(0, FRAME_CAP_TABLE, &process->account, &frame);
+        const enum status status = frames_take(0, FRAME_CAP_TABLE, &process->account, &frame);
 
         if (status != STATUS_OK) {
             return status;

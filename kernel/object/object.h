@@ -82,8 +82,8 @@ static inline void object_put(struct object *object)
  * Put a new capability for the object into a process's table; `flags` as in lib/cap.
  * Returns: STATUS_OK with *id, STATUS_OVER_BUDGET, STATUS_NO_MEMORY.
  */
-MUST_CHECK enum status object_grant(struct object *object, struct process *process,
-                                    uint32_t flags, uint64_t *id);
+MUST_CHECK enum status object_grant(struct object *object, struct process *process, uint32_t flags,
+                                    uint64_t *id);
 
 /** The object that a CapId means now, or NULL; object_refusal() says why. */
 static ALWAYS_INLINE struct object *object_lookup(const struct cap_table *caps, uint64_t id)
@@ -97,8 +97,7 @@ static ALWAYS_INLINE struct object *object_lookup(const struct cap_table *caps, 
 enum status object_refusal(const struct cap_table *caps, uint64_t id);
 
 /** What a CapId of a process means now: STATUS_OK, STATUS_BAD_CAPABILITY or STATUS_STALE. */
-MUST_CHECK enum status object_find(const struct process *process, uint64_t id,
-                                   struct object **out);
+MUST_CHECK enum status object_find(const struct process *process, uint64_t id, struct object **out);
 
 /** As object_find() over a table, and STATUS_WRONG_TYPE unless it is of `kind`. */
 static ALWAYS_INLINE MUST_CHECK enum status object_find_kind(const struct cap_table *caps,
@@ -108,9 +107,9 @@ static ALWAYS_INLINE MUST_CHECK enum status object_find_kind(const struct cap_ta
     struct object *object = object_lookup(caps, id);
 
     if (UNLIKELY(object == NULL || object->kind != kind)) {
-        return object != NULL                                       ? STATUS_WRONG_TYPE
+        return object != NULL                                      ? STATUS_WRONG_TYPE
                : object_refusal(caps, id) == STATUS_BAD_CAPABILITY ? STATUS_BAD_CAPABILITY
-                                                                    : STATUS_STALE;
+                                                                   : STATUS_STALE;
     }
     *out = object;
     return STATUS_OK;

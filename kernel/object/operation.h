@@ -19,17 +19,17 @@ struct thread;
 
 enum operation_state {
     OPERATION_FREE,
-    OPERATION_QUEUED,  /* CALL: waits in the client end's queue for a receiver */
-    OPERATION_TAKEN,   /* CALL: being served; `peer` is the receiver's operation */
+    OPERATION_QUEUED,    /* CALL: waits in the client end's queue for a receiver */
+    OPERATION_TAKEN,     /* CALL: being served; `peer` is the receiver's operation */
     OPERATION_RECEIVING, /* RECV: waits at the endpoint */
-    OPERATION_SERVING, /* RECV: holds a call to be answered; `peer` may be gone */
+    OPERATION_SERVING,   /* RECV: holds a call to be answered; `peer` may be gone */
     OPERATION_WAITING, /* anything that completes by itself: WAIT, TIMEOUT, a slow kernel method */
 };
 
 struct operation {
     struct thread *thread; /* [I] */
     enum operation_state state;
-    uint32_t index;         /* [I] within the thread */
+    uint32_t index; /* [I] within the thread */
     uint64_t user_data;
     uint64_t sequence;      /* RECV: makes call ids unique */
     struct object *object;  /* what it waits on; a reference is held */
@@ -63,7 +63,6 @@ static inline uint64_t operation_call_id(const struct operation *operation)
 {
     return operation->sequence << 8 | operation->index;
 }
-
 
 /** Complete with a status and no message. */
 void operation_complete(struct operation *operation, enum status status);

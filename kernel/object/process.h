@@ -36,18 +36,18 @@ struct process {
     struct cap_table caps;
     struct address_space space;
 
-    struct list threads;      /* struct thread.siblings */
+    struct list threads; /* struct thread.siblings */
     uint32_t thread_count;
     uint64_t threads_created;
     struct process_handle *handle; /* told when we are gone; NULL if nobody can ask */
 
     uint8_t max_priority;
-    uint64_t cpu_ticks;         /* consumed, all threads */
-    uint64_t budget_ticks;      /* CPU budget per period, 0: no limit */
+    uint64_t cpu_ticks;    /* consumed, all threads */
+    uint64_t budget_ticks; /* CPU budget per period, 0: no limit */
     uint64_t period_ticks;
-    uint64_t budget_left;       /* in this period */
-    uint64_t period_end;        /* TSC */
-    bool throttled;             /* waits for the next period */
+    uint64_t budget_left; /* in this period */
+    uint64_t period_end;  /* TSC */
+    bool throttled;       /* waits for the next period */
     struct list throttled_threads;
     struct timer refill;
 

@@ -5,7 +5,7 @@
 #include "sched/sched.h"
 
 struct list work_queue = LIST_INIT(work_queue); /* by kernel_lock */
-static struct list doomed = LIST_INIT(doomed);         /* objects, by kernel_lock */
+static struct list doomed = LIST_INIT(doomed);  /* objects, by kernel_lock */
 
 static bool reap_step(struct work *work);
 

@@ -97,8 +97,7 @@ static bool thread_object_destroy(struct object *object)
     return true;
 }
 
-enum status process_handle_create(struct process *payer, struct process *child,
-                                  struct object **out)
+enum status process_handle_create(struct process *payer, struct process *child, struct object **out)
 {
     const enum status status = object_create(OBJECT_KIND_PROCESS_HANDLE, payer, out);
 

@@ -26,9 +26,9 @@ struct spawn {
     struct memory *image;        /* a pin */
     uint64_t image_offset;
     struct elf_image elf;
-    uint32_t segment;            /* being loaded */
-    struct memory *memory;       /* its pages, or NULL before the first */
-    uint64_t page;               /* next to be filled from the image */
+    uint32_t segment;      /* being loaded */
+    struct memory *memory; /* its pages, or NULL before the first */
+    uint64_t page;         /* next to be filled from the image */
     struct object_hold grants[RING_MAX_TRANSFERS];
     uint32_t grant_flags[RING_MAX_TRANSFERS];
     uint32_t grant_count;
@@ -60,8 +60,7 @@ static enum status open_image(const struct spawn_request *request, struct elf_im
         request->image_length > memory_bytes - request->image_offset) {
         return STATUS_BAD_RANGE;
     }
-    const uint64_t head =
-        request->image_length < PAGE_BYTES ? request->image_length : PAGE_BYTES;
+    const uint64_t head = request->image_length < PAGE_BYTES ? request->image_length : PAGE_BYTES;
     const struct elf_limits limits = {
         .file_length = request->image_length,
         .low = USER_BASE,
@@ -117,9 +116,9 @@ static enum status furnish(struct process *process)
         return status;
     }
     KVERIFY(!filling);
-    status = address_space_map(&process->space, stack,
-                               FIRST_STACK_TOP - FIRST_STACK_PAGES * PAGE_BYTES, 0,
-                               FIRST_STACK_PAGES, ACCESS_READ_WRITE);
+    status =
+        address_space_map(&process->space, stack, FIRST_STACK_TOP - FIRST_STACK_PAGES * PAGE_BYTES,
+                          0, FIRST_STACK_PAGES, ACCESS_READ_WRITE);
     object_put(&stack->object);
     return status;
 }
@@ -243,9 +242,9 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
             status = load_page(spawn);
         } else {
             /* enum elf_access is numbered like enum access. */
-            status = address_space_map(&process->space, spawn->memory,
-                                       elf_segment_page_base(segment), 0, page_count,
-                                       (enum access)segment->access);
+            status =
+                address_space_map(&process->space, spawn->memory, elf_segment_page_base(segment), 0,
+                                  page_count, (enum access)segment->access);
             object_put(&spawn->memory->object);
             spawn->memory = NULL;
             spawn->segment++;
@@ -266,9 +265,8 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         struct object *object = object_held(&spawn->grants[i]);
 
-        status = object == NULL
-                     ? STATUS_STALE
-                     : object_grant(object, spawn->process, spawn->grant_flags[i], &id);
+        status = object == NULL ? STATUS_STALE
+                                : object_grant(object, spawn->process, spawn->grant_flags[i], &id);
         if (status != STATUS_OK) {
             return status;
         }
@@ -323,8 +321,8 @@ static bool spawn_step(struct work *work)
     struct spawn *spawn = CONTAINER_OF(work, struct spawn, work);
     bool loaded = false;
     uint64_t handle_id = 0;
-    enum status status = spawn->awaited && spawn->operation == NULL ? STATUS_CANCELLED
-                                                                    : load_some(spawn, &loaded);
+    enum status status =
+        spawn->awaited && spawn->operation == NULL ? STATUS_CANCELLED : load_some(spawn, &loaded);
 
     if (status == STATUS_OK && !loaded) {
         return false;
@@ -365,7 +363,8 @@ static enum status read_request(struct method *method, struct wire_struct root,
         name[i] = text.bytes[i] > ' ' && text.bytes[i] < 127 ? (char)text.bytes[i] : '?';
     }
     name[text.length] = '\0';
-    const enum status status = object_find_kind(&method->process->caps, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
+    const enum status status = object_find_kind(
+        &method->process->caps, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
 
     if (status != STATUS_OK) {
         return status;
@@ -430,8 +429,8 @@ static enum status spawner_spawn(struct method *method)
         status = check_request(method, &request);
     }
     if (status == STATUS_OK) {
-        status = message_resolve(method->thread, method->sqe->transfer_count,
-                                 method->sqe->payload, &request.grants);
+        status = message_resolve(method->thread, method->sqe->transfer_count, method->sqe->payload,
+                                 &request.grants);
     }
     if (status == STATUS_OK) {
         status = spawn_start(permission_of(method->object)->process, &request, &spawn);

@@ -15,8 +15,8 @@
 struct spinlock kernel_lock = SPINLOCK_INIT(LOCK_RANK_KERNEL);
 
 static struct cpu_mask idle_cpus; /* by kernel_lock */
-static struct cpu *idle_worker;   /* by kernel_lock: the idle CPU that does deferred work, or NULL */
-static uint64_t slice_ticks;      /* [I] after the first CPU started */
+static struct cpu *idle_worker; /* by kernel_lock: the idle CPU that does deferred work, or NULL */
+static uint64_t slice_ticks;    /* [I] after the first CPU started */
 
 /* ---- Queues --------------------------------------------------------------------------------- */
 
@@ -208,8 +208,7 @@ void sched_unthrottle(struct process *process)
     process->budget_left = process->budget_ticks;
     process->period_end = rdtsc() + process->period_ticks;
     while (!list_is_empty(&process->throttled_threads)) {
-        struct thread *thread =
-            LIST_FIRST(&process->throttled_threads, struct thread, queue);
+        struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
 
         list_remove(&thread->queue);
         place(thread);
@@ -237,8 +236,8 @@ static void program_timer(struct cpu *cpu, const struct thread *thread)
 static struct thread *take_top(struct cpu *cpu)
 {
     while (cpu->ready_mask != 0) {
-        struct thread *thread = LIST_FIRST(
-            &cpu->ready[31 - __builtin_clz(cpu->ready_mask)], struct thread, queue);
+        struct thread *thread =
+            LIST_FIRST(&cpu->ready[31 - __builtin_clz(cpu->ready_mask)], struct thread, queue);
 
         dequeue(thread);
         if (LIKELY(!thread->process->throttled)) {

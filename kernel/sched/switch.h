@@ -75,9 +75,8 @@ static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *previo
 /** Whether nothing has happened that could make anybody else run here. */
 static ALWAYS_INLINE bool sched_can_stay(const struct cpu *cpu, const struct thread *current)
 {
-    return LIKELY(cpu->handoff == NULL && current->state == THREAD_RUNNING &&
-                  current->watch == 0 && cpu->ready_mask >> current->priority == 0 &&
-                  !work_is_pending());
+    return LIKELY(cpu->handoff == NULL && current->state == THREAD_RUNNING && current->watch == 0 &&
+                  cpu->ready_mask >> current->priority == 0 && !work_is_pending());
 }
 
 /** Leave the kernel to the current thread. */

@@ -204,8 +204,9 @@ void thread_poisoned(struct thread *thread)
 
     if (!thread->poison_reported) {
         thread->poison_reported = true;
-        log_info("ring", "process %lu (%s) thread %lu: ring poisoned: submission tail %u with "
-                         "head %u, completion head %u with tail %u",
+        log_info("ring",
+                 "process %lu (%s) thread %lu: ring poisoned: submission tail %u with "
+                 "head %u, completion head %u with tail %u",
                  (unsigned long)thread->process->pid, thread->process->name,
                  (unsigned long)thread->number, atomic_load_relaxed_u32(&header->sq_tail),
                  thread->ring.sq_head, atomic_load_relaxed_u32(&header->cq_head),

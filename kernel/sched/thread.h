@@ -21,10 +21,10 @@
 #include "types.h"
 
 enum thread_state {
-    THREAD_BLOCKED,   /* in cap_enter, waiting for completions or a deadline */
-    THREAD_READY,     /* on a run queue, or its process's list while throttled */
-    THREAD_RUNNING,   /* current on some CPU */
-    THREAD_ENDED,     /* never runs again */
+    THREAD_BLOCKED, /* in cap_enter, waiting for completions or a deadline */
+    THREAD_READY,   /* on a run queue, or its process's list while throttled */
+    THREAD_RUNNING, /* current on some CPU */
+    THREAD_ENDED,   /* never runs again */
 };
 
 #define WATCH_STOP   1u /* it must end at its next exit */
@@ -32,8 +32,8 @@ enum thread_state {
 
 /** How to give the thread its registers back. */
 enum frame_kind_of_entry {
-    ENTRY_SYSCALL,  /* what the system call convention keeps */
-    ENTRY_FULL,     /* everything */
+    ENTRY_SYSCALL, /* what the system call convention keeps */
+    ENTRY_FULL,    /* everything */
 };
 
 struct thread {
@@ -45,19 +45,19 @@ struct thread {
     uint8_t watch;  /* WATCH_*: the exit from the kernel must take a closer look */
     bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
-    uint8_t priority; /* effective: raised while it serves callers */
+    uint8_t priority;   /* effective: raised while it serves callers */
     uint32_t wake_tail; /* blocked: ready when ring.cq_tail reaches this */
     struct cpu *cpu;    /* where it runs, or last ran */
     uint64_t fs_base;
     void *fpu_area;
 
-    struct list queue;    /* on a run queue */
-    struct list siblings; /* in its process */
+    struct list queue;     /* on a run queue */
+    struct list siblings;  /* in its process */
     struct timer deadline; /* of the cap_enter it is blocked in */
 
     struct operation *operations; /* RING_DEPTH of them */
     struct operation *free_operation;
-    struct list serving;  /* operations: calls taken and not yet answered */
+    struct list serving; /* operations: calls taken and not yet answered */
     uint64_t next_sequence;
 
     uint32_t thread_frame;
@@ -65,7 +65,7 @@ struct thread {
     struct mapping *ring_mapping;
     bool poison_reported;
 
-    uint64_t number;  /* within the process, from 1 */
+    uint64_t number; /* within the process, from 1 */
     uint64_t exit_code;
     struct thread_object *object; /* told of the end; NULL if nobody can ask */
 };
@@ -139,8 +139,7 @@ static ALWAYS_INLINE void operation_give_quickly(struct operation *operation)
 }
 
 /** The call that a thread has taken under this number, or NULL. */
-static ALWAYS_INLINE struct operation *operation_by_call_id(struct thread *thread,
-                                                            uint64_t call_id)
+static ALWAYS_INLINE struct operation *operation_by_call_id(struct thread *thread, uint64_t call_id)
 {
     const uint64_t index = call_id & 0xff;
 
@@ -149,8 +148,7 @@ static ALWAYS_INLINE struct operation *operation_by_call_id(struct thread *threa
     }
     struct operation *operation = &thread->operations[index];
 
-    return LIKELY(operation->state == OPERATION_SERVING &&
-                  operation_call_id(operation) == call_id)
+    return LIKELY(operation->state == OPERATION_SERVING && operation_call_id(operation) == call_id)
                ? operation
                : NULL;
 }

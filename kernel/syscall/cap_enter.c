@@ -259,7 +259,8 @@ static NOINLINE void take_one(struct thread *thread, struct object *known)
     submit(thread, &sqe, known);
 }
 
-/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is room for their completions. */
+/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is
+ * room for their completions. */
 static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
 {
     uint32_t taken = 0;

@@ -66,8 +66,7 @@ static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
                  !message_buffer_is_valid((uint32_t)buffer, (uint32_t)(buffer >> 32)))) {
         return;
     }
-    const struct endpoint_client *client =
-        CONTAINER_OF(object, struct endpoint_client, object);
+    const struct endpoint_client *client = CONTAINER_OF(object, struct endpoint_client, object);
     struct list *receivers = &client->endpoint->receivers;
 
     /* A closed endpoint has no receivers. */

@@ -96,8 +96,7 @@ static enum status factory_create_memory(struct method *method)
 static enum status factory_create_endpoint(struct method *method)
 {
     struct object *object;
-    const enum status status =
-        endpoint_create(permission_of(method->object)->process, &object);
+    const enum status status = endpoint_create(permission_of(method->object)->process, &object);
 
     return status != STATUS_OK ? status : grant_new(method, object);
 }
@@ -105,8 +104,7 @@ static enum status factory_create_endpoint(struct method *method)
 static enum status factory_create_notification(struct method *method)
 {
     struct object *object;
-    const enum status status =
-        notification_create(permission_of(method->object)->process, &object);
+    const enum status status = notification_create(permission_of(method->object)->process, &object);
 
     return status != STATUS_OK ? status : grant_new(method, object);
 }
@@ -114,8 +112,7 @@ static enum status factory_create_notification(struct method *method)
 static enum status factory_create_timer(struct method *method)
 {
     struct object *object;
-    const enum status status =
-        timer_object_create(permission_of(method->object)->process, &object);
+    const enum status status = timer_object_create(permission_of(method->object)->process, &object);
 
     return status != STATUS_OK ? status : grant_new(method, object);
 }
@@ -186,8 +183,8 @@ __attribute__((flatten)) static enum status virtual_memory_map(struct method *me
         return status;
     }
     return address_space_map(&process->space, CONTAINER_OF(object, struct memory, object),
-                             parameters->address, parameters->page_offset,
-                             parameters->page_count, (enum access)parameters->access);
+                             parameters->address, parameters->page_offset, parameters->page_count,
+                             (enum access)parameters->access);
 }
 
 static void abandon_unmap(struct operation *operation)
@@ -343,9 +340,8 @@ static enum status endpoint_mint_method(struct method *method)
 {
     INLINE_PARAMETERS(parameters, endpoint_mint_params)
     struct object *object;
-    const enum status status =
-        endpoint_mint(CONTAINER_OF(method->object, struct endpoint, object), method->process,
-                      parameters->badge, &object);
+    const enum status status = endpoint_mint(CONTAINER_OF(method->object, struct endpoint, object),
+                                             method->process, parameters->badge, &object);
 
     return status != STATUS_OK ? status : grant_new(method, object);
 }
@@ -445,8 +441,7 @@ static method_function *const thread_methods[] = {
 
 static enum status process_handle_kill(struct method *method)
 {
-    struct process *process =
-        CONTAINER_OF(method->object, struct process_handle, object)->process;
+    struct process *process = CONTAINER_OF(method->object, struct process_handle, object)->process;
 
     if (process == NULL) {
         return STATUS_PEER_GONE;

@@ -84,9 +84,10 @@ static struct tree_node *rebalance(struct tree_root *root, struct tree_node *nod
     return top;
 }
 
-/* Hang `node` as a leaf below `parent` (NULL: as the root), where `link` is, and restore balance. */
-static inline void attach(struct tree_root *root, struct tree_node *parent,
-                          struct tree_node **link, struct tree_node *node, uint64_t key)
+/* Hang `node` as a leaf below `parent` (NULL: as the root), where `link` is, and restore balance.
+ */
+static inline void attach(struct tree_root *root, struct tree_node *parent, struct tree_node **link,
+                          struct tree_node *node, uint64_t key)
 {
     *link = node;
     node->left = NULL;

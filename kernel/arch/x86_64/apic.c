@@ -8,35 +8,35 @@
 #include "mm/kernel_map.h"
 
 /* Registers by xAPIC offset; the x2APIC MSR is 800h + offset / 16 (table 11-6). */
-#define APIC_ID                0x020u
-#define APIC_TASK_PRIORITY     0x080u
-#define APIC_EOI               0x0b0u
-#define APIC_SPURIOUS          0x0f0u
-#define APIC_COMMAND_LOW       0x300u
-#define APIC_COMMAND_HIGH      0x310u
-#define APIC_LVT_TIMER         0x320u
-#define APIC_LVT_LINT0         0x350u
-#define APIC_LVT_LINT1         0x360u
-#define APIC_LVT_ERROR         0x370u
-#define APIC_TIMER_INITIAL     0x380u
-#define APIC_TIMER_CURRENT     0x390u
-#define APIC_TIMER_DIVIDE      0x3e0u
+#define APIC_ID            0x020u
+#define APIC_TASK_PRIORITY 0x080u
+#define APIC_EOI           0x0b0u
+#define APIC_SPURIOUS      0x0f0u
+#define APIC_COMMAND_LOW   0x300u
+#define APIC_COMMAND_HIGH  0x310u
+#define APIC_LVT_TIMER     0x320u
+#define APIC_LVT_LINT0     0x350u
+#define APIC_LVT_LINT1     0x360u
+#define APIC_LVT_ERROR     0x370u
+#define APIC_TIMER_INITIAL 0x380u
+#define APIC_TIMER_CURRENT 0x390u
+#define APIC_TIMER_DIVIDE  0x3e0u
 
-#define APIC_ENABLE            (1u << 8)
-#define LVT_MASKED             (1u << 16)
-#define LVT_TSC_DEADLINE       (2u << 17)
-#define TIMER_DIVIDE_BY_1      0xbu
-#define COMMAND_PENDING        (1u << 12)
-#define COMMAND_INIT           0x4500u
-#define COMMAND_STARTUP        0x4600u
-#define COMMAND_FIXED          0x4000u
-#define COMMAND_ALL_OTHERS     0xc0000u
+#define APIC_ENABLE        (1u << 8)
+#define LVT_MASKED         (1u << 16)
+#define LVT_TSC_DEADLINE   (2u << 17)
+#define TIMER_DIVIDE_BY_1  0xbu
+#define COMMAND_PENDING    (1u << 12)
+#define COMMAND_INIT       0x4500u
+#define COMMAND_STARTUP    0x4600u
+#define COMMAND_FIXED      0x4000u
+#define COMMAND_ALL_OTHERS 0xc0000u
 
-#define APIC_BASE_X2APIC       (1ull << 10)
-#define APIC_BASE_ENABLE       (1ull << 11)
-#define APIC_BASE_ADDRESS      0x000ffffffffff000ull
+#define APIC_BASE_X2APIC   (1ull << 10)
+#define APIC_BASE_ENABLE   (1ull << 11)
+#define APIC_BASE_ADDRESS  0x000ffffffffff000ull
 
-#define MEASURE_US             1000u
+#define MEASURE_US         1000u
 
 static volatile uint32_t *registers; /* [I] xAPIC page; NULL with x2APIC */
 static uint64_t timer_per_tick_32;   /* [I] timer counts per TSC tick, 32.32 */
@@ -81,8 +81,7 @@ void apic_init_cpu(void)
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_SPURIOUS, APIC_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
-    apic_write(APIC_LVT_TIMER,
-               VECTOR_TIMER | (cpu_features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
+    apic_write(APIC_LVT_TIMER, VECTOR_TIMER | (cpu_features.tsc_deadline ? LVT_TSC_DEADLINE : 0));
 }
 
 void apic_measure_timer(void)

@@ -127,9 +127,7 @@ static inline void write_cr4(uint64_t value)
 
 static inline void xsetbv(uint32_t index, uint64_t value)
 {
-    __asm__ volatile("xsetbv"
-                     :
-                     : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+    __asm__ volatile("xsetbv" : : "c"(index), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
 /** Forget the cached translation of one page on this CPU. */

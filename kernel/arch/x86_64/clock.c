@@ -30,8 +30,7 @@ static uint64_t measure(uint32_t micros)
 {
     const uint64_t count = PIT_HZ * micros / 1000000;
 
-    outb(PORT_SYSTEM_B,
-         (uint8_t)((inb(PORT_SYSTEM_B) & ~SYSTEM_B_SPEAKER) | SYSTEM_B_GATE));
+    outb(PORT_SYSTEM_B, (uint8_t)((inb(PORT_SYSTEM_B) & ~SYSTEM_B_SPEAKER) | SYSTEM_B_GATE));
     outb(PIT_COMMAND, PIT_ONE_SHOT);
     outb(PIT_CHANNEL2, (uint8_t)count);
     outb(PIT_CHANNEL2, (uint8_t)(count >> 8));

@@ -14,14 +14,14 @@ struct cpu *cpus[MAX_CPUS];
 uint32_t cpu_count;
 struct cpu_features cpu_features;
 
-#define XCR0_X87 (1ull << 0)
-#define XCR0_SSE (1ull << 1)
-#define XCR0_AVX (1ull << 2)
-#define FXSAVE_BYTES 512u
+#define XCR0_X87           (1ull << 0)
+#define XCR0_SSE           (1ull << 1)
+#define XCR0_AVX           (1ull << 2)
+#define FXSAVE_BYTES       512u
 #define XSAVE_HEADER_BYTES 64u
-#define AVX_STATE_BYTES 256u
-#define MXCSR_DEFAULT 0x1f80u
-#define FCW_DEFAULT 0x037fu
+#define AVX_STATE_BYTES    256u
+#define MXCSR_DEFAULT      0x1f80u
+#define FCW_DEFAULT        0x037fu
 
 static void detect_fpu(uint32_t leaf1_ecx)
 {
@@ -179,8 +179,8 @@ void cpu_load(struct cpu *cpu)
 
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
     /* SYSRET takes SS = base + 8, CS = base + 16 with base = 0x10 | RPL 3. */
-    wrmsr(MSR_STAR, ((uint64_t)(KERNEL_DATA_SELECTOR | 3) << 48) |
-                        ((uint64_t)KERNEL_CODE_SELECTOR << 32));
+    wrmsr(MSR_STAR,
+          ((uint64_t)(KERNEL_DATA_SELECTOR | 3) << 48) | ((uint64_t)KERNEL_CODE_SELECTOR << 32));
     wrmsr(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
     wrmsr(MSR_FMASK, RFLAGS_IF | RFLAGS_TF | RFLAGS_DF | RFLAGS_NT | RFLAGS_AC);
 }

@@ -17,7 +17,6 @@
 #include "tree/tree.h"
 #include "types.h"
 
-
 #define MAX_CPUS             256u
 #define PRIORITY_COUNT       32u
 
@@ -62,9 +61,9 @@ struct cpu {
     uint8_t *image_scratch;   /* [I] a page: the head of a program image while it is checked */
 
     /* Run queue. */
-    uint32_t ready_mask;                 /* [k] bit p: ready[p] is not empty */
-    struct list ready[PRIORITY_COUNT];   /* [k] */
-    struct thread *handoff;              /* [k] woken by the current entry: first in line */
+    uint32_t ready_mask;               /* [k] bit p: ready[p] is not empty */
+    struct list ready[PRIORITY_COUNT]; /* [k] */
+    struct thread *handoff;            /* [k] woken by the current entry: first in line */
 
     /* Time. */
     struct tree_root timers;   /* [k] struct timer by deadline in TSC ticks */
@@ -75,10 +74,10 @@ struct cpu {
     uint64_t idle_ticks;       /* [k] */
     uint64_t busy_ticks;       /* [k] */
 
-    uint64_t switch_count;     /* [cpu] */
-    uint64_t interrupt_count;  /* [cpu] */
-    uint64_t spurious_count;   /* [cpu] */
-    uint64_t flush_done;       /* [a] highest TLB flush sequence this CPU has carried out */
+    uint64_t switch_count;    /* [cpu] */
+    uint64_t interrupt_count; /* [cpu] */
+    uint64_t spurious_count;  /* [cpu] */
+    uint64_t flush_done;      /* [a] highest TLB flush sequence this CPU has carried out */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
 };

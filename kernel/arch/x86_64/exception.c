@@ -45,8 +45,8 @@ void trap_init(void)
         } else if (vector == VECTOR_MACHINE_CHECK) {
             ist = TRAP_IST_MACHINE_CHECK;
         }
-        idt[vector][0] = (target & 0xffff) | ((uint64_t)KERNEL_CODE_SELECTOR << 16) |
-                         (ist << 32) | (type << 40) | (((target >> 16) & 0xffff) << 48);
+        idt[vector][0] = (target & 0xffff) | ((uint64_t)KERNEL_CODE_SELECTOR << 16) | (ist << 32) |
+                         (type << 40) | (((target >> 16) & 0xffff) << 48);
         idt[vector][1] = target >> 32;
     }
 }
@@ -109,8 +109,7 @@ static void report_crash(const struct thread *thread, uint64_t fault_address)
     } else {
         log_info("crash", "process %lu (%s) thread %lu: %s at rip %p, error %lx",
                  (unsigned long)process->pid, process->name, (unsigned long)thread->number,
-                 trap_vector_name(frame->vector), (void *)frame->rip,
-                 (unsigned long)frame->error);
+                 trap_vector_name(frame->vector), (void *)frame->rip, (unsigned long)frame->error);
     }
     for (uint32_t i = 0; i < USER_BACKTRACE_MAX; i++) {
         uint64_t words[2];

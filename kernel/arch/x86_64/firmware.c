@@ -12,8 +12,7 @@
 
 struct firmware firmware;
 
-static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t address,
-                                uint64_t length)
+static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t address, uint64_t length)
 {
     (void)memory;
     if (length == 0 || length > TABLE_MAX_BYTES || address >= PHYSICAL_END) {

@@ -4,10 +4,10 @@
 #include "arch/x86_64/firmware.h"
 #include "mm/kernel_map.h"
 
-#define SELECT_REGISTER    0u /* in 32-bit words */
-#define WINDOW_REGISTER    4u
-#define REGISTER_VERSION   0x01u
-#define REGISTER_REDIRECT  0x10u /* two words an input */
+#define SELECT_REGISTER     0u /* in 32-bit words */
+#define WINDOW_REGISTER     4u
+#define REGISTER_VERSION    0x01u
+#define REGISTER_REDIRECT   0x10u /* two words an input */
 
 #define REDIRECT_MASKED     (1u << 16)
 #define REDIRECT_LEVEL      (1u << 15)

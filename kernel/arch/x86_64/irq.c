@@ -14,10 +14,10 @@
 #include "sched/sched.h"
 #include "sched/timer.h"
 
-#define COM1_ISA_IRQ  4u
-#define PIC1_DATA     0x21
-#define PIC2_DATA     0xa1
-#define PIC_ALL       0xff
+#define COM1_ISA_IRQ 4u
+#define PIC1_DATA    0x21
+#define PIC2_DATA    0xa1
+#define PIC_ALL      0xff
 
 void irq_init(void)
 {

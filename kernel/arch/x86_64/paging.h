@@ -12,17 +12,17 @@
 #include "mm/frames.h"
 #include "types.h"
 
-#define PTE_PRESENT      (1ull << 0)
-#define PTE_WRITE        (1ull << 1)
-#define PTE_USER         (1ull << 2)
-#define PTE_WRITE_THRU   (1ull << 3)
-#define PTE_NO_CACHE     (1ull << 4)
-#define PTE_LARGE        (1ull << 7)
-#define PTE_GLOBAL       (1ull << 8)
-#define PTE_NO_EXECUTE   (1ull << 63)
-#define PTE_ADDRESS      0x000ffffffffff000ull
-#define PTES_PER_TABLE   512u
-#define USER_ROOT_SLOTS  256u
+#define PTE_PRESENT     (1ull << 0)
+#define PTE_WRITE       (1ull << 1)
+#define PTE_USER        (1ull << 2)
+#define PTE_WRITE_THRU  (1ull << 3)
+#define PTE_NO_CACHE    (1ull << 4)
+#define PTE_LARGE       (1ull << 7)
+#define PTE_GLOBAL      (1ull << 8)
+#define PTE_NO_EXECUTE  (1ull << 63)
+#define PTE_ADDRESS     0x000ffffffffff000ull
+#define PTES_PER_TABLE  512u
+#define USER_ROOT_SLOTS 256u
 
 /** The PTE bits of user access; NX only where the CPU has it. */
 uint64_t paging_user_bits(enum access access);

@@ -37,7 +37,6 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
-
 static_assert(sizeof(struct trap_frame) == TRAP_FRAME_BYTES, "trap.S");
 
 /* In trap.S. */
