@@ -2,7 +2,11 @@
 #pragma once
 
 /*
- * Ticket spinlocks with a rank.
+ * Spinlocks with a rank.
+ *
+ * They are not fair on purpose. capOS mostly runs on virtual CPUs, and a lock that is handed to
+ * the next in line is handed to a CPU that the host may not be running, while all others wait
+ * (docs/design/0002-one-kernel-lock.md).
  *
  * The kernel runs with interrupts off except while a CPU idles, so a lock is never taken by an
  * interrupt handler on top of its own holder. Nobody waits for another CPU while holding a lock.
@@ -31,9 +35,9 @@
 #endif
 
 struct LOCK_CAPABILITY spinlock {
-    uint32_t next_ticket; /* [a] */
-    uint32_t now_serving; /* [a] */
-    enum lock_rank rank;  /* [I] */
+    uint32_t taken;      /* [a] 0 or 1 */
+    uint32_t waiters;    /* [a] CPUs that spin for it */
+    enum lock_rank rank; /* [I] */
 };
 
 #define SPINLOCK_INIT(lock_rank_)                                                                  \
@@ -44,15 +48,16 @@ struct LOCK_CAPABILITY spinlock {
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);
 
+/** Wait for a lock that somebody holds, and take it. */
+void spin_lock_slowly(struct spinlock *lock);
+
 static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-    const uint32_t ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
-
 #ifdef CAPOS_DEBUG
     lock_rank_acquired(lock->rank);
 #endif
-    while (UNLIKELY(__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket)) {
-        __builtin_ia32_pause();
+    if (UNLIKELY(__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0)) {
+        spin_lock_slowly(lock);
     }
 }
 
@@ -61,14 +66,17 @@ static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_L
 #ifdef CAPOS_DEBUG
     lock_rank_released(lock->rank);
 #endif
-    __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
 /** Whether another CPU is waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)
 {
-    return __atomic_load_n(&lock->next_ticket, __ATOMIC_RELAXED) - lock->now_serving > 1;
+    return __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED) != 0;
 }
+
+/** Let another CPU have the lock for a while, and take it again. */
+void spin_yield(struct spinlock *lock);
 
 /** The kernel lock. Taken on entry to the kernel, released before return to user mode. */
 extern struct spinlock kernel_lock;
