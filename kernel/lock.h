@@ -2,7 +2,11 @@
 #pragma once
 
 /*
- * Ticket spinlocks with a rank.
+ * Spinlocks with a rank.
+ *
+ * Whoever comes first when the lock is free gets it; there is no queue. In a virtual machine with
+ * more CPUs than the host gives it, a queue's next in line is often a CPU that does not run, and
+ * all others wait for the host to run it: milliseconds for each change of hands.
  *
  * The kernel runs with interrupts off except while a CPU idles, so a lock is never taken by an
  * interrupt handler on top of its own holder. Nobody waits for another CPU while holding a lock.
@@ -31,9 +35,9 @@
 #endif
 
 struct LOCK_CAPABILITY spinlock {
-    uint32_t next_ticket; /* [a] */
-    uint32_t now_serving; /* [a] */
-    enum lock_rank rank;  /* [I] */
+    uint32_t held;       /* [a] 1: somebody has it */
+    uint32_t wanted;     /* [a] 1: somebody waits, or did */
+    enum lock_rank rank; /* [I] */
 };
 
 #define SPINLOCK_INIT(lock_rank_)                                                                  \
@@ -44,15 +48,16 @@ struct LOCK_CAPABILITY spinlock {
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);
 
+/** Wait for a lock that another CPU holds, and take it. */
+void spin_wait(struct spinlock *lock);
+
 static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-    const uint32_t ticket = __atomic_fetch_add(&lock->next_ticket, 1, __ATOMIC_RELAXED);
-
 #ifdef CAPOS_DEBUG
     lock_rank_acquired(lock->rank);
 #endif
-    while (UNLIKELY(__atomic_load_n(&lock->now_serving, __ATOMIC_ACQUIRE) != ticket)) {
-        __builtin_ia32_pause();
+    if (UNLIKELY(__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0)) {
+        spin_wait(lock);
     }
 }
 
@@ -61,14 +66,17 @@ static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_L
 #ifdef CAPOS_DEBUG
     lock_rank_released(lock->rank);
 #endif
-    __atomic_store_n(&lock->now_serving, lock->now_serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
-/** Whether another CPU is waiting for a lock that this CPU holds. */
+/** Whether another CPU may be waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)
 {
-    return __atomic_load_n(&lock->next_ticket, __ATOMIC_RELAXED) - lock->now_serving > 1;
+    return __atomic_load_n(&lock->wanted, __ATOMIC_RELAXED) != 0;
 }
+
+/** Give a lock away for a moment, if another CPU takes it soon. */
+void spin_let_in(struct spinlock *lock);
 
 /** The kernel lock. Taken on entry to the kernel, released before return to user mode. */
 extern struct spinlock kernel_lock;
