@@ -402,7 +402,7 @@ def test_unrest_is_reported(boot):
     machine.expect(machine.PROMPT)
     state = oracle.settle(machine)
     lock = state.variable("kernel_lock")
-    state.ram.write(state.physical(lock.next_ticket.at), u32(int(lock.next_ticket) + 1))
+    state.ram.write(state.physical(lock.held.at), u32(1))
     machine.qmp.execute("cont")
     with pytest.raises(Unexpected) as caught:
         oracle.settle(machine, 1)

@@ -29,8 +29,7 @@ __all__ = ["Snapshot", "complaints", "inspect", "settle"]
 def _is_quiet(state):
     """Whether no kernel code is at work and none of its work is put off."""
     for name in ("kernel_lock", "frame_lock"):
-        lock = state.variable(name)
-        if int(lock.next_ticket) != int(lock.now_serving):
+        if state.variable(name).held:
             return False
     for name, file in (("work_queue", "kernel/object/reaper.c"), ("doomed", "kernel/object/reaper.c"),
                        ("waits", "kernel/object/flush.c")):
