@@ -4,48 +4,54 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 
-/* How long spin_let_in() leaves the lock to others: some hundred cycles, the length of a short
- * system call. A waiter that has not come by then is not running. */
-#define LET_IN_POLLS 64u
+/* How long a CPU that lets others in keeps its hands off the lock, in pauses. */
+#define YIELD_PAUSES 64u
 
-void spin_wait(struct spinlock *lock)
+void spin_lock_slowly(struct spinlock *lock)
 {
+    __atomic_fetch_add(&lock->waiters, 1, __ATOMIC_RELAXED);
     do {
-        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0) {
-            if (__atomic_load_n(&lock->wanted, __ATOMIC_RELAXED) == 0) {
-                __atomic_store_n(&lock->wanted, 1, __ATOMIC_RELAXED);
-            }
+        while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED) != 0) {
             cpu_relax();
         }
-    } while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0);
-    /* Whoever still waits says so again. */
-    __atomic_store_n(&lock->wanted, 0, __ATOMIC_RELAXED);
+    } while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0);
+    __atomic_fetch_sub(&lock->waiters, 1, __ATOMIC_RELAXED);
 }
 
-void spin_let_in(struct spinlock *lock)
+void spin_yield(struct spinlock *lock)
 {
     spin_unlock(lock);
-    for (uint32_t i = 0; i < LET_IN_POLLS && spin_is_contended(lock); i++) {
+    for (uint32_t i = 0; i < YIELD_PAUSES && spin_is_contended(lock); i++) {
         cpu_relax();
     }
-    /* If nobody came, nobody waits any more; a waiter that comes late says so again. */
-    __atomic_store_n(&lock->wanted, 0, __ATOMIC_RELAXED);
     spin_lock(lock);
 }
 
 #ifdef CAPOS_DEBUG
-/* Before the boot CPU has its record nothing is checked; it is alone then. */
+/* Before the boot CPU has its record there is one CPU and nothing to check. */
+static bool is_early(void)
+{
+    return cpu_count == 0;
+}
+
 void lock_rank_acquired(enum lock_rank rank)
 {
-    if (cpu_count > 0) {
-        KVERIFY(this_cpu()->locks_held >> rank == 0);
-        this_cpu()->locks_held |= 1u << rank;
+    if (is_early()) {
+        return;
     }
+    struct cpu *cpu = this_cpu();
+
+    /* Only higher ranks may follow: none of this rank or above is held. */
+    if (cpu->locks_held >> rank != 0) {
+        cpu->locks_held = 0;
+        PANIC("lock of rank %d taken while one of that rank or above is held", (int)rank);
+    }
+    cpu->locks_held |= 1u << rank;
 }
 
 void lock_rank_released(enum lock_rank rank)
 {
-    if (cpu_count > 0) {
+    if (!is_early()) {
         this_cpu()->locks_held &= ~(1u << rank);
     }
 }

@@ -4,9 +4,9 @@
 /*
  * Spinlocks with a rank.
  *
- * Whoever comes first when the lock is free gets it; there is no queue. In a virtual machine with
- * more CPUs than the host gives it, a queue's next in line is often a CPU that does not run, and
- * all others wait for the host to run it: milliseconds for each change of hands.
+ * They are not fair on purpose. capOS mostly runs on virtual CPUs, and a lock that is handed to
+ * the next in line is handed to a CPU that the host may not be running, while all others wait
+ * (docs/design/0002-one-kernel-lock.md).
  *
  * The kernel runs with interrupts off except while a CPU idles, so a lock is never taken by an
  * interrupt handler on top of its own holder. Nobody waits for another CPU while holding a lock.
@@ -35,8 +35,8 @@
 #endif
 
 struct LOCK_CAPABILITY spinlock {
-    uint32_t held;       /* [a] 1: somebody has it */
-    uint32_t wanted;     /* [a] 1: somebody waits, or did */
+    uint32_t taken;      /* [a] 0 or 1 */
+    uint32_t waiters;    /* [a] CPUs that spin for it */
     enum lock_rank rank; /* [I] */
 };
 
@@ -48,16 +48,16 @@ struct LOCK_CAPABILITY spinlock {
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);
 
-/** Wait for a lock that another CPU holds, and take it. */
-void spin_wait(struct spinlock *lock);
+/** Wait for a lock that somebody holds, and take it. */
+void spin_lock_slowly(struct spinlock *lock);
 
 static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
 #ifdef CAPOS_DEBUG
     lock_rank_acquired(lock->rank);
 #endif
-    if (UNLIKELY(__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0)) {
-        spin_wait(lock);
+    if (UNLIKELY(__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0)) {
+        spin_lock_slowly(lock);
     }
 }
 
@@ -66,17 +66,17 @@ static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_L
 #ifdef CAPOS_DEBUG
     lock_rank_released(lock->rank);
 #endif
-    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
-/** Whether another CPU may be waiting for a lock that this CPU holds. */
+/** Whether another CPU is waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)
 {
-    return __atomic_load_n(&lock->wanted, __ATOMIC_RELAXED) != 0;
+    return __atomic_load_n(&lock->waiters, __ATOMIC_RELAXED) != 0;
 }
 
-/** Give a lock away for a moment, if another CPU takes it soon. */
-void spin_let_in(struct spinlock *lock);
+/** Let another CPU have the lock for a while, and take it again. */
+void spin_yield(struct spinlock *lock);
 
 /** The kernel lock. Taken on entry to the kernel, released before return to user mode. */
 extern struct spinlock kernel_lock;

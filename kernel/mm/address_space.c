@@ -204,7 +204,7 @@ static void mapping_finish(struct mapping *mapping)
         frames_give(mapping->ring_frame, 3, &process->account);
     }
     if (mapping->memory != NULL) {
-        mapping->memory->removing_count--;
+        memory_mapping_removed(mapping->memory);
         object_put(&mapping->memory->object);
     }
     slab_give(mapping, sizeof(*mapping));
@@ -219,8 +219,10 @@ static void mapping_flushed(struct flush_wait *wait)
     struct mapping *mapping = CONTAINER_OF(wait, struct mapping, flush);
     struct process *process = mapping->space->process;
 
-    mapping->space->removals--;
     mapping_finish(mapping);
+    if (--process->space.removals == 0) {
+        process_mappings_gone(process);
+    }
     process_account_changed(process);
 }
 

@@ -304,6 +304,23 @@ static bool is_removing(const struct memory *memory)
     return count != 0;
 }
 
+static void resume_revoke(struct memory *memory)
+{
+    if (memory->revoke_paused && !is_removing(memory)) {
+        memory->revoke_paused = false;
+        work_start(&memory->work);
+    }
+}
+
+void memory_mapping_removed(struct memory *memory)
+{
+    memory->removing_count--;
+    resume_revoke(memory);
+    if (memory->root != memory) {
+        resume_revoke(memory->root);
+    }
+}
+
 static void revoke_finished(struct memory *memory)
 {
     struct operation *operation = memory->operation;
@@ -333,7 +350,8 @@ static bool revoke_step(struct work *work)
 
     if (mapping == NULL) {
         if (is_removing(memory)) {
-            return false; /* somebody else's UNMAP: look again when its flush is through */
+            memory->revoke_paused = true; /* somebody else's UNMAP */
+            return true;
         }
         revoke_finished(memory);
         return true;

@@ -38,7 +38,8 @@ struct memory {
 
     struct work work;            /* filling or revoking */
     struct operation *operation; /* that waits for it, or NULL */
-    struct process *revoker;
+    struct process *revoker;     /* of the revocation in progress, or NULL */
+    bool revoke_paused;          /* until somebody else's removal is through */
 };
 
 /** Largest memory object: what two levels of index reach. */
@@ -98,6 +99,9 @@ static inline bool memory_allows(const struct memory *memory, enum access access
     return access == ACCESS_READ || memory->access == ACCESS_READ_WRITE ||
            (access == ACCESS_READ_EXECUTE && memory->access == ACCESS_READ_EXECUTE);
 }
+
+/** No CPU can use a removed mapping of the object any more. */
+void memory_mapping_removed(struct memory *memory);
 
 /** Keep the frames, whatever happens to capabilities and mappings. */
 void memory_pin(struct memory *memory);

@@ -114,6 +114,14 @@ void process_space_unloaded(struct process *process)
     start_teardown_if_still(process);
 }
 
+void process_mappings_gone(struct process *process)
+{
+    if (process->teardown_paused) {
+        process->teardown_paused = false;
+        work_start(&process->teardown);
+    }
+}
+
 /** Empty up to a step's worth of capability slots; true when the table is empty. */
 static bool empty_caps(struct process *process)
 {
@@ -139,7 +147,8 @@ static bool teardown_step(struct work *work)
         return false;
     }
     if (process->space.removals > 0) {
-        return false;
+        process->teardown_paused = true;
+        return true; /* process_mappings_gone() goes on */
     }
     if (!empty_caps(process)) {
         return false;

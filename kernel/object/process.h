@@ -53,6 +53,7 @@ struct process {
 
     struct work teardown;
     bool teardown_started;
+    bool teardown_paused;    /* until the last mapping's flush is through */
     uint32_t teardown_index; /* next capability slot to empty */
 };
 
@@ -76,6 +77,9 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
 
 /** An object or mapping that the process paid for is gone: perhaps the record can go too. */
 void process_account_changed(struct process *process);
+
+/** No mapping of the process waits for a flush any more. */
+void process_mappings_gone(struct process *process);
 
 /** No CPU has the address space of an ending process loaded any more, perhaps. */
 void process_space_unloaded(struct process *process);

@@ -299,7 +299,7 @@ static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit
 static ALWAYS_INLINE void open_window(void)
 {
     if (UNLIKELY(spin_is_contended(&kernel_lock)) && this_cpu()->handoff == NULL) {
-        spin_let_in(&kernel_lock);
+        spin_yield(&kernel_lock);
     }
 }
 
