@@ -11,10 +11,10 @@ void spin_lock_slowly(struct spinlock *lock)
 {
     __atomic_fetch_add(&lock->waiters, 1, __ATOMIC_RELAXED);
     do {
-        while (__atomic_load_n(&lock->taken, __ATOMIC_RELAXED) != 0) {
+        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0) {
             cpu_relax();
         }
-    } while (__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0);
+    } while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0);
     __atomic_fetch_sub(&lock->waiters, 1, __ATOMIC_RELAXED);
 }
 

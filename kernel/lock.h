@@ -35,7 +35,7 @@
 #endif
 
 struct LOCK_CAPABILITY spinlock {
-    uint32_t taken;      /* [a] 0 or 1 */
+    uint32_t held;       /* [a] 0 or 1 */
     uint32_t waiters;    /* [a] CPUs that spin for it */
     enum lock_rank rank; /* [I] */
 };
@@ -56,7 +56,7 @@ static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOC
 #ifdef CAPOS_DEBUG
     lock_rank_acquired(lock->rank);
 #endif
-    if (UNLIKELY(__atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) != 0)) {
+    if (UNLIKELY(__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0)) {
         spin_lock_slowly(lock);
     }
 }
@@ -66,7 +66,7 @@ static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_L
 #ifdef CAPOS_DEBUG
     lock_rank_released(lock->rank);
 #endif
-    __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
 /** Whether another CPU is waiting for a lock that this CPU holds. */

@@ -58,7 +58,7 @@ def test_every_allocation_of_a_start(boot):
     refused = [number for number, _, said in seen if "not started: noMemory" in said]
     claim(len(seen) > 40 and len(refused) > len(seen) // 2, "most of some 50 allocations matter",
           [(number, said) for number, _, said in seen if number not in refused])
-    claim({place for _, place, _ in seen} == {"frames_take", "slab_take"}, "both functions", seen)
+    claim({place for _, place, _ in seen} == {"frames_take", "slab_take_class"}, "both functions", seen)
     machine.halt()
 
 

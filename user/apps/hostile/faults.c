@@ -161,6 +161,14 @@ static void fault_far_return(void)
     }
 
 FAULT_BY(fault_ud2, "ud2")
+/* The kernel walks a crashed thread's frames for its report: these lead it astray. */
+FAULT_BY(fault_frame_kernel, "movq $0xffffffff80201000, %%rbp\n\tud2")
+FAULT_BY(fault_frame_not_canonical, "movabsq $0x0000800000000000, %%rbp\n\tud2")
+FAULT_BY(fault_frame_unmapped, "movl $0x20000, %%ebp\n\tud2")
+FAULT_BY(fault_frame_end, "movabsq $0x00007ffffffefff9, %%rbp\n\tud2")
+FAULT_BY(fault_frame_wraps, "movq $-8, %%rbp\n\tud2")
+FAULT_BY(fault_frame_loop,
+         "pushq $1\n\tpushq %%rsp\n\tmovq %%rsp, %%rbp\n\tmovq %%rsp, (%%rsp)\n\tud2")
 FAULT_BY(fault_int3, "int3")
 FAULT_BY(fault_int_80, "int $0x80")
 FAULT_BY(fault_int_timer, "int $0x20")
@@ -210,6 +218,12 @@ static const struct {
     {"step-into-kernel", fault_step_into_kernel, VECTOR_DEBUG},
     {"far-return", fault_far_return, ANY_VECTOR},
     {"ud2", fault_ud2, VECTOR_OPCODE},
+    {"frame-kernel", fault_frame_kernel, VECTOR_OPCODE},
+    {"frame-not-canonical", fault_frame_not_canonical, VECTOR_OPCODE},
+    {"frame-unmapped", fault_frame_unmapped, VECTOR_OPCODE},
+    {"frame-end", fault_frame_end, VECTOR_OPCODE},
+    {"frame-wraps", fault_frame_wraps, VECTOR_OPCODE},
+    {"frame-loop", fault_frame_loop, VECTOR_OPCODE},
     {"int3", fault_int3, ANY_VECTOR},
     {"int-0x80", fault_int_80, VECTOR_PROTECTION},
     {"int-timer", fault_int_timer, VECTOR_PROTECTION},
