@@ -11,7 +11,7 @@ import oracle
 import pytest
 from harness import Machine, Unexpected
 from packages import STANDARD, Package, patched, write
-from shell import claim, process_table
+from shell import claim, process_table, wait_processes
 
 SMALL = ("init", "echo", "shell", "hello")
 HUGE = 0xFFFF_FFFF
@@ -337,8 +337,8 @@ def spinning(elf):
     return bytes(data)
 
 
-@pytest.mark.parametrize("cpus", [1, 2])
-def test_cpu_budget(boot, logs, cpus):
+@pytest.mark.parametrize("cpus, icount", [(1, 0), (2, None)])
+def test_cpu_budget(boot, logs, cpus, icount):
     """A program that never rests gets a tenth of a CPU if that is its budget, and all that is left
     without one; both can be killed, and services are answered meanwhile. Else: its CPU time grows
     by another share of the time that passes."""
@@ -346,7 +346,7 @@ def test_cpu_budget(boot, logs, cpus):
     spin = spinning(package.images["hello"])
     package.add("tenth", spin, cpuBudgetMicros=1000, cpuPeriodMicros=10000)
     package.add("greedy", spin)
-    machine = boot(package=package.write(logs), cpus=cpus)
+    machine = boot(package=package.write(logs), cpus=cpus, icount=icount)
     machine.expect(machine.PROMPT)
     machine.shell("run tenth &")
     machine.shell("run greedy &")
@@ -357,16 +357,20 @@ def test_cpu_budget(boot, logs, cpus):
         return int(busy) + int(idle), {name: row["cpu_ms"] for name, row in process_table(machine).items()}
 
     start, before = sample()
-    time.sleep(2)
     text = machine.shell("run demo", 30)
     claim(text.endswith("demo: exit code 0"), "demo: exit code 0", text[-300:])
-    end, after = sample()
+    while True:
+        time.sleep(0.2)
+        end, after = sample()
+        if end - start > 1000:
+            break
     shares = {name: (after[name] - before[name]) * 100 // (end - start) for name in after}
-    claim(5 <= shares["tenth"] <= 12, "a tenth of the CPU for one", shares)
+    # Where the clock counts instructions nothing disturbs; elsewhere the host's delays of the
+    # timer that ends a turn of 1 ms come on top.
+    claim(7 <= shares["tenth"] <= (11 if icount == 0 else 40), "a tenth of the CPU for one", shares)
     claim(shares["greedy"] >= 60, "the rest for the other", shares)
     for name in ("tenth", "greedy"):
         machine.shell(f"kill {process_table(machine)[name]['pid']}")
-    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"}, "both gone",
-          process_table(machine))
+    wait_processes(machine, {"init", "echo", "share", "shell"})
     oracle.inspect(machine)
     machine.halt()
