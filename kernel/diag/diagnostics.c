@@ -81,6 +81,7 @@ static enum status diagnostics_processes(struct method *method)
     for (const struct process *p = process; p != NULL && count < LIST_MAX; p = process_next(p)) {
         count++;
     }
+    sched_account_all();
     begin(method, &builder);
     (void)diagnostics_processes_results_init_root(&builder, &root);
     (void)diagnostics_processes_results_init_processes(&root, count, &list);
@@ -166,7 +167,7 @@ static enum status diagnostics_cpus(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    sched_account();
+    sched_account_all();
     begin(method, &builder);
     (void)diagnostics_cpus_results_init_root(&builder, &root);
     (void)diagnostics_cpus_results_init_cpus(&root, cpu_count, &list);

@@ -201,6 +201,18 @@ void sched_account(void)
     sched_account_time(cpu, cpu->current);
 }
 
+void sched_account_all(void)
+{
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct cpu *cpu = cpus[i];
+
+        /* Clocks may differ a little: what another CPU has charged already is not yet here. */
+        if ((int64_t)(rdtsc() - cpu->charged_until) > 0) {
+            sched_account_time(cpu, cpu->current);
+        }
+    }
+}
+
 void sched_unthrottle(struct process *process)
 {
     timer_disarm(&process->refill);

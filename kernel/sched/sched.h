@@ -58,3 +58,6 @@ void sched_unthrottle(struct process *process);
 
 /** Charge the time since the last call to whoever ran. */
 void sched_account(void);
+
+/** The same for all CPUs: without ticks, one that is left alone has charged nobody for long. */
+void sched_account_all(void);

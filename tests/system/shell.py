@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the shell's tables say, as numbers, and how a test states a claim."""
 
+import time
+
 from harness import Unexpected
 
 NO_LIMIT = 1 << 32
@@ -24,6 +26,15 @@ def process_table(machine):
             **{key: tuple(NO_LIMIT if number == "-" else int(number) for number in value.split("/"))
                for key, value in (("frames", frames), ("caps", caps), ("objects", objects))}}
     return table
+
+
+def wait_processes(machine, names, seconds=5):
+    """Wait until exactly these processes are left: one that was killed takes a moment to go."""
+    end = time.monotonic() + seconds
+    while set(process_table(machine)) != set(names):
+        if time.monotonic() > end:
+            raise Unexpected(f"processes {sorted(names)}", process_table(machine))
+        time.sleep(0.05)
 
 
 def memory_table(machine):

@@ -30,7 +30,7 @@ def test_cpus(boot, cpus):
     use(machine, cpus)
     machine.shell("run rttest threads", 40)
     busy = [int(line.split()[5]) for line in machine.shell("cpus").splitlines()[1:]]
-    claim(all(switches > 0 for switches in busy[:2]), "threads ran on the first CPUs", busy)
+    claim(sum(switches > 0 for switches in busy) >= min(cpus, 2), "threads ran on several CPUs", busy)
     machine.halt()
 
 
