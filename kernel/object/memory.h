@@ -99,7 +99,7 @@ static inline bool memory_allows(const struct memory *memory, enum access access
            (access == ACCESS_READ_EXECUTE && memory->access == ACCESS_READ_EXECUTE);
 }
 
-/** Keep the frames, whatever happens to capabilities and mappings. */
+/** Keep the object and its frames, whatever happens to capabilities and mappings. */
 void memory_pin(struct memory *memory);
 void memory_unpin(struct memory *memory);
 
