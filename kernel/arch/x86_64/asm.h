@@ -61,6 +61,21 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
                      : "memory");
 }
 
+/** As wrmsr(), for a value in memory: one instruction less, for whoever counts them. */
+static inline void wrmsr_from(uint32_t msr, const uint64_t *value)
+{
+    uint32_t low;
+    uint32_t high;
+
+    __asm__ volatile("movl %3, %0\n\t"
+                     "movl %4, %1\n\t"
+                     "wrmsr"
+                     : "=&a"(low), "=&d"(high)
+                     : "c"(msr), "m"(((const uint32_t *)value)[0]),
+                       "m"(((const uint32_t *)value)[1])
+                     : "memory");
+}
+
 struct cpuid_result {
     uint32_t eax;
     uint32_t ebx;
