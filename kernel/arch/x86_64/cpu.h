@@ -103,6 +103,7 @@ struct cpu_features {
     bool smep;
     bool smap;
     bool umip;
+    bool machine_check;
     bool global_pages;
     bool gigabyte_pages;
     bool xsave;
