@@ -58,6 +58,9 @@ GROUPS_fuzz-short   := fuzz
 GROUPS_test-lib     := test
 GROUPS_test-ring    := test
 GROUPS_test-config  := test
+GROUPS_explore      := test
+GROUPS_proof        := proof
+GROUPS_docs         := test
 GROUPS_rt-check     := test
 GROUPS_coverage     := test
 GROUPS_fmt          := test
@@ -129,7 +132,11 @@ help:
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn      one system gate each
+#:   make explore       the same with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
+#:
+#: Documents
+#:   make docs          write docs/LOCKS.md anew; check links and names in all documents
 #:
 #: Figures
 #:   make bench         measure, print the table, draw the picture (build/bench)

@@ -26,6 +26,10 @@ locks:
 	tools/generate-locks >docs/LOCKS.md.new
 	mv docs/LOCKS.md.new docs/LOCKS.md
 
+# What is generated in docs/, and whether everything that is linked and named there exists.
+docs: locks
+	@tools/check-workflow --layer workflow-check
+
 workflow-check:
 	@tools/check-workflow --layer $@
 
@@ -54,4 +58,4 @@ check:
 test:
 	@tools/run-layers $(TEST_LAYERS)
 
-.PHONY: fmt-check fmt dependency-policy-check generated-code-check locks workflow-check lint test-config check test
+.PHONY: docs fmt-check fmt dependency-policy-check generated-code-check locks workflow-check lint test-config check test

@@ -36,4 +36,10 @@ test-ring: $(EXPLORE_BUILD)/explore
 test-ring-long: $(EXPLORE_BUILD)/explore
 	@CC=$(CC) tests/explore/run --layer $@ --long $(BUILD)
 
-.PHONY: test-ring test-ring-long
+explore: test-ring-long
+
+# The models alone, with every configuration.
+proof:
+	@tests/proof/spin/run --long
+
+.PHONY: test-ring test-ring-long explore proof
