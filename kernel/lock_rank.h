@@ -8,13 +8,17 @@
 
 enum lock_rank {
     /* The kernel lock: objects, capability tables, rings, threads, run queues, address spaces.
-     * Outermost, because every other lock protects something that kernel operations use. */
+     * Outermost: taken at every entry, before anything is known about what the entry needs. Must
+     * not be held while waiting for another CPU. */
     LOCK_RANK_KERNEL = 0,
-    /* The frame allocator: taken inside kernel operations that allocate, and alone at boot. */
+    /* The frame allocator. Inside KERNEL, because objects, page tables and rings are allocated in
+     * the middle of an operation; allocates nothing and calls nothing. */
     LOCK_RANK_FRAMES = 1,
-    /* The kernel log: anything may log while it holds anything else. */
+    /* The kernel log. Inside FRAMES, so that the allocator may log; a line goes to the ring and to
+     * the UART under it, so that lines of two CPUs do not mix. */
     LOCK_RANK_LOG = 2,
-    /* The UART: last, so that a log line can be written out from anywhere. */
+    /* The UART. Innermost: polls hardware for a bounded time and calls nothing. A panic does not
+     * take it. */
     LOCK_RANK_UART = 3,
     LOCK_RANK_COUNT
 };

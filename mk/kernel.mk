@@ -43,3 +43,5 @@ $(KERNEL_DIR)/capos.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
 	    -Wl,-T,$(KERNEL_LINKER_SCRIPT) $(KERNEL_OBJECTS) -o $@
 
 -include $(KERNEL_OBJECTS:.o=.d)
+
+.PHONY: kernel

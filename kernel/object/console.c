@@ -70,6 +70,18 @@ void console_input(void)
     }
 }
 
+void console_revoked(struct process *revoker)
+{
+    for (struct list *node = readers.next; node != &readers;) {
+        struct operation *reader = CONTAINER_OF(node, struct operation, link);
+
+        node = node->next;
+        if (reader->thread->process != revoker) {
+            operation_cancel(reader, STATUS_STALE);
+        }
+    }
+}
+
 static enum status console_write(struct method *method)
 {
     struct wire_message message;

@@ -200,16 +200,14 @@ enum status memory_create_view(struct memory *memory, struct process *process, u
 void memory_pin(struct memory *memory)
 {
     memory->root->pin_count++;
-    object_get(&memory->root->object);
+    object_get(&memory->object);
 }
 
 void memory_unpin(struct memory *memory)
 {
-    struct memory *root = memory->root;
-
-    KASSERT(root->pin_count > 0);
-    root->pin_count--;
-    object_put(&root->object);
+    KASSERT(memory->root->pin_count > 0);
+    memory->root->pin_count--;
+    object_put(&memory->object);
 }
 
 /** Give back up to a step's worth of own frames; true when none are left. */

@@ -103,7 +103,7 @@ static inline bool memory_allows(const struct memory *memory, enum access access
 /** No CPU can use a removed mapping of the object any more. */
 void memory_mapping_removed(struct memory *memory);
 
-/** Keep the frames, whatever happens to capabilities and mappings. */
+/** Keep the object and its frames, whatever happens to capabilities and mappings. */
 void memory_pin(struct memory *memory);
 void memory_unpin(struct memory *memory);
 

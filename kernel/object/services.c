@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object/services.h"
 
+#include "object/console.h"
 #include "object/process.h"
 #include "sched/thread.h"
 
@@ -14,6 +15,11 @@ static void timer_object_fire(struct timer *timer)
     struct timer_object *object = CONTAINER_OF(timer, struct timer_object, timer);
     struct notification *target = object->target;
 
+    if (object->via->generation != object->via_generation) {
+        object->target = NULL;
+        object_put(&target->object);
+        return;
+    }
     if (object->period_ns == 0) {
         object->target = NULL;
         notification_signal(target, object->bits);
@@ -40,12 +46,15 @@ void timer_object_disarm(struct timer_object *timer)
     }
 }
 
-void timer_object_arm(struct timer_object *timer, struct notification *target, uint64_t bits,
-                      uint64_t deadline_ns, uint64_t period_ns)
+void timer_object_arm(struct timer_object *timer, const struct object *via,
+                      struct notification *target, uint64_t bits, uint64_t deadline_ns,
+                      uint64_t period_ns)
 {
     object_get(&target->object);
     timer_object_disarm(timer);
     timer->target = target;
+    timer->via = via->place;
+    timer->via_generation = via->place->generation;
     timer->bits = bits;
     timer->next_ns = deadline_ns;
     timer->period_ns = period_ns;
@@ -218,6 +227,14 @@ const struct object_type process_handle_type = {
     .destroy = process_handle_destroy,
 };
 
+static void permission_revoked(struct object *object, struct process *revoker)
+{
+    if (object->kind == OBJECT_KIND_CONSOLE) {
+        console_revoked(revoker);
+    }
+}
+
 const struct object_type permission_type = {
     .bytes = sizeof(struct process_permission),
+    .revoked = permission_revoked,
 };

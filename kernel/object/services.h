@@ -16,6 +16,8 @@ struct timer_object {
     struct object object;
     struct timer timer;
     struct notification *target; /* a reference while armed */
+    struct cap_object_slot *via; /* the object it was armed with: the notification or a signaller */
+    uint64_t via_generation; /* which it had; another one means that it was revoked or is gone */
     uint64_t bits;
     uint64_t next_ns;
     uint64_t period_ns;
@@ -47,8 +49,10 @@ struct process_permission {
 };
 
 MUST_CHECK enum status timer_object_create(struct process *process, struct object **out);
-void timer_object_arm(struct timer_object *timer, struct notification *target, uint64_t bits,
-                      uint64_t deadline_ns, uint64_t period_ns);
+/** `via` is what the caller named: when it is revoked or gone, the timer stops. */
+void timer_object_arm(struct timer_object *timer, const struct object *via,
+                      struct notification *target, uint64_t bits, uint64_t deadline_ns,
+                      uint64_t period_ns);
 void timer_object_disarm(struct timer_object *timer);
 
 MUST_CHECK enum status thread_object_create(struct thread *thread, struct object **out);

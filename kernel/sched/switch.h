@@ -64,10 +64,8 @@ static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *previo
     cpu->current = next;
     cpu->switch_count++;
     cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
-    if (UNLIKELY(cpu->fs_base != next->fs_base)) {
-        cpu->fs_base = next->fs_base;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-    }
+    /* Always: a thread changes the base unseen when it loads the FS selector. */
+    wrmsr_from(MSR_FS_BASE, &next->fs_base);
     next->cpu = cpu;
     sched_load_space(cpu, &next->process->space);
 }

@@ -190,10 +190,7 @@ void thread_update_priority(struct thread *thread)
 
 void thread_load_tls(const struct thread *thread)
 {
-    struct cpu *cpu = this_cpu();
-
-    if (cpu->current == thread) {
-        cpu->fs_base = thread->fs_base;
+    if (this_cpu()->current == thread) {
         wrmsr(MSR_FS_BASE, thread->fs_base);
     }
 }

@@ -402,7 +402,7 @@ static enum status timer_arm_method(struct method *method)
     if (parameters->period != 0 && parameters->period < 100 * 1000) {
         return STATUS_BAD_RANGE;
     }
-    timer_object_arm(CONTAINER_OF(method->object, struct timer_object, object), target,
+    timer_object_arm(CONTAINER_OF(method->object, struct timer_object, object), object, target,
                      parameters->bits, parameters->deadline, parameters->period);
     return STATUS_OK;
 }

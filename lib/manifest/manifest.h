@@ -17,6 +17,7 @@
  */
 
 #include "capos.h"
+#include "ring/ring.h"
 #include "wire/read.h"
 
 #define BOOT_PACKAGE_SEGMENTS   32u /* `capnp eval` makes a handful */
@@ -24,8 +25,8 @@
 #define MANIFEST_NAME_MAX       31u /* bytes; SpawnRequest.name in the schema */
 #define MANIFEST_PRIORITY_MAX   31u
 #define MANIFEST_ARGUMENTS_MAX  32u
-#define MANIFEST_ARGUMENT_BYTES 2048u /* all arguments of a program together */
-#define MANIFEST_GRANTS_MAX     8u    /* RING_MAX_TRANSFERS */
+#define MANIFEST_ARGUMENT_BYTES 2048u              /* all arguments of a program together */
+#define MANIFEST_GRANTS_MAX     RING_MAX_TRANSFERS /* they travel with one spawn request */
 
 enum manifest_error {
     MANIFEST_OK = 0,

@@ -26,7 +26,7 @@ struct recipe {
     uint16_t start;                              /* raw */
     unsigned argument_count;
     size_t argument_length;
-    const char *grants[12]; /* "name", "name>service" (serves), "name<service" (uses) */
+    const char *grants[20]; /* "name", "name>service" (serves), "name<service" (uses) */
     uint16_t raw_source;    /* instead of the last grant's */
 };
 
@@ -80,7 +80,7 @@ static void build_program(struct wire_build_struct *program, const struct recipe
     for (uint32_t i = 0; i < recipe->argument_count; i++) {
         wire_list_set_text(&list, i, argument, recipe->argument_length);
     }
-    while (count < 12 && recipe->grants[count] != NULL) {
+    while (count < 20 && recipe->grants[count] != NULL) {
         count++;
     }
     program_init_grants(program, count, &list);
@@ -146,7 +146,8 @@ static void accepted(void **state)
          .cpu_period = 10,
          .argument_count = MANIFEST_ARGUMENTS_MAX,
          .argument_length = MANIFEST_ARGUMENT_BYTES / MANIFEST_ARGUMENTS_MAX - 1,
-         .grants = {"1", "2", "3", "4", "5", "6", "7", "8>own"}},
+         .grants = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
+                    "16>own"}},
     };
     struct manifest_program program;
     struct manifest_grant grant;
@@ -232,9 +233,12 @@ static void refused(void **state)
         {{.name = "p", .image = "elf", .argument_count = 1, .argument_length = 2048},
          MANIFEST_OUT_OF_RANGE,
          "program \"p\": arguments: out of range"},
-        {{.name = "p", .image = "elf", .grants = {"1", "2", "3", "4", "5", "6", "7", "8", "9"}},
+        {{.name = "p",
+          .image = "elf",
+          .grants = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14",
+                     "15", "16", "17"}},
          MANIFEST_TOO_MANY,
-         "program \"p\": grants: too many: \"9\""},
+         "program \"p\": grants: too many: \"17\""},
         {{.name = "p", .image = "elf", .grants = {"ok", ""}},
          MANIFEST_EMPTY,
          "program \"p\": grants[1].name: must not be empty"},

@@ -53,14 +53,20 @@ def test_memory(boot, memory, frames):
 @pytest.mark.parametrize("model", [
     "qemu64", "max", "max,-smep,-smap,-umip", "max,-xsave", "max,-pdpe1gb,-pge", "Nehalem"])
 def test_cpu_models(boot, model):
-    """The system runs with and without what CPUs may lack, and uses what is there. Else: a panic,
-    or protections that the CPU has and CR4 does not switch on."""
+    """The system runs with and without what CPUs may lack, and uses what is there, on all CPUs the
+    same. Else: a panic, protections that the CPU has and CR4 does not switch on, or a CPU whose
+    control registers differ (CR0 e0010033: its caches are off)."""
     machine = boot(cpus=2, cpu_model=model)
     use(machine, 2)
     machine.qmp.execute("stop")
-    cr4 = [int(value, 16) for value in
-           re.findall(r"CR4=([0-9a-f]+)", machine.qmp.hmp("info registers -a"))]
+    registers = machine.qmp.hmp("info registers -a")
+    cr4 = [int(value, 16) for value in re.findall(r"CR4=([0-9a-f]+)", registers)]
     machine.qmp.execute("cont")
+    cr0 = set(re.findall(r"CR0=([0-9a-f]+)", registers))
+    claim(cr0 == {"80010033"}, "CR0 80010033 on every CPU", cr0)
+    for name in ("CR4", "EFER"):
+        values = re.findall(rf"{name}=([0-9a-f]+)", registers)
+        claim(len(values) == 2 and values[0] == values[1], f"two CPUs with one {name}", values)
     has = model.startswith("max") and "-smep" not in model
     for value in cr4:
         claim(bool(value & 1 << 20) == has and bool(value & 1 << 21) == has,

@@ -7,6 +7,7 @@ import struct
 import oracle
 import pytest
 from harness import Machine
+from harness.qmp import QmpError
 from shell import claim
 
 PAGE = 4096
@@ -97,6 +98,20 @@ def test_stack_overflow(boot):
     gdb.write_register("rsp", stack_top - 64)
     gdb.resume()
     epitaph(machine, "double fault in the kernel")
+
+
+@pytest.mark.parametrize("cpu", [0, 1])
+def test_machine_check(boot, cpu):
+    """A machine check on any CPU gives an epitaph. Else: a reset without a word, because CR4.MCE is
+    not set."""
+    machine = boot(cpus=2)
+    machine.expect(machine.PROMPT)
+    try:
+        machine.qmp.hmp(f"mce {cpu} 1 0xbe00000000000000 4 0 0")  # valid, uncorrected, in progress
+    except (OSError, QmpError):
+        pass  # QEMU ends before it answers
+    text = epitaph(machine, "machine check in the kernel")
+    claim(f"on CPU {cpu}" in text, f"on CPU {cpu}", text)
 
 
 def test_end_of_init(boot):

@@ -37,17 +37,17 @@ ap_protected:
     movw %ax, %ds
     movw %ax, %es
     movw %ax, %ss
-    movl %cr4, %eax
-    orl $(1 << 5), %eax             /* PAE */
+    movl $(1 << 5), %eax            /* PAE */
     movl %eax, %cr4
     movl (ap_root - ap_start_code)(%ebx), %eax
     movl %eax, %cr3
-    movl $0xc0000080, %ecx          /* EFER: LME, NXE */
-    rdmsr
-    orl $((1 << 8) | (1 << 11)), %eax
+    movl $0xc0000080, %ecx          /* EFER: LME, and NXE if the CPU has it */
+    movl (ap_efer - ap_start_code)(%ebx), %eax
+    xorl %edx, %edx
     wrmsr
-    movl %cr0, %eax
-    orl $((1 << 31) | (1 << 16)), %eax
+    /* PG, WP, NE, ET, PE. Not CD and NW: INIT keeps them, and after reset they are set (SDM vol. 3A
+     * table 9-1), so a CPU that nobody has used would run without its caches. */
+    movl $0x80010031, %eax
     movl %eax, %cr0
     ljmpl *(ap_long_target - ap_start_code)(%ebx)
 
@@ -79,6 +79,8 @@ ap_long_target:
     .align 8
     .globl ap_root
 ap_root: .quad 0
+    .globl ap_efer
+ap_efer: .quad 0
     .globl ap_stack
 ap_stack: .quad 0
     .globl ap_cpu

@@ -19,11 +19,14 @@
 
 #define MSR_EFER 0xc0000080
 #define EFER_LME (1 << 8)
-#define EFER_NXE (1 << 11)
 #define CR0_PE (1 << 0)
+#define CR0_ET (1 << 4)
+#define CR0_NE (1 << 5)
 #define CR0_WP (1 << 16)
 #define CR0_PG (1 << 31)
 #define CR4_PAE (1 << 5)
+#define CPUID_EXTENDED 0x80000001
+#define CPUID_EDX_NX (1 << 20)
 
     .section .multiboot2, "a"
     .align 8
@@ -102,17 +105,23 @@ boot_common:
     cmpl $2048, %ecx
     jne 2b
 
-    movl %cr4, %eax
-    orl $CR4_PAE, %eax
+    /* Whole values: nothing that the loader left, such as five-level paging, may stay. Setting
+     * EFER.NXE faults on a CPU without NX (SDM vol. 3A 2.2.1, table 2-1). */
+    movl $CR4_PAE, %eax
     movl %eax, %cr4
     movl $(boot_pml4 - KERNEL_VIRTUAL_BASE), %eax
     movl %eax, %cr3
+    movl $CPUID_EXTENDED, %eax
+    cpuid
+    andl $CPUID_EDX_NX, %edx
+    shrl $(20 - 11), %edx           /* EFER_NXE if the CPU has it */
+    movl %edx, %ebx
     movl $MSR_EFER, %ecx
     rdmsr
-    orl $(EFER_LME | EFER_NXE), %eax
+    orl $EFER_LME, %eax
+    orl %ebx, %eax
     wrmsr
-    movl %cr0, %eax
-    orl $(CR0_PG | CR0_WP | CR0_PE), %eax
+    movl $(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE), %eax
     movl %eax, %cr0
     lgdt (boot_gdt_pointer)
     ljmp $8, $boot_long_mode

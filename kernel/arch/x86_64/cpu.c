@@ -54,6 +54,7 @@ void cpu_detect(void)
     cpu_features.x2apic = (leaf1.ecx >> 21) & 1;
     cpu_features.tsc_deadline = (leaf1.ecx >> 24) & 1;
     cpu_features.hypervisor = (leaf1.ecx >> 31) & 1;
+    cpu_features.machine_check = (leaf1.edx >> 7) & 1;
     cpu_features.global_pages = (leaf1.edx >> 13) & 1;
     if (leaf0.eax >= 7) {
         const struct cpuid_result leaf7 = cpuid(7, 0);
@@ -121,9 +122,14 @@ void cpu_init_record(struct cpu *cpu, uint32_t index, uint32_t apic_id, uint64_t
 
 static void load_protections(void)
 {
-    uint64_t cr4 = read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    /* Whole values, so that every CPU runs with the same ones: a loader leaves bits on the boot
+     * CPU, INIT leaves others on the rest. */
+    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 
-    write_cr0((read_cr0() | CR0_MP | CR0_NE | CR0_WP) & ~(CR0_EM | CR0_TS | CR0_AM));
+    write_cr0(CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_PG);
+    if (cpu_features.machine_check) {
+        cr4 |= CR4_MCE; /* without it a machine check is a reset without a word */
+    }
     if (cpu_features.global_pages) {
         cr4 |= CR4_PGE;
     }
@@ -177,7 +183,8 @@ void cpu_load(struct cpu *cpu)
     load_protections();
     trap_load_tables();
 
-    wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
+    wrmsr(MSR_EFER, EFER_LME | EFER_LMA | EFER_SCE | (cpu_features.nx ? EFER_NXE : 0));
+    wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER faults */
     /* SYSRET takes SS = base + 8, CS = base + 16 with base = 0x10 | RPL 3. */
     wrmsr(MSR_STAR,
           ((uint64_t)(KERNEL_DATA_SELECTOR | 3) << 48) | ((uint64_t)KERNEL_CODE_SELECTOR << 32));

@@ -23,6 +23,7 @@
 extern const uint8_t ap_start_code[];
 extern const uint8_t ap_start_code_end[];
 extern const uint8_t ap_root[];
+extern const uint8_t ap_efer[];
 extern const uint8_t ap_stack[];
 extern const uint8_t ap_cpu[];
 extern uint64_t boot_pml4[];
@@ -105,6 +106,7 @@ static uint64_t *patch(uint8_t *page, const uint8_t *place)
 static bool start_cpu(struct cpu *cpu, uint64_t start_page, uint8_t *page)
 {
     *patch(page, ap_root) = image_paddr(boot_pml4).value;
+    *patch(page, ap_efer) = EFER_LME | (cpu_features.nx ? EFER_NXE : 0);
     *patch(page, ap_stack) = (uint64_t)(uintptr_t)(ap_boot_stack + sizeof(ap_boot_stack));
     *patch(page, ap_cpu) = (uint64_t)(uintptr_t)cpu;
 

@@ -193,6 +193,21 @@ FAULT_BY(fault_clts, "clts")
 FAULT_BY(fault_wbinvd, "wbinvd")
 FAULT_BY(fault_load_segment, "movw $0x10, %%ax\n\tmovw %%ax, %%ss")
 
+/* Allowed, and each clears a base register without telling the kernel. Whoever has the CPU next,
+ * with the same base as far as the kernel knows, must not be the one to fault. */
+FAULT_BY(fault_load_fs, "movw $0x1b, %%ax\n\tmovw %%ax, %%fs")
+FAULT_BY(fault_load_fs_null, "xorl %%eax, %%eax\n\tmovw %%ax, %%fs")
+FAULT_BY(fault_load_gs, "movw $0x1b, %%ax\n\tmovw %%ax, %%gs")
+FAULT_BY(fault_load_data, "movw $0x1b, %%ax\n\tmovw %%ax, %%ds\n\tmovw %%ax, %%es")
+FAULT_BY(fault_sysenter, "sysenter")
+FAULT_BY(fault_icebp, ".byte 0xf1")
+FAULT_BY(fault_int_flush, "int $0xe2")
+FAULT_BY(fault_int_nmi, "int $2")
+FAULT_BY(fault_wrfsbase, "xorl %%eax, %%eax\n\twrfsbase %%rax")
+FAULT_BY(fault_wrgsbase, "movq $-4096, %%rax\n\twrgsbase %%rax")
+FAULT_BY(fault_rdpmc, "xorl %%ecx, %%ecx\n\trdpmc")
+FAULT_BY(fault_xsetbv, "xorl %%ecx, %%ecx\n\tmovl $3, %%eax\n\txorl %%edx, %%edx\n\txsetbv")
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -247,6 +262,18 @@ static const struct {
     {"clts", fault_clts, VECTOR_PROTECTION},
     {"wbinvd", fault_wbinvd, VECTOR_PROTECTION},
     {"load-kernel-segment", fault_load_segment, VECTOR_PROTECTION},
+    {"load-fs", fault_load_fs, IF_ANY},
+    {"load-fs-null", fault_load_fs_null, IF_ANY},
+    {"load-gs", fault_load_gs, IF_ANY},
+    {"load-data", fault_load_data, IF_ANY},
+    {"sysenter", fault_sysenter, ANY_VECTOR},
+    {"icebp", fault_icebp, ANY_VECTOR},
+    {"int-flush", fault_int_flush, VECTOR_PROTECTION},
+    {"int-nmi", fault_int_nmi, VECTOR_PROTECTION},
+    {"wrfsbase", fault_wrfsbase, VECTOR_OPCODE},
+    {"wrgsbase", fault_wrgsbase, VECTOR_OPCODE},
+    {"rdpmc", fault_rdpmc, ANY_VECTOR},
+    {"xsetbv", fault_xsetbv, ANY_VECTOR},
 };
 
 int child_fault(const char *detail)

@@ -59,7 +59,14 @@ void group_timers(void)
     capability_release(timer);
     EXPECT_STATUS(notification_wait(notification, rttest_now() + 10 * RT_NS_PER_MS, &bits),
                   STATUS_TIMED_OUT);
+    /* Nor does one that was armed with a signaller which is gone. */
+    EXPECT_STATUS(timer_create(&timer), STATUS_OK);
+    EXPECT_STATUS(timer_arm(timer, signaller, 4, rttest_now() + RT_NS_PER_MS, RT_NS_PER_MS),
+                  STATUS_OK);
     capability_release(signaller);
+    EXPECT_STATUS(notification_wait(notification, rttest_now() + 5 * RT_NS_PER_MS, &bits),
+                  STATUS_TIMED_OUT);
+    capability_release(timer);
     capability_release(notification);
 }
 
