@@ -7,9 +7,10 @@ import re
 import oracle
 import pytest
 from harness import Machine, Unexpected
-from injection import Injection, check_image
+from injection import Injection, plain_kernel
 from shell import claim, process_table
 
+KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
 
 
@@ -42,12 +43,12 @@ def each_allocation(machine, command, check):
 
 
 @pytest.mark.deadline(150)
-def test_every_allocation_of_a_start(boot):
+@pytest.mark.parametrize("image", ["plain", "shipped"])
+def test_every_allocation_of_a_start(boot, image):
     """Each single allocation that starting and ending a program needs may fail: the shell hears of
     it, and page tables, frames, accounts and objects are exactly as before. Else: a panic, no
     prompt, or a difference to the baseline, with the allocation's number and caller."""
-    check_image("build/kernel/capos.elf")
-    machine = boot(cpus=1, memory="64M")
+    machine = boot(cpus=1, memory="64M", kernel=plain_kernel() if image == "plain" else KERNEL)
     machine.expect(machine.PROMPT)
     machine.shell("run hello")  # what is kept after the first time is kept from here on
     before = oracle.Snapshot(machine)
@@ -67,7 +68,7 @@ def test_every_allocation_of_messages_and_memory(boot):
     """The same for a program that makes threads, endpoints and memory, transfers capabilities and
     shares memory with a service: it ends, and once that service has been started again (it keeps
     the sessions of clients that died in the middle) everything is as before. Else: as above."""
-    machine = boot(cpus=1, memory="64M")
+    machine = boot(cpus=1, memory="64M", kernel=plain_kernel())
     machine.expect(machine.PROMPT)
 
     def baseline():

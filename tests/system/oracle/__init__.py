@@ -26,17 +26,22 @@ SHOWN = 12
 __all__ = ["Snapshot", "complaints", "inspect", "settle"]
 
 
-def _is_quiet(state):
-    """Whether no kernel code is at work and none of its work is put off."""
+def _unrest(state):
+    """What shows that kernel code is at work, or has put some work off; None if nothing does."""
     for name in ("kernel_lock", "frame_lock"):
         if state.variable(name).held:
-            return False
+            return f"{name} is held"
     for name, file in (("work_queue", "kernel/object/reaper.c"), ("doomed", "kernel/object/reaper.c"),
                        ("waits", "kernel/object/flush.c")):
         head = state.variable(name, file)
         if int(head.next) != head.at:
-            return False
-    return all(process.state == "running" for process in state.processes)
+            return f"there is work in {name}"
+    for process in state.processes:
+        if process.state != "running":
+            return (f"{process} stays in state {process.state}, charged for "
+                    + ", ".join(f"{count} {what}" for count, what in
+                                zip(process.used, checks.RESOURCES) if count))
+    return None
 
 
 def settle(machine, seconds=SETTLE_S):
@@ -48,9 +53,9 @@ def settle(machine, seconds=SETTLE_S):
         try:
             if "HLT=0" not in machine.qmp.hmp("info registers -a"):
                 state = State(machine)
-                if _is_quiet(state):
+                reason = _unrest(state)
+                if reason is None:
                     return state
-                reason = "idle CPUs, and work that the kernel put off and does not do"
         except Broken as error:  # in the middle of a change, or really broken
             reason = str(error)
         if time.monotonic() > end:
