@@ -432,12 +432,24 @@ static void idle_loop(void)
     }
 }
 
+/** On the CPU's own stack: the one it started on is the next CPU's from here on. */
+static void arrive(void)
+{
+    struct cpu *cpu = this_cpu();
+
+    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
+    /* No lock and no work before the boot CPU counts on this one: it may have given it up. */
+    while (__atomic_load_n(&cpu_count, __ATOMIC_ACQUIRE) <= cpu->index) {
+        cpu_relax();
+    }
+    idle_loop();
+}
+
 void sched_start_cpu(void)
 {
     struct cpu *cpu = this_cpu();
 
     slice_ticks = clock_duration_ticks(SLICE_NS);
     cpu->charged_until = rdtsc();
-    __atomic_store_n(&cpu->online, true, __ATOMIC_RELEASE);
-    trap_restart_on_stack(cpu->stack_top, idle_loop);
+    trap_restart_on_stack(cpu->stack_top, arrive);
 }

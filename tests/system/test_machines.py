@@ -76,6 +76,28 @@ def test_cpu_models(boot, model):
     machine.halt()
 
 
+def test_silent_cpu(boot):
+    """A CPU that does not answer is said so, put back to sleep and done without; those behind it
+    start. Else: a hang, a reset, fewer CPUs than answer, or one that runs and that nobody counts."""
+    machine = boot(cpus=3, paused=True)
+    gdb = machine.gdb()
+    place = machine.symbol("kernel_main")  # its first instructions: not needed any more
+    gdb.breakpoint(machine.symbol("smp_ap_main"), hardware=True)
+    gdb.resume()
+    gdb.wait_stop(10)
+    gdb.remove_breakpoint(machine.symbol("smp_ap_main"), hardware=True)
+    gdb.select_cpu(1)
+    gdb.write_memory(place, b"\xeb\xfe")  # jmp to itself
+    gdb.write_register("rip", place)
+    gdb.resume()
+    machine.expect("CPU with APIC id 1 does not answer")
+    machine.expect("cpu: 2 online")
+    registers = machine.qmp.hmp("info registers -a").split("CPU#")[2]
+    claim("HLT=1" in registers and "CR0=60000010" in registers, "CPU 1 waits for a start", registers)
+    claim("demo: exit code 0" in machine.shell("run demo", 40), "demo: exit code 0", machine.tail())
+    machine.halt()
+
+
 def test_no_execute_missing(boot):
     """On a CPU without NX the system runs, and says what it cannot promise there. Else: a panic,
     or a boot log that keeps quiet about it."""

@@ -32,6 +32,8 @@
 #define COMMAND_FIXED      0x4000u
 #define COMMAND_ALL_OTHERS 0xc0000u
 
+#define XAPIC_BROADCAST    0xffu
+
 #define APIC_BASE_X2APIC   (1ull << 10)
 #define APIC_BASE_ENABLE   (1ull << 11)
 #define APIC_BASE_ADDRESS  0x000ffffffffff000ull
@@ -69,12 +71,13 @@ void apic_init(struct paddr base)
 
 void apic_init_cpu(void)
 {
-    uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
+    const uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
-    if (cpu_features.x2apic) {
-        base |= APIC_BASE_X2APIC;
-    }
+    /* In two steps: from disabled straight to x2APIC is a fault (11.12.5). */
     wrmsr(MSR_APIC_BASE, base);
+    if (cpu_features.x2apic) {
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
+    }
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
     apic_write(APIC_LVT_LINT1, LVT_MASKED);
@@ -108,6 +111,12 @@ void apic_measure_timer(void)
 uint32_t apic_this_id(void)
 {
     return registers == NULL ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+}
+
+bool apic_can_address(uint32_t apic_id)
+{
+    /* Eight bits of destination without x2APIC, and all ones are everybody (11.6.1). */
+    return registers == NULL || apic_id < XAPIC_BROADCAST;
 }
 
 void apic_end_of_interrupt(void)

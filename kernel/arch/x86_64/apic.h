@@ -18,6 +18,10 @@ void apic_init_cpu(void);
 void apic_measure_timer(void);
 
 uint32_t apic_this_id(void);
+
+/** Whether commands can be sent to a CPU of this id. */
+bool apic_can_address(uint32_t apic_id);
+
 void apic_end_of_interrupt(void);
 
 /** Send a fixed interrupt to one CPU. */

@@ -17,7 +17,7 @@
 #define INTERRUPT_STACK_PAGES 1u
 #define LOW_MEMORY_END        0xa0000ull
 #define LOW_MEMORY_START      0x1000ull
-#define AP_ANSWER_US          200000u
+#define AP_ANSWER_US          1000000u
 #define AP_POLL_US            20u
 
 extern const uint8_t ap_start_code[];
@@ -122,6 +122,9 @@ static bool start_cpu(struct cpu *cpu, uint64_t start_page, uint8_t *page)
             clock_spin_us(AP_POLL_US);
         }
     }
+    /* Back to waiting for a start-up: a CPU that woke up late, and has no part in TLB flushes, must
+     * not come to life on the next one's stack or on wiped page tables. */
+    apic_send_init(cpu->apic_id);
     return false;
 }
 
@@ -146,14 +149,18 @@ void smp_start_others(const struct boot_info *info)
         if (apic_id == boot_id) {
             continue;
         }
+        if (!apic_can_address(apic_id)) {
+            log_info("cpu", "CPU with APIC id %u needs x2APIC; doing without", apic_id);
+            continue;
+        }
         struct cpu *cpu = make_cpu(cpu_count, apic_id);
 
         if (start_cpu(cpu, start_page, page)) {
-            cpu_count++;
+            __atomic_store_n(&cpu_count, cpu_count + 1, __ATOMIC_RELEASE);
         } else {
+            /* Its record is lost: the CPU may have marked its task state as busy. */
             log_info("cpu", "CPU with APIC id %u does not answer", apic_id);
-            /* Its record stays: should it wake up late, it must find what it was promised. */
-            break;
+            cpus[cpu_count] = NULL;
         }
     }
 }
