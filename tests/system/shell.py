@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the shell's tables say, as numbers, and how a test states a claim."""
 
+import re
 import time
 
 from harness import Unexpected
@@ -11,6 +12,12 @@ NO_LIMIT = 1 << 32
 def claim(condition, expected, seen):
     if not condition:
         raise Unexpected(expected, seen)
+
+
+def fresh_prompt(machine):
+    """A new prompt, after something else has written behind the last one."""
+    machine.write("echo here I am\r")
+    machine.expect(re.compile(r"\nhere I am\r?\n" + re.escape(machine.PROMPT)))
 
 
 def process_table(machine):

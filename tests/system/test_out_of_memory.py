@@ -8,7 +8,7 @@ import oracle
 import pytest
 from harness import Machine, Unexpected
 from injection import Injection, plain_kernel
-from shell import claim, process_table
+from shell import claim, fresh_prompt, process_table
 
 KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
@@ -74,8 +74,7 @@ def test_every_allocation_of_messages_and_memory(boot):
     def baseline():
         machine.shell(f"kill {process_table(machine)['share']['pid']}")
         machine.expect("was killed")
-        machine.write("\r")
-        machine.expect(machine.PROMPT)
+        fresh_prompt(machine)
         machine.shell("run share &")
         claim("demo: exit code 0" in machine.shell("run demo", 30), "demo: exit code 0", machine.tail())
         return oracle.Snapshot(machine)
