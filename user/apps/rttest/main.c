@@ -14,7 +14,7 @@ static const struct {
     {"threads", group_threads},     {"storage", group_storage}, {"mutex", group_mutex},
     {"registers", group_registers}, {"heap", group_heap},       {"mappings", group_mappings},
     {"sleep", group_sleep},         {"timers", group_timers},   {"cancel", group_cancel},
-    {"ring", group_ring},           {"server", group_server},
+    {"ring", group_ring},           {"server", group_server},   {"priorities", group_priorities},
 };
 
 static uint32_t passed, failed; /* [a] threads check too */

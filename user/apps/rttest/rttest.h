@@ -28,6 +28,7 @@ bool rttest_expect_status(enum status seen, enum status expected, const char *te
 uint64_t rttest_now(void);
 
 void group_threads(void);
+void group_priorities(void);
 void group_storage(void);
 void group_mutex(void);
 void group_registers(void);

@@ -266,3 +266,99 @@ void group_registers(void)
         EXPECT(wrong == 0);
     }
 }
+
+/* ------------------------------------------------------------------------------------------
+ * Priorities: who runs when there are more threads than CPUs
+ * ------------------------------------------------------------------------------------------ */
+
+#define CONTROL_PRIORITY 18u /* the most that this program may have */
+#define RUN_LIMIT_NS     (2 * RT_NS_PER_S)
+#define PROBE_NS         (100 * RT_NS_PER_MS)
+
+struct runner {
+    struct rt_thread *thread;
+    uint64_t rounds; /* [a] */
+    bool stop;       /* [a] */
+};
+
+static uint64_t run_on(void *argument)
+{
+    struct runner *const runner = argument;
+
+    while (!__atomic_load_n(&runner->stop, __ATOMIC_RELAXED)) {
+        __atomic_fetch_add(&runner->rounds, 1, __ATOMIC_RELAXED);
+    }
+    return 0;
+}
+
+/** Whether a runner gets on: beside the caller, who goes on too, or, on one CPU, while it sleeps.
+ */
+static bool runs(const struct runner *runner, bool one_cpu, uint64_t limit_ns)
+{
+    const uint64_t end = rttest_now() + limit_ns;
+    const uint64_t before = __atomic_load_n(&runner->rounds, __ATOMIC_RELAXED);
+
+    do {
+        if (one_cpu) {
+            rt_sleep(RT_NS_PER_MS);
+        }
+        if (__atomic_load_n(&runner->rounds, __ATOMIC_RELAXED) != before) {
+            return true;
+        }
+    } while (rttest_now() < end);
+    return false;
+}
+
+static bool start_runner(struct runner *runner, uint8_t priority)
+{
+    return EXPECT_STATUS(rt_thread_create(run_on, runner, 0, &runner->thread), STATUS_OK) &&
+           EXPECT_STATUS(thread_set_priority(runner->thread->capability, priority), STATUS_OK);
+}
+
+static void stop_runner(struct runner *runner)
+{
+    uint64_t code;
+
+    __atomic_store_n(&runner->stop, true, __ATOMIC_RELAXED);
+    EXPECT_STATUS(rt_thread_join(runner->thread, &code), STATUS_OK);
+}
+
+/** Never gives its CPU away, if there is another one: nothing but priorities decides there. */
+static uint64_t control_priorities(void *argument)
+{
+    struct runner low = {0}, high = {0};
+
+    (void)argument;
+    if (!start_runner(&low, 16)) {
+        return 0;
+    }
+    const bool one_cpu = !runs(&low, false, PROBE_NS);
+
+    if (start_runner(&high, 17)) {
+        /* More urgent than `low`: it does not wait for the CPU where it was made. */
+        EXPECT(runs(&high, one_cpu, RUN_LIMIT_NS));
+        /* Less urgent while it runs: its CPU is for `low`, which waits there. */
+        EXPECT_STATUS(thread_set_priority(high.thread->capability, 15), STATUS_OK);
+        EXPECT(runs(&low, one_cpu, RUN_LIMIT_NS));
+        /* Equal while it waits: they take turns. */
+        EXPECT_STATUS(thread_set_priority(high.thread->capability, 16), STATUS_OK);
+        EXPECT(runs(&high, one_cpu, RUN_LIMIT_NS));
+        EXPECT(runs(&low, one_cpu, RUN_LIMIT_NS));
+        stop_runner(&high);
+    }
+    stop_runner(&low);
+    return 1;
+}
+
+void group_priorities(void)
+{
+    struct rt_thread *control;
+    uint64_t ran = 0;
+
+    if (!EXPECT_STATUS(rt_thread_create(control_priorities, NULL, 0, &control), STATUS_OK)) {
+        return;
+    }
+    EXPECT_STATUS(thread_set_priority(control->capability, CONTROL_PRIORITY), STATUS_OK);
+    EXPECT_STATUS(rt_thread_join(control, &ran), STATUS_OK);
+    EXPECT(ran == 1);
+}
