@@ -30,7 +30,6 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
         list_prepend(list, &thread->queue);
     } else {
         list_append(list, &thread->queue);
-        thread->turn_end = 0;
     }
     cpu->ready_mask |= 1u << thread->priority;
     thread->is_queued = true;
@@ -70,22 +69,6 @@ static struct cpu *find_idle_cpu(void)
     return NULL;
 }
 
-/** The CPU whose thread is the least urgent, if that is less than `limit`; else `usual`. */
-static struct cpu *find_less_urgent(struct cpu *usual, uint8_t limit)
-{
-    struct cpu *best = usual;
-
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        struct cpu *cpu = cpus[i];
-
-        if (cpu->current != NULL && cpu->current->priority < limit) {
-            limit = cpu->current->priority;
-            best = cpu;
-        }
-    }
-    return best;
-}
-
 /** Queue a ready thread where it will run soonest. */
 static void place(struct thread *thread)
 {
@@ -94,11 +77,7 @@ static void place(struct thread *thread)
     if (!cpu->idle) {
         struct cpu *idle = find_idle_cpu();
 
-        if (idle != NULL) {
-            cpu = idle;
-        } else if (cpu->current != NULL && cpu->current->priority >= thread->priority) {
-            cpu = find_less_urgent(cpu, thread->priority);
-        }
+        cpu = idle != NULL ? idle : cpu;
     }
     enqueue(cpu, thread, false);
     if (cpu->idle) {
@@ -161,19 +140,18 @@ void sched_forget(struct thread *thread)
 
 void sched_set_priority(struct thread *thread, uint8_t priority)
 {
-    struct cpu *cpu = thread->cpu;
-
     if (!thread->is_queued) {
         thread->priority = priority;
-        /* Somebody queued behind it may be due now, and that CPU has no timer set for it. */
-        if (thread->state == THREAD_RUNNING && cpu->ready_mask >> priority != 0) {
-            kick(cpu);
-        }
         return;
     }
+    struct cpu *cpu = thread->cpu;
+
     dequeue(thread);
     thread->priority = priority;
-    place(thread);
+    enqueue(cpu, thread, false);
+    if (cpu->current != NULL && cpu->current->priority < priority) {
+        kick(cpu);
+    }
 }
 
 void sched_interrupt(struct thread *thread)
@@ -253,7 +231,7 @@ void sched_unthrottle(struct process *process)
 static void program_timer(struct cpu *cpu, const struct thread *thread)
 {
     if (cpu->ready_mask >> thread->priority != 0) {
-        timer_program(cpu, thread->turn_end);
+        timer_program(cpu, cpu->slice_end);
     }
     if (thread->process->budget_ticks != 0) {
         timer_program(cpu, cpu->charged_until + thread->process->budget_left);
@@ -284,22 +262,15 @@ static struct thread *take_top(struct cpu *cpu)
 
 static struct thread *steal(const struct cpu *thief)
 {
-    for (;;) {
-        struct cpu *victim = NULL;
+    struct cpu *victim = NULL;
 
-        for (uint32_t i = 0; i < cpu_count; i++) {
-            if (cpus[i] != thief && cpus[i]->ready_mask != 0 &&
-                (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
-                victim = cpus[i];
-            }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] != thief && cpus[i]->online && cpus[i]->ready_mask != 0 &&
+            (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
+            victim = cpus[i];
         }
-        struct thread *thread = victim == NULL ? NULL : take_top(victim);
-
-        if (victim == NULL || thread != NULL) {
-            return thread;
-        }
-        /* Only throttled threads were there, and now they are not: look again. */
     }
+    return victim == NULL ? NULL : take_top(victim);
 }
 
 NORETURN static void run(struct cpu *cpu, struct thread *thread)
@@ -310,15 +281,6 @@ NORETURN static void run(struct cpu *cpu, struct thread *thread)
     }
     program_timer(cpu, thread);
     sched_leave(thread);
-}
-
-/** Run a thread that was queued. One that had to make way goes on with its turn, else it begins. */
-NORETURN static void run_queued(struct cpu *cpu, struct thread *thread)
-{
-    if (thread->turn_end == 0) {
-        thread->turn_end = rdtsc() + slice_ticks;
-    }
-    run(cpu, thread);
 }
 
 /** This CPU has no current thread any more. */
@@ -374,12 +336,12 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     }
     if (current != NULL && current->state == THREAD_RUNNING) {
         const int32_t top = top_priority(cpu);
-        const bool turn_over = rdtsc() >= current->turn_end;
+        const bool slice_over = top == current->priority && rdtsc() >= cpu->slice_end;
 
-        if (top < current->priority || (top == current->priority && !turn_over)) {
+        if (top <= current->priority && !slice_over) {
             run(cpu, current);
         }
-        enqueue(cpu, current, !turn_over);
+        enqueue(cpu, current, !slice_over);
     }
     struct thread *next = take_top(cpu);
 
@@ -389,7 +351,8 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     if (next == NULL) {
         go_idle(cpu);
     }
-    run_queued(cpu, next);
+    cpu->slice_end = rdtsc() + slice_ticks;
+    run(cpu, next);
 }
 
 void sched_exit(void)
@@ -441,11 +404,9 @@ static void idle_loop(void)
         if (next != NULL) {
             if (idle_worker == cpu) {
                 idle_worker = NULL;
-                if (work_is_pending()) {
-                    sched_kick_for_work(); /* another idle CPU goes on with it */
-                }
             }
-            run_queued(cpu, next);
+            cpu->slice_end = rdtsc() + slice_ticks;
+            run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
             address_space_load_kernel();

@@ -7,10 +7,9 @@
  * Each CPU has 32 ready lists and a bit mask of the non-empty ones; equal priorities take turns. A
  * thread woken by a system call is first offered as the "handoff": if the caller then blocks and
  * nobody more urgent is ready, the CPU goes straight to it, without touching a queue. Other wakes
- * go to an idle CPU if there is one, else to where the thread last ran, unless it would have to
- * wait there while somebody less urgent runs elsewhere. A CPU that runs out of work takes some from
- * another. There is no tick: the timer is programmed for the first deadline, the end of a slice
- * that somebody waits for, or the end of a CPU budget.
+ * go to an idle CPU if there is one, else to where the thread last ran. A CPU that runs out of
+ * work takes some from another. There is no tick: the timer is programmed for the first deadline,
+ * the end of a slice that somebody waits for, or the end of a CPU budget.
  *
  * Under the kernel lock.
  */

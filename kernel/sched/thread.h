@@ -51,8 +51,6 @@ struct thread {
     uint64_t fs_base;
     void *fpu_area;
 
-    uint64_t turn_end; /* TSC value at which equals get their turn, 0: its own has not begun */
-
     struct list queue;     /* on a run queue */
     struct list siblings;  /* in its process */
     struct timer deadline; /* of the cap_enter it is blocked in */
