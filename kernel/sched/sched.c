@@ -96,9 +96,42 @@ bool sched_has_idle_cpu(void)
     return find_idle_cpu() != NULL;
 }
 
+/**
+ * The same when equals wait: it keeps what is left of its turn. Were it given a whole slice each
+ * time it comes back, they might wait for ever.
+ */
+static NOINLINE void preempt_before_equals(struct cpu *cpu, struct thread *current)
+{
+    const uint64_t now = rdtsc();
+
+    current->slice_left = cpu->slice_end > now ? cpu->slice_end - now : 0;
+    enqueue(cpu, current, current->slice_left != 0);
+}
+
 void sched_preempt(struct cpu *cpu, struct thread *current)
 {
-    enqueue(cpu, current, true);
+    const uint32_t priority = current->priority;
+    const uint32_t mask = cpu->ready_mask;
+
+    if (UNLIKELY(((mask >> priority) & 1) != 0)) {
+        preempt_before_equals(cpu, current);
+        return;
+    }
+    /* enqueue(), for a thread that is on its own CPU and will be alone in its list. */
+    struct list *list = &cpu->ready[priority];
+
+    current->state = THREAD_READY;
+    current->queue = (struct list){list, list};
+    *list = (struct list){&current->queue, &current->queue};
+    cpu->ready_mask = mask | 1u << priority;
+    current->is_queued = true;
+}
+
+/** A thread that was taken from a queue gets a slice, or what was left of it. */
+static void start_slice(struct cpu *cpu, struct thread *thread)
+{
+    cpu->slice_end = rdtsc() + (thread->slice_left != 0 ? thread->slice_left : slice_ticks);
+    thread->slice_left = 0;
 }
 
 void sched_wake_slowly(struct thread *thread)
@@ -329,7 +362,11 @@ NORETURN static void exit_slowly(struct cpu *cpu)
         if (top <= current->priority && !slice_over) {
             run(cpu, current);
         }
-        enqueue(cpu, current, !slice_over);
+        if (slice_over) {
+            enqueue(cpu, current, false);
+        } else {
+            sched_preempt(cpu, current);
+        }
     }
     struct thread *next = take_top(cpu);
 
@@ -339,7 +376,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     if (next == NULL) {
         go_idle(cpu);
     }
-    cpu->slice_end = rdtsc() + slice_ticks;
+    start_slice(cpu, next);
     run(cpu, next);
 }
 
@@ -393,7 +430,7 @@ static void idle_loop(void)
             if (idle_worker == cpu) {
                 idle_worker = NULL;
             }
-            cpu->slice_end = rdtsc() + slice_ticks;
+            start_slice(cpu, next);
             run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {

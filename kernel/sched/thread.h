@@ -45,9 +45,10 @@ struct thread {
     uint8_t watch;  /* WATCH_*: the exit from the kernel must take a closer look */
     bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
-    uint8_t priority;   /* effective: raised while it serves callers */
-    uint32_t wake_tail; /* blocked: ready when ring.cq_tail reaches this */
-    struct cpu *cpu;    /* where it runs, or last ran */
+    uint8_t priority;    /* effective: raised while it serves callers */
+    uint32_t wake_tail;  /* blocked: ready when ring.cq_tail reaches this */
+    struct cpu *cpu;     /* where it runs, or last ran */
+    uint64_t slice_left; /* interrupted with equals waiting: ticks of its turn to come; else 0 */
     uint64_t fs_base;
     void *fpu_area;
 
