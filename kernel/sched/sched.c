@@ -69,16 +69,48 @@ static struct cpu *find_idle_cpu(void)
     return NULL;
 }
 
-/** Queue a ready thread where it will run soonest. */
-static void place(struct thread *thread)
+/** The most urgent of what a CPU runs and has queued; -1 if there is nothing. */
+static int32_t urgency(const struct cpu *cpu)
 {
-    struct cpu *cpu = thread->cpu;
+    const int32_t queued = top_priority(cpu);
 
-    if (!cpu->idle) {
-        struct cpu *idle = find_idle_cpu();
+    return cpu->current != NULL && cpu->current->priority > queued ? cpu->current->priority
+                                                                   : queued;
+}
 
-        cpu = idle != NULL ? idle : cpu;
+/** The CPU with the least urgent work, if that is less urgent than `priority`; else NULL. */
+static struct cpu *find_less_urgent_cpu(int32_t priority)
+{
+    struct cpu *found = NULL;
+
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i]->online && urgency(cpus[i]) < priority) {
+            priority = urgency(cpus[i]);
+            found = cpus[i];
+        }
     }
+    return found;
+}
+
+/** The CPU where a ready thread will run soonest; the last one it was on, unless that is busy. */
+static struct cpu *choose_cpu(const struct thread *thread)
+{
+    struct cpu *last = thread->cpu;
+    struct cpu *other;
+
+    if (last->idle) {
+        return last;
+    }
+    other = find_idle_cpu();
+    if (other == NULL && urgency(last) >= thread->priority) {
+        other = find_less_urgent_cpu(thread->priority);
+    }
+    return other != NULL ? other : last;
+}
+
+/** Queue a thread on a CPU, and make sure that the CPU knows. */
+static void hand_over(struct cpu *cpu, struct thread *thread)
+{
     enqueue(cpu, thread, false);
     if (cpu->idle) {
         /* One thread per idle CPU: the next one looks elsewhere. */
@@ -91,30 +123,40 @@ static void place(struct thread *thread)
     }
 }
 
-bool sched_has_idle_cpu(void)
+/** Queue a ready thread where it will run soonest. */
+static void place(struct thread *thread)
 {
-    return find_idle_cpu() != NULL;
+    hand_over(choose_cpu(thread), thread);
 }
 
-/**
- * The same when equals wait: it keeps what is left of its turn. Were it given a whole slice each
- * time it comes back, they might wait for ever.
- */
-static NOINLINE void preempt_before_equals(struct cpu *cpu, struct thread *current)
+/** The same with other CPUs, one of which may be better for it, or with equals that wait. */
+static NOINLINE void preempt_slowly(struct cpu *cpu, struct thread *current)
 {
+    struct cpu *other = find_less_urgent_cpu(current->priority);
     const uint64_t now = rdtsc();
 
+    if (other != NULL) {
+        hand_over(other, current);
+        return;
+    }
+    /* It keeps what is left of its turn. Were it given a whole slice each time it comes back, its
+     * equals might wait for ever. */
     current->slice_left = cpu->slice_end > now ? cpu->slice_end - now : 0;
     enqueue(cpu, current, current->slice_left != 0);
 }
 
-void sched_preempt(struct cpu *cpu, struct thread *current)
+NOINLINE bool sched_has_choice(void)
+{
+    return cpu_count > 1;
+}
+
+NOINLINE void sched_preempt(struct cpu *cpu, struct thread *current)
 {
     const uint32_t priority = current->priority;
     const uint32_t mask = cpu->ready_mask;
 
     if (UNLIKELY(((mask >> priority) & 1) != 0)) {
-        preempt_before_equals(cpu, current);
+        preempt_slowly(cpu, current);
         return;
     }
     /* enqueue(), for a thread that is on its own CPU and will be alone in its list. */
@@ -173,11 +215,17 @@ void sched_forget(struct thread *thread)
 
 void sched_set_priority(struct thread *thread, uint8_t priority)
 {
+    struct cpu *cpu = thread->cpu;
+
     if (!thread->is_queued) {
+        const bool makes_way = thread->state == THREAD_RUNNING && priority < thread->priority;
+
         thread->priority = priority;
+        if (makes_way && top_priority(cpu) >= priority) {
+            kick(cpu); /* its timer is not set for those that wait */
+        }
         return;
     }
-    struct cpu *cpu = thread->cpu;
 
     dequeue(thread);
     thread->priority = priority;
@@ -348,7 +396,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
         if (handoff->process->throttled) {
             list_append(&handoff->process->throttled_threads, &handoff->queue);
         } else if (current != NULL && current->state == THREAD_RUNNING &&
-                   (handoff->priority <= current->priority || sched_has_idle_cpu())) {
+                   (handoff->priority <= current->priority || find_idle_cpu() != NULL)) {
             place(handoff);
         } else {
             /* Behind its equals: whoever is woken often must not overtake those who wait. */
@@ -365,7 +413,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
         if (slice_over) {
             enqueue(cpu, current, false);
         } else {
-            sched_preempt(cpu, current);
+            preempt_slowly(cpu, current);
         }
     }
     struct thread *next = take_top(cpu);
@@ -402,7 +450,7 @@ void sched_exit(void)
         exit_slowly(cpu);
     }
     if (current->state == THREAD_RUNNING) {
-        if (handoff->priority <= current->priority || sched_has_idle_cpu()) {
+        if (handoff->priority <= current->priority || sched_has_choice()) {
             exit_slowly(cpu);
         }
         sched_preempt(cpu, current);
