@@ -255,19 +255,40 @@ void sched_kick_for_work(void)
 
 static void throttle_refill(struct timer *timer)
 {
-    sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
+    struct process *process = CONTAINER_OF(timer, struct process, refill);
+
+    if (process->overspent < process->budget_ticks) {
+        sched_unthrottle(process);
+        return;
+    }
+    process->overspent -= process->budget_ticks;
+    process->period_end += process->period_ticks;
+    timer_arm(&process->refill, process->period_end, throttle_refill);
+}
+
+/** A new period begins, less what was overspent; less than a whole budget, if it may run. */
+static void begin_period(struct process *process, uint64_t now)
+{
+    process->period_end = now + process->period_ticks;
+    process->budget_left = process->budget_ticks - process->overspent;
+    process->overspent = 0;
 }
 
 void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
-    if (now >= process->period_end) {
-        process->period_end = now + process->period_ticks;
-        process->budget_left = process->budget_ticks;
+    if (now >= process->period_end && !process->throttled) {
+        begin_period(process, now);
     }
     if (ticks < process->budget_left) {
         process->budget_left -= ticks;
         return;
     }
+    /* Threads on several CPUs spend the same budget before any of them is stopped, and a timer may
+     * be late. What a clock that stood still makes of it is bounded. */
+    const uint64_t most = process->budget_ticks * cpu_count;
+
+    process->overspent += ticks - process->budget_left;
+    process->overspent = process->overspent < most ? process->overspent : most;
     process->budget_left = 0;
     if (!process->throttled) {
         process->throttled = true;
@@ -286,8 +307,7 @@ void sched_unthrottle(struct process *process)
 {
     timer_disarm(&process->refill);
     process->throttled = false;
-    process->budget_left = process->budget_ticks;
-    process->period_end = rdtsc() + process->period_ticks;
+    begin_period(process, rdtsc());
     while (!list_is_empty(&process->throttled_threads)) {
         struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
 
