@@ -168,7 +168,7 @@ static ALWAYS_INLINE void thread_post(struct thread *thread)
 /** Post a completion that carries only a status. */
 void thread_post_status(struct thread *thread, uint64_t user_data, enum status status);
 
-/** Recompute the effective priority from the callers being served. */
+/** Recompute the effective priority from the callers that are served and those that wait. */
 void thread_update_priority(struct thread *thread);
 
 /** Load a new FS base of the current thread into the register. */
