@@ -12,12 +12,19 @@
 #include "rt/process.h"
 
 #define TRIES          21u
-#define SOON_US        3000u   /* median: much less than a slice */
+#define SOON_US        3000u   /* median, on one CPU: much less than a slice */
+#define LATE_US        50000u  /* median, on several: the host may have fewer than these */
 #define PATIENCE_US    300000u /* within the time that spinners spin */
 #define TURNS_WINDOW   (200 * RT_NS_PER_MS)
 #define IDLE_NS        (300 * RT_NS_PER_MS)
 #define IDLE_ALLOWANCE 8u /* interrupts that waking up and asking may cost */
 #define CHURN_THREADS  500u
+
+/** What the median of wake-ups must stay below. */
+static uint64_t soon_us(void)
+{
+    return machine_cpus == 1 ? SOON_US : LATE_US;
+}
 
 /** A thread that counts the times it was woken. */
 static struct {
@@ -112,12 +119,12 @@ static void check_preemption(void)
         rt_ring_sleep_until(rt_ring_self(), deadline);
         late_us[i] = (rttest_now() - deadline) / RT_NS_PER_US;
     }
-    EXPECT(median_of(late_us, TRIES) < SOON_US);
+    EXPECT(median_of(late_us, TRIES) < soon_us());
     /* By a signal. */
     if (worker_start(signal_upwards, NULL, PRIORITY_LOW + 1, &signaller)) {
         EXPECT_STATUS(rt_thread_join(signaller, &missed), STATUS_OK);
         EXPECT(missed == 0);
-        EXPECT(median_of(sleeper.late_us, TRIES) < SOON_US);
+        EXPECT(median_of(sleeper.late_us, TRIES) < soon_us());
     }
     EXPECT(spinners_stop());
     sleeper_end(woken);
@@ -158,7 +165,7 @@ static void check_lowering(void)
                       STATUS_OK);
         before[first + i] = spinners_rounds(first + i);
     }
-    rt_sleep(60 * RT_NS_PER_MS);
+    rt_sleep(PATIENCE_US * RT_NS_PER_US);
     for (unsigned i = first; i < 2 * first; i++) {
         EXPECT(spinners_rounds(i) > before[i]);
     }
@@ -178,11 +185,13 @@ void group_priorities(void)
  * Turns
  * ------------------------------------------------------------------------------------------ */
 
-/** One thread more than there are CPUs, all equal: each gets at least a third of its fair share,
- * also if they are interrupted by something more urgent all the time. */
+/** One thread more than there are CPUs, all equal: each gets at least a third of its fair share
+ * (a tenth on several CPUs, to which the host may give unequal time), also if they are interrupted
+ * by something more urgent all the time. */
 static void check_turns(uint64_t pause_ns)
 {
     const unsigned count = machine_cpus == 1 ? 3 : machine_cpus + 1;
+    const unsigned part = machine_cpus == 1 ? 3 : 10;
     uint64_t total = 0;
 
     if (!spinners_start(count, PRIORITY_LOW)) {
@@ -195,7 +204,7 @@ static void check_turns(uint64_t pause_ns)
         total += spinners_rounds(i);
     }
     for (unsigned i = 0; i < count; i++) {
-        EXPECT(spinners_rounds(i) * count * 3 >= total);
+        EXPECT(spinners_rounds(i) * count * part >= total);
     }
     EXPECT(spinners_stop());
 }
@@ -234,7 +243,6 @@ void group_wakeups(void)
         EXPECT(__atomic_load_n(&sleeper.ran, __ATOMIC_ACQUIRE) == i + 1);
     }
     sleeper_end(woken);
-    EXPECT(machine_cpus == 1 || median_of(sleeper.late_us, TRIES) < SOON_US);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -299,7 +307,7 @@ void group_deadlines(void)
 {
     uint64_t notification = 0, late_us[TRIES];
 
-    if (!EXPECT_STATUS(notification_create(&notification), STATUS_OK)) {
+    if (!spinners_prepare() || !EXPECT_STATUS(notification_create(&notification), STATUS_OK)) {
         return;
     }
     for (enum deadline_kind kind = BY_CAP_ENTER; kind < DEADLINE_KINDS; kind++) {
@@ -313,7 +321,7 @@ void group_deadlines(void)
             EXPECT(now >= deadline);
             late_us[i] = (now - deadline) / RT_NS_PER_US;
         }
-        if (!EXPECT(median_of(late_us, TRIES) < SOON_US)) {
+        if (!EXPECT(median_of(late_us, TRIES) < soon_us())) {
             rttest_note("microseconds late, median", late_us[TRIES / 2]);
         }
     }
