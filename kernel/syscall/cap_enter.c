@@ -247,16 +247,24 @@ complete:
 }
 
 /**
- * Take the next submission, which is not a NOP, and carry it out. `known`: the object that its
- * target was found to name a moment ago, or NULL.
+ * Take the next submission, which was not a NOP, and carry it out. `known`: the object that its
+ * target was found to name a moment ago, or NULL. There is room for its completion.
+ *
+ * False, and nothing has happened, if it needs an operation and none is free. Only the copy can
+ * tell: the entry itself may have changed since it was last looked at.
  */
-static NOINLINE void take_one(struct thread *thread, struct object *known)
+static NOINLINE bool take_one(struct thread *thread, struct object *known)
 {
     struct ring_sqe sqe;
 
-    thread->ring.reserved++;
     ring_kernel_take(&thread->ring, &sqe);
+    if (UNLIKELY(thread->free_operation == NULL) && needs_operation(sqe.operation)) {
+        thread->ring.sq_head--;
+        return false;
+    }
+    thread->ring.reserved++;
     submit(thread, &sqe, known);
+    return true;
 }
 
 /** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is
@@ -333,12 +341,11 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
             if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
                 known = fast_path(cpu, thread, head);
             }
-            if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
+            if (UNLIKELY(!take_one(thread, known))) {
                 *status = STATUS_QUEUE_FULL;
                 break;
             }
             taken++;
-            take_one(thread, known);
             if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
                 break;
             }
