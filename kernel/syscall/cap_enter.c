@@ -16,9 +16,6 @@
 #include "syscall/fast_path.h"
 #include "syscall/methods.h"
 
-/* NOPs are taken in runs of at most this many between two chances for other CPUs. */
-#define SUBMISSIONS_PER_WINDOW 8u
-
 /** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
 static bool has_payload(const struct ring_sqe *sqe)
 {
@@ -267,8 +264,7 @@ static NOINLINE bool take_one(struct thread *thread, struct object *known)
     return true;
 }
 
-/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is
- * room for their completions. */
+/** Complete a run of NOPs, at most `limit` of them. There is room for their completions. */
 static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
 {
     uint32_t taken = 0;
