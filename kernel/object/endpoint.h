@@ -24,6 +24,8 @@ struct endpoint {
     struct list receivers; /* struct operation.link, OPERATION_RECEIVING */
     struct list clients;   /* struct endpoint_client.ready: those with queued callers */
     bool closed;           /* nobody can receive here any more */
+    uint64_t epoch;        /* grows when it is closed or revoked: see struct operation.epoch */
+    uint64_t revoker_pid;  /* who has revoked it last, and may go on receiving */
 };
 
 struct endpoint_client {
