@@ -169,18 +169,16 @@ static bool teardown_step(struct work *work)
 
 void process_account_changed(struct process *process)
 {
-    if (process->state != PROCESS_STATE_GONE || !account_is_empty(&process->account)) {
-        return;
-    }
-    struct process *parent = process->parent;
-    struct account *parent_account = parent == NULL ? &root_account : &parent->account;
+    /* A parent that is gone itself may have been kept by this child alone, and so on. */
+    while (process != NULL && process->state == PROCESS_STATE_GONE &&
+           account_is_empty(&process->account)) {
+        struct process *parent = process->parent;
 
-    account_close(&process->account);
-    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
-    list_remove(&process->all);
-    slab_give(process, sizeof(*process));
-    if (parent != NULL) {
-        process_account_changed(parent);
+        account_close(&process->account);
+        account_refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
+        list_remove(&process->all);
+        slab_give(process, sizeof(*process));
+        process = parent;
     }
 }
 
