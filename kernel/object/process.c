@@ -153,6 +153,9 @@ static bool teardown_step(struct work *work)
     if (!empty_caps(process)) {
         return false;
     }
+    if (process->doomed_count > 0) {
+        return false; /* whoever waits for the end may want to use what it held at once */
+    }
     for (uint32_t i = 0; i < process->caps.page_count; i++) {
         frames_give(pointer_frame(process->caps.pages[i]), 0, &process->account);
     }
