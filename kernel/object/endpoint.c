@@ -235,6 +235,7 @@ enum status endpoint_receive(struct endpoint *endpoint, struct thread *receiver,
     struct operation *receive = operation_take(receiver, sqe, OPERATION_RECEIVING);
 
     receive->object = &endpoint->object;
+    receive->epoch = endpoint->epoch;
     object_get(&endpoint->object);
     list_append(&endpoint->receivers, &receive->link);
     match(endpoint, receive);
@@ -247,9 +248,13 @@ static void rearm(struct operation *receive)
     struct endpoint *endpoint = endpoint_of(receive->object);
 
     endpoint_rearm(endpoint, receive);
-    if (UNLIKELY(endpoint->closed)) {
-        operation_cancel(receive, STATUS_CANCELLED);
-        return;
+    if (UNLIKELY(receive->epoch != endpoint->epoch)) {
+        /* While it served, nobody could tell it that its capability was taken back. */
+        if (endpoint->closed || receive->thread->process->pid != endpoint->revoker_pid) {
+            operation_cancel(receive, endpoint->closed ? STATUS_CANCELLED : STATUS_STALE);
+            return;
+        }
+        receive->epoch = endpoint->epoch;
     }
     if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
         match(endpoint, receive);
@@ -354,6 +359,7 @@ void endpoint_operation_cancelled(struct operation *operation)
 static void close_endpoint(struct endpoint *endpoint)
 {
     endpoint->closed = true;
+    endpoint->epoch++;
     while (!list_is_empty(&endpoint->receivers)) {
         operation_cancel(LIST_FIRST(&endpoint->receivers, struct operation, link),
                          STATUS_CANCELLED);
@@ -377,12 +383,17 @@ static void endpoint_revoked(struct object *object, struct process *revoker)
 {
     struct endpoint *endpoint = endpoint_of(object);
 
-    /* Receivers that came through capabilities taken back stop receiving; the revoker's stay. */
+    /* Receivers that came through capabilities taken back stop receiving; the revoker's stay. Those
+     * that serve a call finish it, and stop when they want to wait again. */
+    endpoint->epoch++;
+    endpoint->revoker_pid = revoker->pid;
     for (struct list *node = endpoint->receivers.next; node != &endpoint->receivers;) {
         struct operation *receive = CONTAINER_OF(node, struct operation, link);
 
         node = node->next;
-        if (receive->thread->process != revoker) {
+        if (receive->thread->process == revoker) {
+            receive->epoch = endpoint->epoch;
+        } else {
             operation_cancel(receive, STATUS_STALE);
         }
     }

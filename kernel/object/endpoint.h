@@ -29,6 +29,8 @@ struct endpoint {
     uint32_t queued_mask;     /* bit p: queued_count[p] is not 0 */
     uint32_t queued_count[PRIORITY_COUNT]; /* queued calls by their callers' priority */
     bool closed;                           /* nobody can receive here any more */
+    uint64_t epoch;       /* grows when it is closed or revoked: see struct operation.epoch */
+    uint64_t revoker_pid; /* who has revoked it last, and may go on receiving */
 };
 
 struct endpoint_client {

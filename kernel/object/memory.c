@@ -189,10 +189,11 @@ enum status memory_create_view(struct memory *memory, struct process *process, u
         return status;
     }
     view->root = memory->root;
+    view->parent = memory;
     view->root_offset = memory->root_offset + page_offset;
     view->access = access;
-    list_append(&memory->root->views, &view->view_link);
-    object_get(&memory->root->object);
+    list_append(&memory->views, &view->view_link);
+    object_get(&memory->object);
     *out = view;
     return STATUS_OK;
 }
@@ -250,35 +251,37 @@ static bool memory_destroy(struct object *object)
     struct memory *memory = memory_of(object);
 
     KVERIFY(list_is_empty(&memory->mappings) && list_is_empty(&memory->views));
-    if (memory->root != memory) {
+    if (memory->parent != NULL) {
         list_remove(&memory->view_link);
-        object_put(&memory->root->object);
-        memory->root = memory;
+        object_put(&memory->parent->object);
         return true;
     }
     return free_frames(memory);
 }
 
+/** What comes behind `at` in the tree of views below `top`, `top` itself first; NULL at the end. */
+static struct memory *next_below(const struct memory *top, struct memory *at)
+{
+    if (!list_is_empty(&at->views)) {
+        return LIST_FIRST(&at->views, struct memory, view_link);
+    }
+    for (; at != top; at = at->parent) {
+        if (at->view_link.next != &at->parent->views) {
+            return LIST_FIRST(&at->view_link, struct memory, view_link);
+        }
+    }
+    return NULL;
+}
+
 /**
- * One mapping that a revocation has to remove, of the object or of one of its views, or NULL.
+ * One mapping that a revocation has to remove, of the object or of a view below it, or NULL.
  *
  * The revoker's own mappings stay.
  */
 static struct mapping *next_revoked(struct memory *memory)
 {
-    LIST_FOR_EACH(node, &memory->mappings)
-    {
-        struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
-
-        if (mapping->space->process != memory->revoker) {
-            return mapping;
-        }
-    }
-    LIST_FOR_EACH(view_node, &memory->views)
-    {
-        struct memory *view = CONTAINER_OF(view_node, struct memory, view_link);
-
-        LIST_FOR_EACH(node, &view->mappings)
+    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
+        LIST_FOR_EACH(node, &at->mappings)
         {
             struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
 
@@ -291,15 +294,14 @@ static struct mapping *next_revoked(struct memory *memory)
 }
 
 /** Whether a mapping of the object or its views is gone, but not yet from every CPU's TLB. */
-static bool is_removing(const struct memory *memory)
+static bool is_removing(struct memory *memory)
 {
-    uint32_t count = memory->removing_count;
-
-    LIST_FOR_EACH(node, &memory->views)
-    {
-        count += CONTAINER_OF(node, struct memory, view_link)->removing_count;
+    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
+        if (at->removing_count != 0) {
+            return true;
+        }
     }
-    return count != 0;
+    return false;
 }
 
 static void resume_revoke(struct memory *memory)
@@ -369,11 +371,9 @@ static void memory_revoked(struct object *object, struct process *revoker)
 {
     struct memory *memory = memory_of(object);
 
-    LIST_FOR_EACH(node, &memory->views)
-    {
-        struct object *view = &CONTAINER_OF(node, struct memory, view_link)->object;
-
-        object_revoke_all(view);
+    for (struct memory *view = next_below(memory, memory); view != NULL;
+         view = next_below(memory, view)) {
+        object_revoke_all(&view->object);
     }
     KVERIFY(!memory_is_revoking(memory));
     memory->revoker = revoker;

@@ -5,9 +5,10 @@
  * Memory objects: resident frames that can be mapped, shared by capability, and pinned.
  *
  * A root owns its frames, or borrows a contiguous piece of physical memory (the boot package). A
- * view is a narrower object over a root's frames and keeps the root alive. Every object lists its
- * own mappings (the reverse map), so revoking finds and removes exactly those made through the
- * capabilities that are taken back.
+ * view is a narrower object over a root's frames, made from the root or from another view, and
+ * keeps that one alive: a tree. Every object lists its own mappings (the reverse map). Revoking an
+ * object revokes what lies below it too, and finds and removes exactly the mappings made through
+ * the capabilities that are taken back.
  *
  * A pin says that the kernel or a device is using the frames: they are not given back before the
  * last pin goes, whoever has died meanwhile. Under the kernel lock.
@@ -20,7 +21,8 @@
 
 struct memory {
     struct object object;
-    struct memory *root;  /* itself, unless it is a view */
+    struct memory *root;   /* itself, unless it is a view */
+    struct memory *parent; /* of a view: what it was made from, a reference; else NULL */
     uint64_t root_offset; /* of a view: first page within the root */
     uint64_t page_count;
     enum access access;   /* the most that a mapping may allow */
@@ -28,8 +30,8 @@ struct memory {
     uint32_t mapping_count;
     uint32_t removing_count; /* mappings taken off the list that other CPUs may still use */
     uint32_t pin_count;      /* of a root */
-    struct list views;       /* of a root */
-    struct list view_link;   /* of a view */
+    struct list views;       /* made from this object: struct memory.view_link */
+    struct list view_link;   /* of a view: in parent->views */
 
     uint32_t contiguous_first; /* borrowed frames, or FRAME_NONE */
     uint64_t filled;           /* own frames that are there; page_count once created */

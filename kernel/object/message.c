@@ -50,14 +50,13 @@ static enum status resolve_one(const struct process *sender, const struct ring_t
     if (entry.mode > RING_TRANSFER_MOVE || entry.reserved != 0) {
         return STATUS_BAD_REQUEST;
     }
-    parcels->indexes[i] = cap_id_index(entry.capability);
+    parcels->ids[i] = entry.capability;
     parcels->moves[i] = entry.mode == RING_TRANSFER_MOVE;
     parcels->flags[i] =
-        parcels->moves[i] ? cap_table_at(&sender->caps, parcels->indexes[i])->flags : 0;
+        parcels->moves[i] ? cap_table_find(&sender->caps, entry.capability)->flags : 0;
     for (uint32_t j = 0; j < i; j++) {
         /* One capability cannot go twice if it goes away. */
-        if (parcels->indexes[j] == parcels->indexes[i] &&
-            (parcels->moves[j] || parcels->moves[i])) {
+        if (parcels->ids[j] == parcels->ids[i] && (parcels->moves[j] || parcels->moves[i])) {
             return STATUS_BAD_REQUEST;
         }
     }
@@ -84,15 +83,6 @@ enum status message_resolve(struct thread *sender, uint32_t transfer_count, cons
     return STATUS_OK;
 }
 
-void message_release_moved(struct thread *sender, const struct message_parcels *parcels)
-{
-    for (uint32_t i = 0; i < parcels->count; i++) {
-        if (parcels->moves[i]) {
-            object_ungrant(sender->process, parcels->indexes[i]);
-        }
-    }
-}
-
 /** All or nothing: slots are there and paid for before the first one is filled. */
 static enum status transfer(struct thread *sender, uint32_t transfer_count, const uint64_t *payload,
                             struct process *receiver, uint64_t *ids)
@@ -117,7 +107,11 @@ static enum status transfer(struct thread *sender, uint32_t transfer_count, cons
     for (uint32_t i = 0; i < parcels.count; i++) {
         KVERIFY(object_grant(parcels.objects[i], receiver, parcels.flags[i], &ids[i]) == STATUS_OK);
     }
-    message_release_moved(sender, &parcels);
+    for (uint32_t i = 0; i < parcels.count; i++) {
+        if (parcels.moves[i]) {
+            object_ungrant(sender->process, cap_id_index(parcels.ids[i]));
+        }
+    }
     return STATUS_OK;
 }
 

@@ -25,8 +25,8 @@ static inline bool message_buffer_is_valid(uint32_t offset, uint32_t length)
 struct message_parcels {
     uint32_t count;
     struct object *objects[RING_MAX_TRANSFERS];
-    uint32_t flags[RING_MAX_TRANSFERS];   /* for the receiver's entry */
-    uint32_t indexes[RING_MAX_TRANSFERS]; /* in the sender's table */
+    uint32_t flags[RING_MAX_TRANSFERS]; /* for the receiver's entry */
+    uint64_t ids[RING_MAX_TRANSFERS];   /* in the sender's table */
     bool moves[RING_MAX_TRANSFERS];
 };
 
@@ -37,9 +37,6 @@ struct message_parcels {
  */
 MUST_CHECK enum status message_resolve(struct thread *sender, uint32_t transfer_count,
                                        const uint64_t *payload, struct message_parcels *parcels);
-
-/** Empty the sender's slots of what moves. The receiver has been given its own before. */
-void message_release_moved(struct thread *sender, const struct message_parcels *parcels);
 
 /** Check a message's form: flags, place and list length. STATUS_OK, _BAD_REQUEST, _BAD_RANGE. */
 MUST_CHECK enum status message_check(uint32_t sqe_flags, uint32_t transfer_count,

@@ -134,6 +134,7 @@ void object_free(struct object *object)
     live_count--;
     slab_give(object, object_types[object->kind]->bytes);
     if (payer != NULL) {
+        payer->doomed_count--;
         account_refund(&payer->account, ACCOUNT_OBJECTS, 1);
         process_account_changed(payer);
     }

@@ -42,7 +42,10 @@ struct operation {
     struct flush_wait flush; /* for methods that wait for other CPUs' TLBs */
     /** Detaches a slow kernel method that is to end early; NULL: unlinking is all there is. */
     void (*abandon)(struct operation *operation);
-    void *extra; /* the slow method's own */
+    union {
+        void *extra;    /* the slow method's own */
+        uint64_t epoch; /* RECV: the endpoint's when this was allowed to wait */
+    };
 
     /* CALL while queued: the message. */
     uint64_t payload[RING_PAYLOAD_WORDS];

@@ -153,6 +153,9 @@ static bool teardown_step(struct work *work)
     if (!empty_caps(process)) {
         return false;
     }
+    if (process->doomed_count > 0) {
+        return false; /* whoever waits for the end may want to use what it held at once */
+    }
     for (uint32_t i = 0; i < process->caps.page_count; i++) {
         frames_give(pointer_frame(process->caps.pages[i]), 0, &process->account);
     }
@@ -169,18 +172,16 @@ static bool teardown_step(struct work *work)
 
 void process_account_changed(struct process *process)
 {
-    if (process->state != PROCESS_STATE_GONE || !account_is_empty(&process->account)) {
-        return;
-    }
-    struct process *parent = process->parent;
-    struct account *parent_account = parent == NULL ? &root_account : &parent->account;
+    /* A parent that is gone itself may have been kept by this child alone, and so on. */
+    while (process != NULL && process->state == PROCESS_STATE_GONE &&
+           account_is_empty(&process->account)) {
+        struct process *parent = process->parent;
 
-    account_close(&process->account);
-    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
-    list_remove(&process->all);
-    slab_give(process, sizeof(*process));
-    if (parent != NULL) {
-        process_account_changed(parent);
+        account_close(&process->account);
+        account_refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
+        list_remove(&process->all);
+        slab_give(process, sizeof(*process));
+        process = parent;
     }
 }
 

@@ -56,6 +56,7 @@ struct process {
     bool teardown_started;
     bool teardown_paused;    /* until the last mapping's flush is through */
     uint32_t teardown_index; /* next capability slot to empty */
+    uint32_t doomed_count;   /* objects it paid for that are being destroyed */
 };
 
 /** What a new process may hold and how it runs. */

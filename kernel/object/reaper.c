@@ -2,6 +2,7 @@
 #include "object/reaper.h"
 
 #include "object/object.h"
+#include "object/process.h"
 #include "sched/sched.h"
 
 struct list work_queue = LIST_INIT(work_queue); /* by kernel_lock */
@@ -51,6 +52,9 @@ void work_run_step(void)
 void reap_object(struct object *object)
 {
     list_append(&doomed, &object->reap);
+    if (object->payer != NULL) {
+        object->payer->doomed_count++;
+    }
     if (!list_is_linked(&reap_work.link)) {
         work_start(&reap_work);
     }

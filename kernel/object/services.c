@@ -28,9 +28,11 @@ static void timer_object_fire(struct timer *timer)
     }
     /* A period that was missed is not made up for: bits do not count. */
     const uint64_t now = clock_ns();
-    const uint64_t missed = now > object->next_ns ? (now - object->next_ns) / object->period_ns : 0;
+    const uint64_t late = now > object->next_ns ? now - object->next_ns : 0;
+    const uint64_t wait = object->period_ns - late % object->period_ns;
 
-    object->next_ns += (missed + 1) * object->period_ns;
+    object->next_ns += late;
+    object->next_ns = wait < NO_DEADLINE - object->next_ns ? object->next_ns + wait : NO_DEADLINE;
     timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
     notification_signal(target, object->bits);
 }

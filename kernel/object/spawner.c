@@ -20,9 +20,8 @@ struct spawn {
     struct work work;
     struct process *process; /* the child; nobody else can end it while it is starting */
     struct thread *thread;
-    struct process *payer;       /* of the handle; NULL at boot */
-    struct operation *operation; /* to be answered, or NULL: nobody waits any more */
-    bool awaited;                /* somebody did wait: without an operation the child must end */
+    struct process *payer;       /* of the handle, whose capabilities move; NULL at boot */
+    struct operation *operation; /* to be answered, or NULL: at boot, or nobody waits any more */
     struct memory *image;        /* a pin */
     uint64_t image_offset;
     struct elf_image elf;
@@ -31,6 +30,7 @@ struct spawn {
     uint64_t page;         /* next to be filled from the image */
     struct object_hold grants[RING_MAX_TRANSFERS];
     uint32_t grant_flags[RING_MAX_TRANSFERS];
+    uint64_t moved[RING_MAX_TRANSFERS]; /* the payer's capability, which goes; 0: it stays */
     uint32_t grant_count;
 };
 
@@ -165,6 +165,7 @@ enum status spawn_start(struct process *parent, const struct spawn_request *requ
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         object_hold(&spawn->grants[i], request->grants.objects[i]);
         spawn->grant_flags[i] = request->grants.flags[i];
+        spawn->moved[i] = request->grants.moves[i] ? request->grants.ids[i] : 0;
     }
     list_init(&spawn->work.link);
     spawn->work.step = spawn_step;
@@ -189,7 +190,6 @@ void spawn_await(struct spawn *spawn, struct process *payer, struct operation *o
     operation->extra = spawn;
     operation->abandon = abandon_spawn;
     spawn->operation = operation;
-    spawn->awaited = true;
     spawn->payer = payer;
 }
 
@@ -265,14 +265,18 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         struct object *object = object_held(&spawn->grants[i]);
 
-        status = object == NULL ? STATUS_STALE
-                                : object_grant(object, spawn->process, spawn->grant_flags[i], &id);
+        /* What moves has stayed with the payer, who may have given it up meanwhile. */
+        if (object == NULL || (spawn->moved[i] != 0 &&
+                               object_lookup(&spawn->payer->caps, spawn->moved[i]) != object)) {
+            return STATUS_STALE;
+        }
+        status = object_grant(object, spawn->process, spawn->grant_flags[i], &id);
         if (status != STATUS_OK) {
             return status;
         }
     }
-    if (spawn->operation == NULL) {
-        return spawn->awaited ? STATUS_CANCELLED : STATUS_OK;
+    if (spawn->payer == NULL) {
+        return STATUS_OK;
     }
     struct object *handle;
 
@@ -282,6 +286,11 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
     }
     status = object_grant(handle, spawn->operation->thread->process, CAP_ORIGIN, handle_id);
     object_put(handle);
+    for (uint32_t i = 0; i < spawn->grant_count && status == STATUS_OK; i++) {
+        if (spawn->moved[i] != 0) {
+            object_ungrant(spawn->payer, cap_id_index(spawn->moved[i]));
+        }
+    }
     return status;
 }
 
@@ -310,7 +319,7 @@ static void finish(struct spawn *spawn, enum status status, uint64_t handle_id)
         } else {
             operation_complete_exception(operation, status);
         }
-    } else if (status != STATUS_OK && !spawn->awaited) {
+    } else if (status != STATUS_OK && spawn->payer == NULL) {
         PANIC("cannot start %s: %s", spawn->process->name, status_name(status));
     }
     slab_give(spawn, sizeof(*spawn));
@@ -321,8 +330,9 @@ static bool spawn_step(struct work *work)
     struct spawn *spawn = CONTAINER_OF(work, struct spawn, work);
     bool loaded = false;
     uint64_t handle_id = 0;
-    enum status status =
-        spawn->awaited && spawn->operation == NULL ? STATUS_CANCELLED : load_some(spawn, &loaded);
+    enum status status = spawn->payer != NULL && spawn->operation == NULL
+                             ? STATUS_CANCELLED
+                             : load_some(spawn, &loaded);
 
     if (status == STATUS_OK && !loaded) {
         return false;
@@ -438,7 +448,6 @@ static enum status spawner_spawn(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    message_release_moved(method->thread, &request.grants);
     spawn_await(spawn, method->process, method_keep(method));
     return STATUS_OK;
 }

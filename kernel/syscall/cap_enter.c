@@ -16,9 +16,6 @@
 #include "syscall/fast_path.h"
 #include "syscall/methods.h"
 
-/* NOPs are taken in runs of at most this many between two chances for other CPUs. */
-#define SUBMISSIONS_PER_WINDOW 8u
-
 /** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
 static bool has_payload(const struct ring_sqe *sqe)
 {
@@ -247,20 +244,27 @@ complete:
 }
 
 /**
- * Take the next submission, which is not a NOP, and carry it out. `known`: the object that its
- * target was found to name a moment ago, or NULL.
+ * Take the next submission, which was not a NOP, and carry it out. `known`: the object that its
+ * target was found to name a moment ago, or NULL. There is room for its completion.
+ *
+ * False, and nothing has happened, if it needs an operation and none is free. Only the copy can
+ * tell: the entry itself may have changed since it was last looked at.
  */
-static NOINLINE void take_one(struct thread *thread, struct object *known)
+static NOINLINE bool take_one(struct thread *thread, struct object *known)
 {
     struct ring_sqe sqe;
 
-    thread->ring.reserved++;
     ring_kernel_take(&thread->ring, &sqe);
+    if (UNLIKELY(thread->free_operation == NULL) && needs_operation(sqe.operation)) {
+        thread->ring.sq_head--;
+        return false;
+    }
+    thread->ring.reserved++;
     submit(thread, &sqe, known);
+    return true;
 }
 
-/** Complete a run of NOPs, at most `limit` of them, and no more than a window's worth. There is
- * room for their completions. */
+/** Complete a run of NOPs, at most `limit` of them. There is room for their completions. */
 static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
 {
     uint32_t taken = 0;
@@ -333,12 +337,11 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
             if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
                 known = fast_path(cpu, thread, head);
             }
-            if (UNLIKELY(thread->free_operation == NULL && needs_operation((uint8_t)head))) {
+            if (UNLIKELY(!take_one(thread, known))) {
                 *status = STATUS_QUEUE_FULL;
                 break;
             }
             taken++;
-            take_one(thread, known);
             if (UNLIKELY((thread->watch & WATCH_STOP) != 0)) {
                 break;
             }

@@ -112,7 +112,7 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     struct thread *caller = call->thread;
 
     if (UNLIKELY(!can_take_over(cpu, caller) || !list_is_empty(&endpoint->clients) ||
-                 endpoint->closed || server->priority != server->base_priority)) {
+                 receive->epoch != endpoint->epoch || server->priority != server->base_priority)) {
         return;
     }
     struct ring_cqe *cqe = ring_kernel_next_cqe(&caller->ring);

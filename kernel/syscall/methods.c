@@ -48,7 +48,9 @@ static enum status grant_new(struct method *method, struct object *object)
     const enum status status =
         object_grant(object, method->process, CAP_ORIGIN, &method->results[0]);
 
-    method->result_words = 1;
+    if (LIKELY(status == STATUS_OK)) {
+        method->result_words = 1;
+    }
     object_put(object);
     return status;
 }

@@ -12,6 +12,7 @@
  *   messages.c  malformed messages to every kernel method; spawn requests and images
  *   calls.c     death on either side of a call, in every phase
  *   faults.c    every kind of processor exception
+ *   lifetimes.c things that end, are taken back or change while they are in use
  *   races.c     threads against each other; processes started and killed by the thousand
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
@@ -59,6 +60,7 @@ void attack_messages(void);
 void attack_spawn(void);
 void attack_die(void);
 void attack_faults(void);
+void attack_lifetimes(void);
 void attack_race(void);
 void attack_cycles(void);
 
@@ -73,5 +75,7 @@ int child_messages(const char *detail);
 int child_caller(const char *detail);
 int child_server(const char *detail);
 int child_fault(const char *detail);
+int child_lifetimes(const char *detail);
+int child_receiver(const char *detail);
 int child_race(const char *detail);
 int child_exit(const char *detail);

@@ -15,19 +15,22 @@ static const struct {
     const char *name;
     void (*run)(void);
 } attacks[] = {
-    {"forge", attack_forge},       {"sqe", attack_sqe},       {"indices", attack_indices},
-    {"pointers", attack_pointers}, {"flood", attack_flood},   {"messages", attack_messages},
-    {"spawn", attack_spawn},       {"die", attack_die},       {"faults", attack_faults},
-    {"race", attack_race},         {"cycles", attack_cycles},
+    {"forge", attack_forge},         {"sqe", attack_sqe},     {"indices", attack_indices},
+    {"pointers", attack_pointers},   {"flood", attack_flood}, {"messages", attack_messages},
+    {"spawn", attack_spawn},         {"die", attack_die},     {"faults", attack_faults},
+    {"lifetimes", attack_lifetimes}, {"race", attack_race},   {"cycles", attack_cycles},
 };
 
 static const struct {
     const char *name;
     int (*run)(const char *detail);
 } children[] = {
-    {"sqe", child_sqe},           {"indices", child_indices}, {"pointers", child_pointers},
-    {"messages", child_messages}, {"caller", child_caller},   {"server", child_server},
-    {"fault", child_fault},       {"race", child_race},       {"exit", child_exit},
+    {"sqe", child_sqe},           {"indices", child_indices},
+    {"pointers", child_pointers}, {"messages", child_messages},
+    {"caller", child_caller},     {"server", child_server},
+    {"fault", child_fault},       {"race", child_race},
+    {"exit", child_exit},         {"lifetimes", child_lifetimes},
+    {"receiver", child_receiver},
 };
 
 uint64_t cycle_count = 200;
