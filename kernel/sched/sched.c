@@ -281,8 +281,8 @@ void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
         return;
     }
     /* Threads on several CPUs spend the same budget before any of them is stopped, and a timer may
-     * be late. What a clock that stood still makes of it is bounded. */
-    const uint64_t most = process->budget_ticks * cpu_count;
+     * be late. Beyond a period the CPUs stood still, if they are virtual. */
+    const uint64_t most = process->period_ticks * cpu_count;
 
     process->overspent += ticks - process->budget_left;
     process->overspent = process->overspent < most ? process->overspent : most;
