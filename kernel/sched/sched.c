@@ -281,8 +281,8 @@ void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
         return;
     }
     /* Threads on several CPUs spend the same budget before any of them is stopped, and a timer may
-     * be late. What a clock that stood still makes of it is bounded. */
-    const uint64_t most = process->budget_ticks * cpu_count;
+     * be late. Beyond a period the CPUs stood still, if they are virtual. */
+    const uint64_t most = process->period_ticks * cpu_count;
 
     process->overspent += ticks - process->budget_left;
     process->overspent = process->overspent < most ? process->overspent : most;
@@ -360,15 +360,22 @@ static struct thread *take_top(struct cpu *cpu)
 
 static struct thread *steal(const struct cpu *thief)
 {
-    struct cpu *victim = NULL;
+    for (;;) {
+        struct cpu *victim = NULL;
 
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        if (cpus[i] != thief && cpus[i]->online && cpus[i]->ready_mask != 0 &&
-            (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
-            victim = cpus[i];
+        for (uint32_t i = 0; i < cpu_count; i++) {
+            if (cpus[i] != thief && cpus[i]->online && cpus[i]->ready_mask != 0 &&
+                (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
+                victim = cpus[i];
+            }
         }
+        struct thread *thread = victim == NULL ? NULL : take_top(victim);
+
+        if (victim == NULL || thread != NULL) {
+            return thread;
+        }
+        /* Only throttled threads were there, and now they are not: look again. */
     }
-    return victim == NULL ? NULL : take_top(victim);
 }
 
 NORETURN static void run(struct cpu *cpu, struct thread *thread)
@@ -506,6 +513,9 @@ static void idle_loop(void)
         if (next != NULL) {
             if (idle_worker == cpu) {
                 idle_worker = NULL;
+                if (work_is_pending()) {
+                    sched_kick_for_work(); /* another idle CPU goes on with it */
+                }
             }
             start_slice(cpu, next);
             run(cpu, next);
