@@ -97,13 +97,17 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # Tests the scheduler with threads above and below its own priority, and with children.
       name = "rttest",
       image = "rttest",
       start = demand,
       priority = 16, maxPriority = 18,
-      budget = (frames = 1024, capSlots = 256, objects = 256, threads = 16),
+      budget = (frames = 1536, capSlots = 320, objects = 320, threads = 20),
       grants = [
         (name = "console", source = (console = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "spawner", source = (spawner = void)),
+        (name = "bootPackage", source = (bootPackage = void)),
       ]
     ),
     (

@@ -46,6 +46,64 @@ enum status endpoint_mint(struct endpoint *endpoint, struct process *process, ui
     return status;
 }
 
+/** Count a call that is queued, by its caller's priority. */
+static void count_queued(struct endpoint *endpoint, struct operation *call)
+{
+    call->queued_priority = call->thread->priority;
+    endpoint->queued_count[call->queued_priority]++;
+    endpoint->queued_mask |= 1u << call->queued_priority;
+}
+
+static void uncount_queued(struct endpoint *endpoint, const struct operation *call)
+{
+    if (--endpoint->queued_count[call->queued_priority] == 0) {
+        endpoint->queued_mask &= ~(1u << call->queued_priority);
+    }
+}
+
+/** The thread that is lent the priority of the queue, or NULL. */
+static struct thread *busy_server(const struct endpoint *endpoint)
+{
+    const struct operation *latest = endpoint->latest;
+
+    return latest != NULL && latest->state == OPERATION_SERVING ? latest->thread : NULL;
+}
+
+uint8_t endpoint_lent_priority(const struct operation *receive)
+{
+    const struct endpoint *endpoint = endpoint_of(receive->object);
+    uint8_t priority = receive->peer != NULL ? receive->peer->thread->priority : 0;
+
+    if (endpoint->latest == receive && endpoint->queued_mask != 0) {
+        const uint8_t queued = (uint8_t)(31 - __builtin_clz(endpoint->queued_mask));
+
+        priority = queued > priority ? queued : priority;
+    }
+    return priority;
+}
+
+struct thread *endpoint_caller_changed(struct operation *call)
+{
+    if (call->state == OPERATION_TAKEN) {
+        return call->peer->thread;
+    }
+    struct endpoint *endpoint = client_of(call->object)->endpoint;
+
+    uncount_queued(endpoint, call);
+    count_queued(endpoint, call);
+    return busy_server(endpoint);
+}
+
+/** The queue has changed: so has perhaps what it lends. */
+static void lend_queued(const struct endpoint *endpoint)
+{
+    struct thread *server = busy_server(endpoint);
+
+    if (server != NULL) {
+        thread_update_priority(server);
+    }
+}
+
 /** A call meets its receiver: the message goes over. */
 static ALWAYS_INLINE enum status deliver(struct operation *receive, struct thread *caller,
                                          const struct endpoint_client *client, uint32_t sqe_flags,
@@ -112,6 +170,8 @@ enum status endpoint_call(struct endpoint_client *client, struct thread *caller,
         list_append(&endpoint->clients, &client->ready);
     }
     list_append(&client->callers, &call->link);
+    count_queued(endpoint, call);
+    lend_queued(endpoint);
     return STATUS_OK;
 }
 
@@ -132,6 +192,8 @@ static void unqueue(struct operation *call)
 {
     struct endpoint_client *client = client_of(call->object);
 
+    uncount_queued(client->endpoint, call);
+    call->state = OPERATION_WAITING; /* in no queue, until it is joined or completed */
     list_remove(&call->link);
     if (list_is_empty(&client->callers)) {
         list_remove(&client->ready);
@@ -155,6 +217,7 @@ static void match(struct endpoint *endpoint, struct operation *receive)
         call->object = NULL;
         if (status == STATUS_OK) {
             endpoint_join(call, receive);
+            lend_queued(endpoint);
             object_put(&client->object);
             return;
         }
@@ -190,6 +253,16 @@ static void rearm(struct operation *receive)
     }
     if (UNLIKELY(!list_is_empty(&endpoint->clients))) {
         match(endpoint, receive);
+    }
+}
+
+/** A RECV goes: its place may be another's soon. */
+static void forget_latest(const struct operation *receive)
+{
+    struct endpoint *endpoint = endpoint_of(receive->object);
+
+    if (endpoint->latest == receive) {
+        endpoint->latest = NULL;
     }
 }
 
@@ -232,6 +305,7 @@ enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, b
         *rearmed = true;
         rearm(receive);
     } else {
+        forget_latest(receive);
         operation_give(receive);
     }
     if (UNLIKELY(server->priority != server->base_priority)) {
@@ -247,6 +321,7 @@ void endpoint_operation_cancelled(struct operation *operation)
     switch (operation->state) {
     case OPERATION_QUEUED:
         unqueue(operation);
+        lend_queued(client_of(operation->object)->endpoint);
         break;
     case OPERATION_TAKEN:
         /* The server's RETURN will find nobody. */
@@ -254,6 +329,7 @@ void endpoint_operation_cancelled(struct operation *operation)
         thread_update_priority(peer->thread);
         break;
     case OPERATION_SERVING:
+        forget_latest(operation);
         list_remove(&operation->link);
         if (peer != NULL) {
             peer->peer = NULL;
@@ -263,6 +339,9 @@ void endpoint_operation_cancelled(struct operation *operation)
         }
         break;
     case OPERATION_RECEIVING:
+        forget_latest(operation);
+        list_remove(&operation->link);
+        break;
     case OPERATION_WAITING:
     case OPERATION_FREE:
         list_remove(&operation->link);

@@ -11,19 +11,24 @@
  * A message goes from the caller's message area into the receiver's in one copy, and capabilities
  * move from table to table at that moment: all of them or none. Between CALL and RETURN the two
  * operations point to each other; either side may die first. While it serves, the receiver has at
- * least its callers' priority.
+ * least its callers' priority, and whoever took the endpoint's latest call that of the callers who
+ * still wait in the queue: with all receivers busy, it is one of those they wait for.
  *
  * Under the kernel lock.
  */
 
+#include "arch/x86_64/cpu.h"
 #include "object/object.h"
 #include "object/operation.h"
 
 struct endpoint {
     struct object object;
-    struct list receivers; /* struct operation.link, OPERATION_RECEIVING */
-    struct list clients;   /* struct endpoint_client.ready: those with queued callers */
-    bool closed;           /* nobody can receive here any more */
+    struct list receivers;    /* struct operation.link, OPERATION_RECEIVING */
+    struct list clients;      /* struct endpoint_client.ready: those with queued callers */
+    struct operation *latest; /* the RECV that last took a call; NULL if it is gone */
+    uint32_t queued_mask;     /* bit p: queued_count[p] is not 0 */
+    uint32_t queued_count[PRIORITY_COUNT]; /* queued calls by their callers' priority */
+    bool closed;                           /* nobody can receive here any more */
 };
 
 struct endpoint_client {
@@ -49,6 +54,12 @@ enum status endpoint_receive(struct endpoint *endpoint, struct thread *receiver,
  * re-armed RECV). On a refusal the call stays unanswered.
  */
 enum status endpoint_return(struct thread *server, const struct ring_sqe *sqe, bool *rearmed);
+
+/** The highest priority that the callers of a taken call and those behind it lend to its server. */
+uint8_t endpoint_lent_priority(const struct operation *receive);
+
+/** The priority of a caller has changed: the server that it waits for, or NULL, is lent another. */
+struct thread *endpoint_caller_changed(struct operation *call);
 
 /** The receiver of a call in progress, or the caller, ends. For operation_cancel(). */
 void endpoint_operation_cancelled(struct operation *operation);

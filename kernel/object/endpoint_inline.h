@@ -25,6 +25,7 @@ static ALWAYS_INLINE void endpoint_taken(struct operation *receive,
 {
     struct thread *server = receive->thread;
 
+    client->endpoint->latest = receive;
     receive->sequence = ++server->next_sequence;
     cqe->user_data = receive->user_data;
     cqe->badge = client->badge;

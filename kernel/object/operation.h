@@ -49,6 +49,7 @@ struct operation {
     uint16_t method;
     uint8_t sqe_flags;
     uint8_t transfer_count;
+    uint8_t queued_priority; /* under which the endpoint counts it */
 };
 
 static_assert(sizeof(struct operation) * RING_DEPTH <= 4 * PAGE_BYTES, "they fit their block");

@@ -46,6 +46,7 @@ struct process {
     uint64_t budget_ticks; /* CPU budget per period, 0: no limit */
     uint64_t period_ticks;
     uint64_t budget_left; /* in this period */
+    uint64_t overspent;   /* beyond it: comes off the next periods' budgets */
     uint64_t period_end;  /* TSC */
     bool throttled;       /* waits for the next period */
     struct list throttled_threads;

@@ -30,7 +30,6 @@ static void enqueue(struct cpu *cpu, struct thread *thread, bool first)
         list_prepend(list, &thread->queue);
     } else {
         list_append(list, &thread->queue);
-        thread->turn_end = 0;
     }
     cpu->ready_mask |= 1u << thread->priority;
     thread->is_queued = true;
@@ -70,36 +69,48 @@ static struct cpu *find_idle_cpu(void)
     return NULL;
 }
 
-/** The CPU whose thread is the least urgent, if that is less than `limit`; else `usual`. */
-static struct cpu *find_less_urgent(struct cpu *usual, uint8_t limit)
+/** The most urgent of what a CPU runs and has queued; -1 if there is nothing. */
+static int32_t urgency(const struct cpu *cpu)
 {
-    struct cpu *best = usual;
+    const int32_t queued = top_priority(cpu);
 
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        struct cpu *cpu = cpus[i];
-
-        if (cpu->current != NULL && cpu->current->priority < limit) {
-            limit = cpu->current->priority;
-            best = cpu;
-        }
-    }
-    return best;
+    return cpu->current != NULL && cpu->current->priority > queued ? cpu->current->priority
+                                                                   : queued;
 }
 
-/** Queue a ready thread where it will run soonest. */
-static void place(struct thread *thread)
+/** The CPU with the least urgent work, if that is less urgent than `priority`; else NULL. */
+static struct cpu *find_less_urgent_cpu(int32_t priority)
 {
-    struct cpu *cpu = thread->cpu;
+    struct cpu *found = NULL;
 
-    if (!cpu->idle) {
-        struct cpu *idle = find_idle_cpu();
-
-        if (idle != NULL) {
-            cpu = idle;
-        } else if (cpu->current != NULL && cpu->current->priority >= thread->priority) {
-            cpu = find_less_urgent(cpu, thread->priority);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i]->online && urgency(cpus[i]) < priority) {
+            priority = urgency(cpus[i]);
+            found = cpus[i];
         }
     }
+    return found;
+}
+
+/** The CPU where a ready thread will run soonest; the last one it was on, unless that is busy. */
+static struct cpu *choose_cpu(const struct thread *thread)
+{
+    struct cpu *last = thread->cpu;
+    struct cpu *other;
+
+    if (last->idle) {
+        return last;
+    }
+    other = find_idle_cpu();
+    if (other == NULL && urgency(last) >= thread->priority) {
+        other = find_less_urgent_cpu(thread->priority);
+    }
+    return other != NULL ? other : last;
+}
+
+/** Queue a thread on a CPU, and make sure that the CPU knows. */
+static void hand_over(struct cpu *cpu, struct thread *thread)
+{
     enqueue(cpu, thread, false);
     if (cpu->idle) {
         /* One thread per idle CPU: the next one looks elsewhere. */
@@ -112,14 +123,57 @@ static void place(struct thread *thread)
     }
 }
 
-bool sched_has_idle_cpu(void)
+/** Queue a ready thread where it will run soonest. */
+static void place(struct thread *thread)
 {
-    return find_idle_cpu() != NULL;
+    hand_over(choose_cpu(thread), thread);
 }
 
-void sched_preempt(struct cpu *cpu, struct thread *current)
+/** The same with other CPUs, one of which may be better for it, or with equals that wait. */
+static NOINLINE void preempt_slowly(struct cpu *cpu, struct thread *current)
 {
-    enqueue(cpu, current, true);
+    struct cpu *other = find_less_urgent_cpu(current->priority);
+    const uint64_t now = rdtsc();
+
+    if (other != NULL) {
+        hand_over(other, current);
+        return;
+    }
+    /* It keeps what is left of its turn. Were it given a whole slice each time it comes back, its
+     * equals might wait for ever. */
+    current->slice_left = cpu->slice_end > now ? cpu->slice_end - now : 0;
+    enqueue(cpu, current, current->slice_left != 0);
+}
+
+NOINLINE bool sched_has_choice(void)
+{
+    return cpu_count > 1;
+}
+
+NOINLINE void sched_preempt(struct cpu *cpu, struct thread *current)
+{
+    const uint32_t priority = current->priority;
+    const uint32_t mask = cpu->ready_mask;
+
+    if (UNLIKELY(((mask >> priority) & 1) != 0)) {
+        preempt_slowly(cpu, current);
+        return;
+    }
+    /* enqueue(), for a thread that is on its own CPU and will be alone in its list. */
+    struct list *list = &cpu->ready[priority];
+
+    current->state = THREAD_READY;
+    current->queue = (struct list){list, list};
+    *list = (struct list){&current->queue, &current->queue};
+    cpu->ready_mask = mask | 1u << priority;
+    current->is_queued = true;
+}
+
+/** A thread that was taken from a queue gets a slice, or what was left of it. */
+static void start_slice(struct cpu *cpu, struct thread *thread)
+{
+    cpu->slice_end = rdtsc() + (thread->slice_left != 0 ? thread->slice_left : slice_ticks);
+    thread->slice_left = 0;
 }
 
 void sched_wake_slowly(struct thread *thread)
@@ -164,16 +218,18 @@ void sched_set_priority(struct thread *thread, uint8_t priority)
     struct cpu *cpu = thread->cpu;
 
     if (!thread->is_queued) {
+        const bool makes_way = thread->state == THREAD_RUNNING && priority < thread->priority;
+
         thread->priority = priority;
-        /* Somebody queued behind it may be due now, and that CPU has no timer set for it. */
-        if (thread->state == THREAD_RUNNING && cpu->ready_mask >> priority != 0) {
-            kick(cpu);
+        if (makes_way && top_priority(cpu) >= priority) {
+            kick(cpu); /* its timer is not set for those that wait */
         }
         return;
     }
+
     dequeue(thread);
     thread->priority = priority;
-    place(thread);
+    place(thread); /* perhaps another CPU is the better one now */
 }
 
 void sched_interrupt(struct thread *thread)
@@ -196,19 +252,40 @@ void sched_kick_for_work(void)
 
 static void throttle_refill(struct timer *timer)
 {
-    sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
+    struct process *process = CONTAINER_OF(timer, struct process, refill);
+
+    if (process->overspent < process->budget_ticks) {
+        sched_unthrottle(process);
+        return;
+    }
+    process->overspent -= process->budget_ticks;
+    process->period_end += process->period_ticks;
+    timer_arm(&process->refill, process->period_end, throttle_refill);
+}
+
+/** A new period begins, less what was overspent; less than a whole budget, if it may run. */
+static void begin_period(struct process *process, uint64_t now)
+{
+    process->period_end = now + process->period_ticks;
+    process->budget_left = process->budget_ticks - process->overspent;
+    process->overspent = 0;
 }
 
 void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
-    if (now >= process->period_end) {
-        process->period_end = now + process->period_ticks;
-        process->budget_left = process->budget_ticks;
+    if (now >= process->period_end && !process->throttled) {
+        begin_period(process, now);
     }
     if (ticks < process->budget_left) {
         process->budget_left -= ticks;
         return;
     }
+    /* Threads on several CPUs spend the same budget before any of them is stopped, and a timer may
+     * be late. What a clock that stood still makes of it is bounded. */
+    const uint64_t most = process->budget_ticks * cpu_count;
+
+    process->overspent += ticks - process->budget_left;
+    process->overspent = process->overspent < most ? process->overspent : most;
     process->budget_left = 0;
     if (!process->throttled) {
         process->throttled = true;
@@ -239,8 +316,7 @@ void sched_unthrottle(struct process *process)
 {
     timer_disarm(&process->refill);
     process->throttled = false;
-    process->budget_left = process->budget_ticks;
-    process->period_end = rdtsc() + process->period_ticks;
+    begin_period(process, rdtsc());
     while (!list_is_empty(&process->throttled_threads)) {
         struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
 
@@ -253,7 +329,7 @@ void sched_unthrottle(struct process *process)
 static void program_timer(struct cpu *cpu, const struct thread *thread)
 {
     if (cpu->ready_mask >> thread->priority != 0) {
-        timer_program(cpu, thread->turn_end);
+        timer_program(cpu, cpu->slice_end);
     }
     if (thread->process->budget_ticks != 0) {
         timer_program(cpu, cpu->charged_until + thread->process->budget_left);
@@ -284,22 +360,15 @@ static struct thread *take_top(struct cpu *cpu)
 
 static struct thread *steal(const struct cpu *thief)
 {
-    for (;;) {
-        struct cpu *victim = NULL;
+    struct cpu *victim = NULL;
 
-        for (uint32_t i = 0; i < cpu_count; i++) {
-            if (cpus[i] != thief && cpus[i]->ready_mask != 0 &&
-                (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
-                victim = cpus[i];
-            }
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        if (cpus[i] != thief && cpus[i]->online && cpus[i]->ready_mask != 0 &&
+            (victim == NULL || top_priority(cpus[i]) > top_priority(victim))) {
+            victim = cpus[i];
         }
-        struct thread *thread = victim == NULL ? NULL : take_top(victim);
-
-        if (victim == NULL || thread != NULL) {
-            return thread;
-        }
-        /* Only throttled threads were there, and now they are not: look again. */
     }
+    return victim == NULL ? NULL : take_top(victim);
 }
 
 NORETURN static void run(struct cpu *cpu, struct thread *thread)
@@ -310,15 +379,6 @@ NORETURN static void run(struct cpu *cpu, struct thread *thread)
     }
     program_timer(cpu, thread);
     sched_leave(thread);
-}
-
-/** Run a thread that was queued. One that had to make way goes on with its turn, else it begins. */
-NORETURN static void run_queued(struct cpu *cpu, struct thread *thread)
-{
-    if (thread->turn_end == 0) {
-        thread->turn_end = rdtsc() + slice_ticks;
-    }
-    run(cpu, thread);
 }
 
 /** This CPU has no current thread any more. */
@@ -365,7 +425,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
         if (handoff->process->throttled) {
             list_append(&handoff->process->throttled_threads, &handoff->queue);
         } else if (current != NULL && current->state == THREAD_RUNNING &&
-                   (handoff->priority <= current->priority || sched_has_idle_cpu())) {
+                   (handoff->priority <= current->priority || find_idle_cpu() != NULL)) {
             place(handoff);
         } else {
             /* Behind its equals: whoever is woken often must not overtake those who wait. */
@@ -374,12 +434,16 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     }
     if (current != NULL && current->state == THREAD_RUNNING) {
         const int32_t top = top_priority(cpu);
-        const bool turn_over = rdtsc() >= current->turn_end;
+        const bool slice_over = top == current->priority && rdtsc() >= cpu->slice_end;
 
-        if (top < current->priority || (top == current->priority && !turn_over)) {
+        if (top <= current->priority && !slice_over) {
             run(cpu, current);
         }
-        enqueue(cpu, current, !turn_over);
+        if (slice_over) {
+            enqueue(cpu, current, false);
+        } else {
+            preempt_slowly(cpu, current);
+        }
     }
     struct thread *next = take_top(cpu);
 
@@ -389,7 +453,8 @@ NORETURN static void exit_slowly(struct cpu *cpu)
     if (next == NULL) {
         go_idle(cpu);
     }
-    run_queued(cpu, next);
+    start_slice(cpu, next);
+    run(cpu, next);
 }
 
 void sched_exit(void)
@@ -414,7 +479,7 @@ void sched_exit(void)
         exit_slowly(cpu);
     }
     if (current->state == THREAD_RUNNING) {
-        if (handoff->priority <= current->priority || sched_has_idle_cpu()) {
+        if (handoff->priority <= current->priority || sched_has_choice()) {
             exit_slowly(cpu);
         }
         sched_preempt(cpu, current);
@@ -441,11 +506,9 @@ static void idle_loop(void)
         if (next != NULL) {
             if (idle_worker == cpu) {
                 idle_worker = NULL;
-                if (work_is_pending()) {
-                    sched_kick_for_work(); /* another idle CPU goes on with it */
-                }
             }
-            run_queued(cpu, next);
+            start_slice(cpu, next);
+            run(cpu, next);
         }
         if (cpu->space != NULL && cpu->space->process->state == PROCESS_STATE_ENDING) {
             address_space_load_kernel();

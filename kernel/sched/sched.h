@@ -6,11 +6,11 @@
  *
  * Each CPU has 32 ready lists and a bit mask of the non-empty ones; equal priorities take turns. A
  * thread woken by a system call is first offered as the "handoff": if the caller then blocks and
- * nobody more urgent is ready, the CPU goes straight to it, without touching a queue. Other wakes
- * go to an idle CPU if there is one, else to where the thread last ran, unless it would have to
- * wait there while somebody less urgent runs elsewhere. A CPU that runs out of work takes some from
- * another. There is no tick: the timer is programmed for the first deadline, the end of a slice
- * that somebody waits for, or the end of a CPU budget.
+ * nobody more urgent is ready, the CPU goes straight to it, without touching a queue. Other wakes,
+ * and whoever has to make way, go to an idle CPU if there is one, to the CPU with the least urgent
+ * work if that is less urgent, else to where the thread last ran. A CPU that runs out of work takes
+ * some from another. There is no tick: the timer is programmed for the first deadline,
+ * the end of a slice that somebody waits for, or the end of a CPU budget.
  *
  * Under the kernel lock.
  */
@@ -29,10 +29,10 @@ struct thread;
  */
 void sched_wake_slowly(struct thread *thread);
 
-/** Whether some CPU has nothing to do. */
-bool sched_has_idle_cpu(void);
+/** Whether there are several CPUs, one of which may be the better one for a thread. */
+bool sched_has_choice(void);
 
-/** The current thread has to make way: queue it before its equals. */
+/** The current thread of the only CPU has to make way: queue it before its equals. */
 struct cpu;
 void sched_preempt(struct cpu *cpu, struct thread *current);
 
@@ -54,7 +54,7 @@ void sched_interrupt(struct thread *thread);
 /** Deferred work was queued: an idle CPU should look at it. */
 void sched_kick_for_work(void);
 
-/** A process may spend again: its threads become ready. */
+/** A process that owes less than a budget may spend again: its threads become ready. */
 void sched_unthrottle(struct process *process);
 
 /** Charge the time since the last call to whoever ran. */

@@ -6,11 +6,13 @@
 #include "diag/log.h"
 #include "mm/frames.h"
 #include "mm/layout.h"
+#include "object/endpoint.h"
 #include "object/process.h"
 #include "object/services.h"
 #include "sched/sched.h"
 
-#define FPU_ALIGN 64u
+#define FPU_ALIGN     64u
+#define LENDING_DEPTH 8u /* servers that call servers, as far as lent priority reaches */
 
 static void init_frame(struct thread *thread, const struct thread_start *start)
 {
@@ -171,20 +173,45 @@ void thread_post_status(struct thread *thread, uint64_t user_data, enum status s
     thread_post(thread);
 }
 
-void thread_update_priority(struct thread *thread)
+static uint8_t effective_priority(const struct thread *thread)
 {
     uint8_t priority = thread->base_priority;
 
     LIST_FOR_EACH(node, &thread->serving)
     {
-        const struct operation *receive = CONTAINER_OF(node, struct operation, link);
+        const uint8_t lent = endpoint_lent_priority(CONTAINER_OF(node, struct operation, link));
 
-        if (receive->peer != NULL && receive->peer->thread->priority > priority) {
-            priority = receive->peer->thread->priority;
+        priority = lent > priority ? lent : priority;
+    }
+    return priority;
+}
+
+/** A call that a blocked thread waits for, or NULL. */
+static struct operation *pending_call(const struct thread *thread)
+{
+    for (uint32_t i = 0; thread->state == THREAD_BLOCKED && i < RING_DEPTH; i++) {
+        struct operation *operation = &thread->operations[i];
+
+        if (operation->state == OPERATION_TAKEN || operation->state == OPERATION_QUEUED) {
+            return operation;
         }
     }
-    if (priority != thread->priority) {
+    return NULL;
+}
+
+void thread_update_priority(struct thread *thread)
+{
+    /* A server that waits for another server's answer passes on what it is lent. */
+    for (uint32_t i = 0; thread != NULL && i < LENDING_DEPTH; i++) {
+        const uint8_t priority = effective_priority(thread);
+
+        if (priority == thread->priority) {
+            return;
+        }
         sched_set_priority(thread, priority);
+        struct operation *call = pending_call(thread);
+
+        thread = call != NULL ? endpoint_caller_changed(call) : NULL;
     }
 }
 

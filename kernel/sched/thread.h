@@ -45,13 +45,12 @@ struct thread {
     uint8_t watch;  /* WATCH_*: the exit from the kernel must take a closer look */
     bool is_queued; /* on a run queue of `cpu` */
     uint8_t base_priority;
-    uint8_t priority;   /* effective: raised while it serves callers */
-    uint32_t wake_tail; /* blocked: ready when ring.cq_tail reaches this */
-    struct cpu *cpu;    /* where it runs, or last ran */
+    uint8_t priority;    /* effective: raised while it serves callers */
+    uint32_t wake_tail;  /* blocked: ready when ring.cq_tail reaches this */
+    struct cpu *cpu;     /* where it runs, or last ran */
+    uint64_t slice_left; /* interrupted with equals waiting: ticks of its turn to come; else 0 */
     uint64_t fs_base;
     void *fpu_area;
-
-    uint64_t turn_end; /* TSC value at which equals get their turn, 0: its own has not begun */
 
     struct list queue;     /* on a run queue */
     struct list siblings;  /* in its process */
@@ -169,7 +168,7 @@ static ALWAYS_INLINE void thread_post(struct thread *thread)
 /** Post a completion that carries only a status. */
 void thread_post_status(struct thread *thread, uint64_t user_data, enum status status);
 
-/** Recompute the effective priority from the callers being served. */
+/** Recompute the effective priority from the callers that are served and those that wait. */
 void thread_update_priority(struct thread *thread);
 
 /** Load a new FS base of the current thread into the register. */

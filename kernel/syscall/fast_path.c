@@ -127,7 +127,7 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     post_and_switch(cpu, server, caller);
 }
 
-/** A signal that makes a more urgent thread run at once. */
+/** A signal that makes a more urgent thread run at once; with several CPUs one has to be chosen. */
 static ALWAYS_INLINE void fast_signal(struct cpu *cpu, struct thread *signaller,
                                       struct object *object, const volatile ring_word *sqe,
                                       uint64_t head)
@@ -144,7 +144,7 @@ static ALWAYS_INLINE void fast_signal(struct cpu *cpu, struct thread *signaller,
     struct thread *waiter = wait->thread;
 
     if (UNLIKELY(!can_take_over(cpu, waiter) || waiter->priority <= signaller->priority ||
-                 sched_has_idle_cpu())) {
+                 sched_has_choice())) {
         return;
     }
     struct ring_kernel *ring = &signaller->ring;

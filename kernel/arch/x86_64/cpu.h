@@ -68,6 +68,7 @@ struct cpu {
     /* Time. */
     struct tree_root timers;   /* [k] struct timer by deadline in TSC ticks */
     uint64_t timer_programmed; /* [cpu] TSC value the hardware is set to, NO_DEADLINE if off */
+    uint64_t slice_end;        /* [k] TSC value at which equals get their turn */
     uint64_t charged_until;    /* [k] time up to here has been charged to somebody */
     uint64_t idle_ticks;       /* [k] */
     uint64_t busy_ticks;       /* [k] */

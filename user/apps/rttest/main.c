@@ -10,11 +10,28 @@
 static const struct {
     const char *name;
     void (*run)(void);
+    bool alone; /* measures time or turns: runs only if it is named, on a machine of its own */
 } groups[] = {
-    {"threads", group_threads},     {"storage", group_storage}, {"mutex", group_mutex},
-    {"registers", group_registers}, {"heap", group_heap},       {"mappings", group_mappings},
-    {"sleep", group_sleep},         {"timers", group_timers},   {"cancel", group_cancel},
-    {"ring", group_ring},           {"server", group_server},   {"priorities", group_priorities},
+    {"threads", group_threads, false},
+    {"storage", group_storage, false},
+    {"mutex", group_mutex, false},
+    {"registers", group_registers, false},
+    {"heap", group_heap, false},
+    {"mappings", group_mappings, false},
+    {"sleep", group_sleep, false},
+    {"timers", group_timers, false},
+    {"cancel", group_cancel, false},
+    {"ring", group_ring, false},
+    {"server", group_server, false},
+    {"churn", group_churn, false},
+    {"priorities", group_priorities, true},
+    {"turns", group_turns, true},
+    {"wakeups", group_wakeups, true},
+    {"silence", group_silence, true},
+    {"deadlines", group_deadlines, true},
+    {"lending", group_lending, true},
+    {"budgets", group_budgets, true},
+    {"starvation", group_starvation, true},
 };
 
 static uint32_t passed, failed; /* [a] threads check too */
@@ -39,6 +56,11 @@ bool rttest_expect_status(enum status seen, enum status expected, const char *te
     return rttest_expect(seen == expected, text, file, line);
 }
 
+void rttest_note(const char *what, uint64_t value)
+{
+    rt_print("  %s: %llu\n", what, (unsigned long long)value);
+}
+
 uint64_t rttest_now(void)
 {
     uint64_t now;
@@ -50,15 +72,22 @@ uint64_t rttest_now(void)
     return now;
 }
 
+static bool same(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
+}
+
 int main(int count, char **arguments)
 {
+    if (count == 3 && same(arguments[1], "spin")) {
+        return budgets_child((unsigned)(arguments[2][0] - '0'));
+    }
     for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
         const uint32_t passed_before = passed, failed_before = failed;
-        bool wanted = count < 2;
+        bool wanted = count < 2 && !groups[i].alone;
 
         for (int a = 1; a < count; a++) {
-            wanted |= strlen(arguments[a]) == strlen(groups[i].name) &&
-                      memcmp(arguments[a], groups[i].name, strlen(groups[i].name)) == 0;
+            wanted |= same(arguments[a], groups[i].name);
         }
         if (wanted) {
             groups[i].run();

@@ -9,6 +9,10 @@
  *   memory.c   heap, mappings, views
  *   timing.c   sleep, timers, deadlines, cancelling
  *   calls.c    the ring under load, servers and their clients
+ *   scheduling.c  priorities, turns, wake-ups, silence, deadlines
+ *   lending.c  priority lent across calls
+ *   budgets.c  CPU budgets of processes
+ *   spinners.c what those three share
  */
 
 #include "capos.h"
@@ -24,11 +28,15 @@ bool rttest_expect(bool condition, const char *text, const char *file, int line)
 bool rttest_expect_status(enum status seen, enum status expected, const char *text,
                           const char *file, int line);
 
+/** A number that explains a failed check. */
+void rttest_note(const char *what, uint64_t value);
+
 /** The time now; the checks stop if there is none. */
 uint64_t rttest_now(void);
 
 void group_threads(void);
 void group_priorities(void);
+void group_starvation(void);
 void group_storage(void);
 void group_mutex(void);
 void group_registers(void);
@@ -39,3 +47,14 @@ void group_timers(void);
 void group_cancel(void);
 void group_ring(void);
 void group_server(void);
+void group_priorities(void);
+void group_turns(void);
+void group_wakeups(void);
+void group_silence(void);
+void group_deadlines(void);
+void group_churn(void);
+void group_lending(void);
+void group_budgets(void);
+
+/** What the child that group_budgets() starts does: spin with several threads. */
+int budgets_child(unsigned threads);

@@ -350,7 +350,7 @@ static uint64_t control_priorities(void *argument)
     return 1;
 }
 
-void group_priorities(void)
+void group_starvation(void)
 {
     struct rt_thread *control;
     uint64_t ran = 0;

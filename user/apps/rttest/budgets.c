@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * CPU budgets: a process that may use 2 ms in 10 ms, and would use everything, gets about that and
+ * no more, however many threads and CPUs it has, and whoever is less urgent runs meanwhile.
+ *
+ * The bounds: half of its share at least, since each time a virtual CPU stands still some periods
+ * pass by, and no more than a quarter beyond its share, and two budgets for the ends.
+ */
+#include "apps/rttest/rttest.h"
+#include "apps/rttest/spinners.h"
+#include "base/memory.h"
+#include "rt/kernel_objects.h"
+#include "rt/own_image.h"
+#include "rt/process.h"
+
+#define BUDGET_US 2000u
+#define PERIOD_US 10000u
+#define WINDOW_NS (250 * RT_NS_PER_MS)
+#define CHILD     "rttest-spin"
+
+static uint64_t spin_for_ever(void *argument)
+{
+    while (argument == NULL) {
+        rt_arch_pause();
+    }
+    return 0;
+}
+
+int budgets_child(unsigned threads)
+{
+    struct rt_thread *thread;
+
+    for (unsigned i = 1; i < threads; i++) {
+        if (rt_thread_create(spin_for_ever, NULL, 0, &thread) != STATUS_OK) {
+            return 1;
+        }
+    }
+    return (int)spin_for_ever(NULL);
+}
+
+static bool child_start(const char *threads, uint64_t *process)
+{
+    const struct rt_text arguments[] = {{"rttest", 6}, {"spin", 4}, {threads, strlen(threads)}};
+    struct rt_image image;
+    struct rt_spawn spawn;
+
+    if (!EXPECT_STATUS(rt_image_find("rttest", &image), STATUS_OK)) {
+        return false;
+    }
+    rt_spawn_prepare(&spawn, &image, CHILD);
+    spawn.priority = spawn.max_priority = PRIORITY_MIDDLE;
+    spawn.cpu_budget_us = BUDGET_US;
+    spawn.cpu_period_us = PERIOD_US;
+    spawn.frames = 256;
+    spawn.threads = 4;
+    spawn.arguments = arguments;
+    spawn.argument_count = ARRAY_COUNT(arguments);
+    return EXPECT_STATUS(process_spawn(rt_capability("spawner"), &spawn, process), STATUS_OK);
+}
+
+static void check_budget(const char *threads)
+{
+    struct process_facts before, after;
+    uint64_t process, pid, elapsed_us, used_us, share_us, rounds, code;
+    enum exit_reason reason = EXIT_REASON_EXITED;
+
+    if (!child_start(threads, &process)) {
+        return;
+    }
+    pid = process_find(CHILD);
+    if (EXPECT(pid != 0) && spinners_start(machine_cpus, PRIORITY_LOW)) {
+        rt_sleep(20 * RT_NS_PER_MS); /* it has started all its threads */
+        if (process_facts_get(pid, &before)) {
+            elapsed_us = rttest_now() / RT_NS_PER_US;
+            rounds = spinners_rounds(0);
+            rt_sleep(WINDOW_NS);
+            elapsed_us = rttest_now() / RT_NS_PER_US - elapsed_us;
+            if (process_facts_get(pid, &after)) {
+                used_us = after.cpu_us - before.cpu_us;
+                share_us = elapsed_us * BUDGET_US / PERIOD_US;
+                if (!EXPECT(used_us >= share_us / 2) ||
+                    !EXPECT(used_us <= share_us + share_us / 4 + 2 * BUDGET_US)) {
+                    rttest_note("microseconds of CPU time used", used_us);
+                    rttest_note("microseconds of CPU time due", share_us);
+                }
+                EXPECT(after.state == PROCESS_STATE_RUNNING);
+                EXPECT(spinners_rounds(0) > rounds);
+            }
+        }
+        EXPECT(spinners_stop());
+    }
+    EXPECT_STATUS(process_kill(process), STATUS_OK);
+    EXPECT_STATUS(process_wait(process, rttest_now() + RT_NS_PER_S, &code, &reason), STATUS_OK);
+    EXPECT(reason == EXIT_REASON_KILLED);
+    capability_release(process);
+}
+
+void group_budgets(void)
+{
+    if (spinners_prepare()) {
+        check_budget("1");
+        check_budget("3");
+    }
+}
