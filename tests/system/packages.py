@@ -84,3 +84,12 @@ def patched(elf, segment=None, **fields):
             offset += 64 + 56 * segment
         struct.pack_into("<" + code, data, offset, value)
     return bytes(data)
+
+
+def spinning(elf):
+    """The program, computing for ever from its first instruction on."""
+    data = bytearray(elf)
+    entry = struct.unpack_from("<Q", data, 24)[0]
+    offset = entry - struct.unpack_from("<Q", data, 64 + 16)[0] + struct.unpack_from("<Q", data, 64 + 8)[0]
+    data[offset:offset + 2] = b"\xeb\xfe"  # jmp to itself
+    return bytes(data)

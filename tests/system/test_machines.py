@@ -2,11 +2,13 @@
 """Machines of every size that the system is for, and some that it is not for."""
 
 import re
+import time
 
 import oracle
 import pytest
 from harness import Machine, Unexpected
-from shell import claim, memory_table, process_table
+from packages import Package, spinning
+from shell import claim, memory_table, process_table, wait_processes
 
 
 def use(machine, cpus):
@@ -23,14 +25,27 @@ def use(machine, cpus):
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 4, 16])
-def test_cpus(boot, cpus):
-    """The system uses every CPU of the machine. Else: another number online, fewer lines in
-    `cpus`, or one that never ran anything."""
-    machine = boot(cpus=cpus)
+def test_cpus(boot, logs, cpus):
+    """The system uses every CPU of the machine: programs that never rest spread over them. Else:
+    another number online, fewer lines in `cpus`, or one that ran nothing while another had two."""
+    package = Package("init", "echo", "share", "shell", "demo", "hello")
+    package.add("spin", spinning(package.images["hello"]))
+    machine = boot(cpus=cpus, package=package.write(logs))
     use(machine, cpus)
-    machine.shell("run rttest threads", 40)
-    busy = [int(line.split()[5]) for line in machine.shell("cpus").splitlines()[1:]]
-    claim(sum(switches > 0 for switches in busy) >= min(cpus, 2), "threads ran on several CPUs", busy)
+    used = min(cpus, 4)  # more would only wear the host out
+    numbers = [re.search(r"process (\d+)", machine.shell("run spin &")).group(1) for _ in range(used)]
+    end = time.monotonic() + 10
+    while True:
+        rows = [line.split() for line in machine.shell("cpus").splitlines()[1:]]
+        if sum(int(row[5]) > 0 for row in rows) >= used:
+            break
+        if time.monotonic() > end:
+            raise Unexpected(f"programs on {used} CPUs", rows)
+        time.sleep(0.1)
+    for number in numbers:
+        machine.shell(f"kill {number}")
+    wait_processes(machine, {"init", "echo", "share", "shell"}, 20)
+    oracle.inspect(machine)
     machine.halt()
 
 

@@ -4,13 +4,12 @@ package, a manifest or a program image ends in a message that names the thing an
 
 import random
 import re
-import struct
 import time
 
 import oracle
 import pytest
 from harness import Machine, Unexpected
-from packages import STANDARD, Package, patched, write
+from packages import STANDARD, Package, patched, spinning, write
 from shell import claim, process_table, wait_processes
 
 SMALL = ("init", "echo", "shell", "hello")
@@ -326,15 +325,6 @@ def test_budgets(boot, logs):
         claim(text == f"{name}: not started: overBudget", f"{name}: overBudget", text)
     oracle.Snapshot(machine).must_equal(before)
     machine.halt()
-
-
-def spinning(elf):
-    """The program, computing for ever from its first instruction on."""
-    data = bytearray(elf)
-    entry = struct.unpack_from("<Q", data, 24)[0]
-    offset = entry - struct.unpack_from("<Q", data, 64 + 16)[0] + struct.unpack_from("<Q", data, 64 + 8)[0]
-    data[offset:offset + 2] = b"\xeb\xfe"  # jmp to itself
-    return bytes(data)
 
 
 @pytest.mark.parametrize("cpus, icount", [(1, 0), (2, None)])
