@@ -30,7 +30,11 @@ static void timer_object_fire(struct timer *timer)
     const uint64_t now = clock_ns();
     const uint64_t missed = now > object->next_ns ? (now - object->next_ns) / object->period_ns : 0;
 
-    object->next_ns += (missed + 1) * object->period_ns;
+    object->next_ns += missed * object->period_ns;
+    /* A sum that wraps would be in the past, and the timer fire without end. */
+    object->next_ns = object->next_ns < NO_DEADLINE - object->period_ns
+                          ? object->next_ns + object->period_ns
+                          : NO_DEADLINE;
     timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
     notification_signal(target, object->bits);
 }
