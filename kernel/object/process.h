@@ -47,6 +47,7 @@ struct process {
     uint64_t period_ticks;
     uint64_t budget_left; /* in this period */
     uint64_t period_end;  /* TSC */
+    uint64_t overdrawn;   /* spent beyond the budget, to be paid by the next periods */
     bool throttled;       /* waits for the next period */
     struct list throttled_threads;
     struct timer refill;

@@ -194,25 +194,51 @@ void sched_kick_for_work(void)
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
-static void throttle_refill(struct timer *timer)
+/** The next period: who has overdrawn more than a period's budget waits for another. */
+static void refill(struct timer *timer)
 {
-    sched_unthrottle(CONTAINER_OF(timer, struct process, refill));
+    struct process *process = CONTAINER_OF(timer, struct process, refill);
+
+    process->period_end += process->period_ticks;
+    if (process->overdrawn >= process->budget_ticks) {
+        process->overdrawn -= process->budget_ticks;
+        timer_arm(&process->refill, process->period_end, refill);
+        return;
+    }
+    process->budget_left = process->budget_ticks - process->overdrawn;
+    process->overdrawn = 0;
+    process->throttled = false;
+    while (!list_is_empty(&process->throttled_threads)) {
+        struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
+
+        list_remove(&thread->queue);
+        place(thread);
+    }
 }
 
 void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
-    if (now >= process->period_end) {
-        process->period_end = now + process->period_ticks;
+    if (now >= process->period_end && !process->throttled) {
+        /* What was run before the old period's end was in its budget, the timer saw to that. A new
+         * one begins there, or when the process began to run again. */
+        const uint64_t began = now - ticks;
+        uint64_t start = began > process->period_end ? began : process->period_end;
+
+        start += (now - start) / process->period_ticks * process->period_ticks;
+        ticks = now - start;
+        process->period_end = start + process->period_ticks;
         process->budget_left = process->budget_ticks;
     }
     if (ticks < process->budget_left) {
         process->budget_left -= ticks;
         return;
     }
+    /* Threads on several CPUs each run on until their own timer: the next periods pay for that. */
+    process->overdrawn += ticks - process->budget_left;
     process->budget_left = 0;
     if (!process->throttled) {
         process->throttled = true;
-        timer_arm(&process->refill, process->period_end, throttle_refill);
+        timer_arm(&process->refill, process->period_end, refill);
     }
 }
 
@@ -232,20 +258,6 @@ void sched_account_all(void)
         if ((int64_t)(rdtsc() - cpu->charged_until) > 0) {
             sched_account_time(cpu, cpu->current);
         }
-    }
-}
-
-void sched_unthrottle(struct process *process)
-{
-    timer_disarm(&process->refill);
-    process->throttled = false;
-    process->budget_left = process->budget_ticks;
-    process->period_end = rdtsc() + process->period_ticks;
-    while (!list_is_empty(&process->throttled_threads)) {
-        struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
-
-        list_remove(&thread->queue);
-        place(thread);
     }
 }
 

@@ -54,9 +54,6 @@ void sched_interrupt(struct thread *thread);
 /** Deferred work was queued: an idle CPU should look at it. */
 void sched_kick_for_work(void);
 
-/** A process may spend again: its threads become ready. */
-void sched_unthrottle(struct process *process);
-
 /** Charge the time since the last call to whoever ran. */
 void sched_account(void);
 
