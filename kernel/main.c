@@ -107,6 +107,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();
+    kernel_map_check();
 
     log_info("cpu", "%u online, %s %s, TSC %lu MHz", cpu_count, cpu_features.vendor,
              cpu_features.brand, (unsigned long)(clock_ticks_per_second() / 1000000));

@@ -7,13 +7,26 @@
 
 /* Firmware, the AP trampoline and GRUB's leftovers live in the first MiB; it is never handed out.
  */
-#define LOW_MEMORY_FRAMES 256u
+#define LOW_MEMORY_BYTES (1ull << 20)
+#define RSDP_BYTES       36u
 /* The boot page tables map 4 GiB; frames above are added once the direct map is complete. */
 #define BOOT_MAPPED_FRAMES (1u << 20)
+/* Half a table for 4 MiB is not worth trying. */
+#define SMALLEST_TOTAL 1024u
 
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
 static struct buddy buddy;                  /* by frame_lock */
 static const struct boot_info *boot_memory; /* [I] */
+
+struct frame_range {
+    uint32_t first;
+    uint32_t end;
+};
+
+/* Low memory, the image, the loader's structure, the RSDP, modules. */
+#define RESERVED_MAX (4u + BOOT_MODULES_MAX)
+static struct frame_range reserved[RESERVED_MAX]; /* [I] after find_reserved() */
+static uint32_t reserved_count;
 
 static uint32_t range_first(const struct boot_range *range)
 {
@@ -27,34 +40,43 @@ static uint32_t range_end(const struct boot_range *range)
     return end > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)end;
 }
 
-/** Frames that are not to be handed out: returns the end of one that starts at or covers `frame`.
- */
+/** Bytes that are not to be handed out, though the loader calls them usable; none is none. */
+static void reserve(uint64_t start, uint64_t bytes)
+{
+    const uint64_t end = page_round_up(start + bytes) >> PAGE_SHIFT;
+
+    if (bytes == 0 || end > UINT32_MAX) {
+        return; /* frames beyond have no number, so nobody gets them */
+    }
+    KVERIFY(reserved_count < RESERVED_MAX);
+    reserved[reserved_count++] =
+        (struct frame_range){.first = (uint32_t)(start >> PAGE_SHIFT), .end = (uint32_t)end};
+}
+
+static void find_reserved(const struct boot_info *info)
+{
+    const uint64_t image = image_paddr(kernel_image_start).value;
+
+    reserve(0, LOW_MEMORY_BYTES);
+    reserve(image, image_paddr(kernel_image_end).value - image);
+    for (uint32_t i = 0; i < info->module_count; i++) {
+        reserve(info->modules[i].address, info->modules[i].bytes);
+    }
+    /* The tables are read after the first frames are taken, and the RSDP may be the loader's copy.
+     */
+    reserve(info->loader_address, info->loader_bytes);
+    reserve(info->rsdp_address, info->rsdp_address == 0 ? 0 : RSDP_BYTES);
+}
+
+/** The first frame at or after `frame` that is not reserved. */
 static uint32_t skip_reserved(uint32_t frame)
 {
-    const uint32_t image_start = paddr_frame(image_paddr(kernel_image_start));
-    const uint32_t image_end = paddr_frame(image_paddr(kernel_image_end));
-    bool moved = true;
-
-    while (moved) {
-        moved = false;
-        if (frame < LOW_MEMORY_FRAMES) {
-            frame = LOW_MEMORY_FRAMES;
-            moved = true;
-        }
-        if (frame >= image_start && frame < image_end) {
-            frame = image_end;
-            moved = true;
-        }
-        for (uint32_t i = 0; i < boot_memory->module_count; i++) {
-            const struct boot_module *module = &boot_memory->modules[i];
-            const uint32_t first = (uint32_t)(module->address >> PAGE_SHIFT);
-            const uint32_t end =
-                (uint32_t)(page_round_up(module->address + module->bytes) >> PAGE_SHIFT);
-
-            if (frame >= first && frame < end) {
-                frame = end;
-                moved = true;
-            }
+    for (uint32_t i = 0; i < reserved_count;) {
+        if (frame >= reserved[i].first && frame < reserved[i].end) {
+            frame = reserved[i].end;
+            i = 0; /* another one may begin there */
+        } else {
+            i++;
         }
     }
     return frame;
@@ -63,16 +85,9 @@ static uint32_t skip_reserved(uint32_t frame)
 /** The first frame at or after `frame` that is reserved, at most `limit`. */
 static uint32_t next_reserved(uint32_t frame, uint32_t limit)
 {
-    const uint32_t image_start = paddr_frame(image_paddr(kernel_image_start));
-
-    if (image_start >= frame && image_start < limit) {
-        limit = image_start;
-    }
-    for (uint32_t i = 0; i < boot_memory->module_count; i++) {
-        const uint32_t first = (uint32_t)(boot_memory->modules[i].address >> PAGE_SHIFT);
-
-        if (first >= frame && first < limit) {
-            limit = first;
+    for (uint32_t i = 0; i < reserved_count; i++) {
+        if (reserved[i].first >= frame && reserved[i].first < limit) {
+            limit = reserved[i].first;
         }
     }
     return limit;
@@ -92,7 +107,7 @@ static uint32_t top_frame(void)
     return top;
 }
 
-/** Find `count` frames in one piece of usable memory that the boot page tables map. */
+/** Find `count` frames in one piece of usable memory that the boot page tables map; 0: none. */
 static uint32_t find_boot_space(uint32_t count)
 {
     for (uint32_t i = 0; i < boot_memory->range_count; i++) {
@@ -117,9 +132,7 @@ static uint32_t find_boot_space(uint32_t count)
             frame = stop;
         }
     }
-    PANIC("memory: no %u MiB in one piece below 4 GiB for the frame table; give the machine more "
-          "memory",
-          count >> 8);
+    return 0;
 }
 
 static void add_usable(uint32_t table_first, uint32_t table_end, uint32_t low, uint32_t high)
@@ -154,15 +167,37 @@ static void add_usable(uint32_t table_first, uint32_t table_end, uint32_t low, u
     }
 }
 
+static uint32_t table_frames_for(uint32_t total)
+{
+    return (uint32_t)(page_round_up((uint64_t)total * sizeof(struct buddy_frame)) >> PAGE_SHIFT);
+}
+
 void frames_init(const struct boot_info *info)
 {
     boot_memory = info;
 
-    const uint32_t total = top_frame();
-    const uint32_t table_frames =
-        (uint32_t)(page_round_up((uint64_t)total * sizeof(struct buddy_frame)) >> PAGE_SHIFT);
-    const uint32_t table_first = find_boot_space(table_frames);
+    find_reserved(info);
 
+    uint32_t total = top_frame();
+    uint32_t table_frames = table_frames_for(total);
+    uint32_t table_first = find_boot_space(table_frames);
+
+    /* The table covers holes too. Where it would be too large, what lies highest is done without.
+     */
+    while (table_first == 0 && total > SMALLEST_TOTAL) {
+        total /= 2;
+        table_frames = table_frames_for(total);
+        table_first = find_boot_space(table_frames);
+    }
+    if (table_first == 0) {
+        PANIC("memory: no %u KiB in one piece below 4 GiB for the frame table; give the machine "
+              "more memory",
+              table_frames * 4);
+    }
+    if (total < top_frame()) {
+        log_info("memory", "only what lies below %u MiB is used: no room for a larger frame table",
+                 total >> 8);
+    }
     buddy_init(&buddy, direct_map(frame_paddr(table_first)), total, FRAME_RESERVED);
     for (uint32_t i = 0; i < table_frames; i++) {
         buddy.frames[table_first + i].kind = FRAME_TABLE;
@@ -171,12 +206,13 @@ void frames_init(const struct boot_info *info)
          i < paddr_frame(image_paddr(kernel_image_end)); i++) {
         buddy.frames[i].kind = FRAME_KERNEL_IMAGE;
     }
-    add_usable(table_first, table_first + table_frames, 0, BOOT_MAPPED_FRAMES);
+    add_usable(table_first, table_first + table_frames, 0,
+               total < BOOT_MAPPED_FRAMES ? total : BOOT_MAPPED_FRAMES);
 }
 
 void frames_add_high_memory(void)
 {
-    add_usable(0, 0, BOOT_MAPPED_FRAMES, UINT32_MAX);
+    add_usable(0, 0, BOOT_MAPPED_FRAMES, buddy.frame_count);
 }
 
 enum status frames_take(uint32_t order, enum frame_kind kind, struct account *account,

@@ -72,8 +72,20 @@ static void check_leaf(void *context, uint64_t address, uint64_t bytes, uint64_t
 {
     struct wx_check *check = context;
 
-    if ((bits & PTE_WRITE) != 0 && (bits & PTE_NO_EXECUTE) == 0) {
+    if ((bits & PTE_WRITE) != 0 && (bits & PTE_NO_EXECUTE) == 0 && cpu_features.nx) {
         PANIC("page tables: %p (%lu bytes) is writable and executable", (void *)address,
+              (unsigned long)bytes);
+    }
+    if ((bits & PTE_USER) != 0) {
+        PANIC("page tables: %p (%lu bytes) is open to user code", (void *)address,
+              (unsigned long)bytes);
+    }
+    const bool is_image = address >= (uint64_t)(uintptr_t)kernel_image_start;
+    const uint64_t physical = address - (is_image ? KERNEL_VIRTUAL_BASE : DIRECT_MAP_BASE);
+
+    if ((bits & PTE_WRITE) != 0 && (address < WINDOW_BASE || is_image) &&
+        overlaps_read_only(physical, bytes)) {
+        PANIC("page tables: %p (%lu bytes) makes the kernel's text writable", (void *)address,
               (unsigned long)bytes);
     }
     check->pages += bytes / PAGE_BYTES;
@@ -95,7 +107,9 @@ void kernel_map_init(const struct boot_info *info)
         const struct boot_range *range = &info->ranges[i];
 
         if (range->type == BOOT_MEMORY_USABLE) {
-            map_direct(page_round_up(range->start), range->end & ~(PAGE_BYTES - 1));
+            const uint64_t limit = (uint64_t)frames_total() << PAGE_SHIFT;
+
+            map_direct(range->start, range->end < limit ? range->end : limit);
         }
     }
     /* Every root copies the kernel's slots once, so every table below the root must exist now. */
@@ -110,11 +124,14 @@ void kernel_map_init(const struct boot_info *info)
         }
     }
     write_cr3(root.value);
+}
 
+void kernel_map_check(void)
+{
+    struct wx_check check = {0};
+
+    paging_visit(root, check_leaf, &check);
     if (cpu_features.nx) {
-        struct wx_check check = {0};
-
-        paging_visit(root, check_leaf, &check);
         log_info("memory", "W^X holds for all %lu kernel pages", (unsigned long)check.pages);
     } else {
         log_info("memory", "W^X cannot hold: this CPU has no NX, every page is executable");

@@ -10,8 +10,14 @@
 #include "bootinfo/bootinfo.h"
 #include "types.h"
 
-/** Build the final tables and switch to them. Boot CPU, once; panics if any page is W+X. */
+/** Build the final tables and switch to them. Boot CPU, once. */
 void kernel_map_init(const struct boot_info *info);
+
+/**
+ * Look at every page, when all of them are there: panics if one is writable and executable, open to
+ * user code, or a way to write the kernel's text. Boot CPU, once.
+ */
+void kernel_map_check(void);
 
 /** The kernel's own root, without a user half. */
 struct paddr kernel_map_root(void);

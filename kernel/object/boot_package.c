@@ -115,6 +115,11 @@ void boot_package_start(const struct boot_info *info)
     if (!is_page_aligned(module->address)) {
         PANIC("boot package: at %lx, not on a page boundary", (unsigned long)module->address);
     }
+    if (!boot_info_is_usable(info, module->address, page_count * PAGE_BYTES) ||
+        (module->address >> PAGE_SHIFT) + page_count > frames_total()) {
+        PANIC("boot package: at %lx, %lu bytes, not all of it in usable memory",
+              (unsigned long)module->address, (unsigned long)module->bytes);
+    }
     if (boot_package_open(&package, direct_map((struct paddr){module->address}), module->bytes,
                           &fault) != MANIFEST_OK ||
         manifest_check_program(&package, 0, &fault) != MANIFEST_OK) {

@@ -250,7 +250,8 @@ void sched_kick_for_work(void)
 
 /* ---- Time ----------------------------------------------------------------------------------- */
 
-static void throttle_refill(struct timer *timer)
+/** The next period: who has overdrawn more than a period's budget waits for another. */
+static void refill(struct timer *timer)
 {
     struct process *process = CONTAINER_OF(timer, struct process, refill);
 
@@ -260,7 +261,7 @@ static void throttle_refill(struct timer *timer)
     }
     process->overspent -= process->budget_ticks;
     process->period_end += process->period_ticks;
-    timer_arm(&process->refill, process->period_end, throttle_refill);
+    timer_arm(&process->refill, process->period_end, refill);
 }
 
 /** A new period begins, less what was overspent; less than a whole budget, if it may run. */
@@ -289,7 +290,7 @@ void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
     process->budget_left = 0;
     if (!process->throttled) {
         process->throttled = true;
-        timer_arm(&process->refill, process->period_end, throttle_refill);
+        timer_arm(&process->refill, process->period_end, refill);
     }
 }
 

@@ -23,7 +23,6 @@ uint64_t clock_boot_ticks;
 
 static uint64_t ticks_per_second;
 static uint64_t ns_per_tick_32; /* nanoseconds per tick, 32.32 fixed point */
-static uint64_t ticks_per_ns_32;
 
 /** Ticks that pass while channel 2 counts down, or 0 if it never does. */
 static uint64_t measure(uint32_t micros)
@@ -33,9 +32,9 @@ static uint64_t measure(uint32_t micros)
     outb(PORT_SYSTEM_B, (uint8_t)((inb(PORT_SYSTEM_B) & ~SYSTEM_B_SPEAKER) | SYSTEM_B_GATE));
     outb(PIT_COMMAND, PIT_ONE_SHOT);
     outb(PIT_CHANNEL2, (uint8_t)count);
-    outb(PIT_CHANNEL2, (uint8_t)(count >> 8));
     const uint64_t start = rdtsc();
 
+    outb(PIT_CHANNEL2, (uint8_t)(count >> 8)); /* it counts from here on */
     while ((inb(PORT_SYSTEM_B) & SYSTEM_B_OUTPUT) == 0) {
         if (rdtsc() - start > MEASURE_GIVE_UP) {
             return 0;
@@ -86,8 +85,6 @@ void clock_init(void)
         log_info("clock", "cannot measure the TSC; times are guesses");
     }
     ns_per_tick_32 = (NS_PER_SECOND << 32) / ticks_per_second;
-    ticks_per_ns_32 = (ticks_per_second / NS_PER_SECOND << 32) +
-                      (ticks_per_second % NS_PER_SECOND << 32) / NS_PER_SECOND;
 }
 
 uint64_t clock_ticks_per_second(void)
@@ -95,21 +92,29 @@ uint64_t clock_ticks_per_second(void)
     return ticks_per_second;
 }
 
-static uint64_t scale(uint64_t value, uint64_t factor_32)
+uint64_t clock_duration_ns(uint64_t ticks)
 {
-    const unsigned __int128 product = (unsigned __int128)value * factor_32;
+    const unsigned __int128 product = (unsigned __int128)ticks * ns_per_tick_32;
 
     return product >> 96 != 0 ? UINT64_MAX : (uint64_t)(product >> 32);
 }
 
-uint64_t clock_duration_ns(uint64_t ticks)
-{
-    return scale(ticks, ns_per_tick_32);
-}
-
 uint64_t clock_duration_ticks(uint64_t ns)
 {
-    return scale(ns, ticks_per_ns_32);
+    /* The inverse of clock_duration_ns(), not another factor: two roundings would drift apart with
+     * the time since boot, and deadlines come early. (ns << 32) / ns_per_tick_32, rounded up. */
+    const uint64_t high = ns >> 32;
+    uint64_t quotient;
+    uint64_t remainder;
+
+    if (high >= ns_per_tick_32) {
+        return UINT64_MAX;
+    }
+    __asm__("divq %4"
+            : "=a"(quotient), "=d"(remainder)
+            : "a"(ns << 32), "d"(high), "r"(ns_per_tick_32)
+            : "cc");
+    return quotient + (remainder != 0 && quotient != UINT64_MAX);
 }
 
 void clock_spin_us(uint32_t micros)

@@ -16,7 +16,10 @@ void clock_init(void);
 /** TSC ticks per second. */
 uint64_t clock_ticks_per_second(void);
 
-/** Durations, not points in time. Saturate. */
+/**
+ * Durations, not points in time. Saturate. The fewest ticks that are at least `ns`: converted back
+ * they are never less.
+ */
 uint64_t clock_duration_ns(uint64_t ticks);
 uint64_t clock_duration_ticks(uint64_t ns);
 

@@ -12,6 +12,7 @@
  *   messages.c  malformed messages to every kernel method; spawn requests and images
  *   calls.c     death on either side of a call, in every phase
  *   faults.c    every kind of processor exception
+ *   time.c      CPU budgets; timers at the ends of time
  *   lifetimes.c things that end, are taken back or change while they are in use
  *   races.c     threads against each other; processes started and killed by the thousand
  *
@@ -44,6 +45,9 @@ uint64_t child_start(const char *what, const char *detail, const struct rt_grant
 /** Wait for a child's end and give its handle up. False, and counts, if it does not come. */
 bool child_wait(uint64_t process, uint64_t *code, enum exit_reason *reason);
 
+/** The CPU budget of children that are started from here on; 0: no limit. */
+extern uint32_t child_budget_us, child_period_us;
+
 /**
  * Start a child, wait for its end, check how it was. `reason` EXIT_REASON_COUNT: in any way;
  * `code` UINT64_MAX: with any code.
@@ -61,6 +65,7 @@ void attack_spawn(void);
 void attack_die(void);
 void attack_faults(void);
 void attack_lifetimes(void);
+void attack_time(void);
 void attack_race(void);
 void attack_cycles(void);
 
@@ -77,5 +82,6 @@ int child_server(const char *detail);
 int child_fault(const char *detail);
 int child_lifetimes(const char *detail);
 int child_receiver(const char *detail);
+int child_spin(const char *detail);
 int child_race(const char *detail);
 int child_exit(const char *detail);

@@ -18,7 +18,8 @@ static const struct {
     {"forge", attack_forge},         {"sqe", attack_sqe},     {"indices", attack_indices},
     {"pointers", attack_pointers},   {"flood", attack_flood}, {"messages", attack_messages},
     {"spawn", attack_spawn},         {"die", attack_die},     {"faults", attack_faults},
-    {"lifetimes", attack_lifetimes}, {"race", attack_race},   {"cycles", attack_cycles},
+    {"lifetimes", attack_lifetimes}, {"time", attack_time},   {"race", attack_race},
+    {"cycles", attack_cycles},
 };
 
 static const struct {
@@ -30,10 +31,11 @@ static const struct {
     {"caller", child_caller},     {"server", child_server},
     {"fault", child_fault},       {"race", child_race},
     {"exit", child_exit},         {"lifetimes", child_lifetimes},
-    {"receiver", child_receiver},
+    {"receiver", child_receiver}, {"spin", child_spin},
 };
 
 uint64_t cycle_count = 200;
+uint32_t child_budget_us, child_period_us;
 
 static unsigned attack_count, breach_count;
 static struct rt_image image; /* of this program */
@@ -88,6 +90,8 @@ uint64_t child_start(const char *what, const char *detail, const struct rt_grant
     spawn.argument_count = ARRAY_COUNT(arguments);
     spawn.grants = grants;
     spawn.grant_count = grant_count;
+    spawn.cpu_budget_us = child_budget_us;
+    spawn.cpu_period_us = child_period_us;
     status = process_spawn(rt_capability("spawner"), &spawn, &process);
     if (status != STATUS_OK) {
         attack_check(false, "starting a child", status_name(status));
