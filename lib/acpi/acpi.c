@@ -32,20 +32,10 @@ static bool has_signature(const uint8_t *at, const char *signature, size_t lengt
     return true;
 }
 
-static bool sums_to_zero(const uint8_t *at, size_t length)
-{
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < length; i++) {
-        sum = (uint8_t)(sum + at[i]);
-    }
-    return sum == 0;
-}
-
 /* Whether 20 readable bytes are an RSDP, as far as they say. */
 static bool is_rsdp(const uint8_t *at)
 {
-    return has_signature(at, "RSD PTR ", 8) && sums_to_zero(at, RSDP_V1_BYTES);
+    return has_signature(at, "RSD PTR ", 8) && acpi_sums_to_zero(at, RSDP_V1_BYTES);
 }
 
 static bool search(const struct acpi_memory *memory, uint64_t start, uint64_t length,
@@ -101,10 +91,51 @@ enum acpi_error acpi_table_at(const struct acpi_memory *memory, uint64_t address
         table->signature[i] = (char)bytes[i];
     }
     table->signature[4] = '\0';
-    table->checksum_good = sums_to_zero(bytes, length);
+    table->checksum_good = acpi_sums_to_zero(bytes, length);
     table->address = address;
     table->bytes = (struct acpi_bytes){.at = bytes, .length = length};
     return ACPI_OK;
+}
+
+enum acpi_error acpi_rsdp_read(const struct acpi_memory *memory, uint64_t address,
+                               struct acpi_rsdp *rsdp, struct acpi_fault *fault)
+{
+    const uint8_t *at = memory->at(memory, address, RSDP_V1_BYTES);
+    struct acpi_rsdp read = {0};
+
+    if (at == NULL) {
+        return acpi_refuse(fault, ACPI_UNREADABLE, address);
+    }
+    if (!has_signature(at, "RSD PTR ", 8)) {
+        return acpi_refuse(fault, ACPI_BAD_SIGNATURE, address);
+    }
+    if (!acpi_sums_to_zero(at, RSDP_V1_BYTES)) {
+        return acpi_refuse(fault, ACPI_BAD_CHECKSUM, address);
+    }
+    read.revision = at[RSDP_REVISION];
+    read.rsdt_address = bytes_u32(at + RSDP_RSDT);
+    if (read.revision >= 2) {
+        at = memory->at(memory, address, RSDP_V2_BYTES);
+        if (at == NULL) {
+            return acpi_refuse(fault, ACPI_UNREADABLE, address + RSDP_LENGTH);
+        }
+        if (!acpi_sums_to_zero(at, RSDP_V2_BYTES)) {
+            return acpi_refuse(fault, ACPI_BAD_CHECKSUM, address + RSDP_V1_BYTES);
+        }
+        read.xsdt_address = bytes_u64(at + RSDP_XSDT);
+    }
+    *rsdp = read;
+    return ACPI_OK;
+}
+
+void acpi_root_from_table(const struct acpi_table *table, uint32_t entry_bytes,
+                          struct acpi_root *root)
+{
+    const size_t count = (table->bytes.length - ACPI_HEADER_BYTES) / entry_bytes;
+
+    root->table = *table;
+    root->entry_bytes = entry_bytes;
+    root->entry_count = count < ACPI_ROOT_ENTRIES_MAX ? (uint32_t)count : ACPI_ROOT_ENTRIES_MAX;
 }
 
 /* The root table at `address`. As in Linux, its own signature does not matter. */
@@ -113,51 +144,37 @@ static enum acpi_error open_root(const struct acpi_memory *memory, uint64_t addr
                                  struct acpi_fault *fault)
 {
     struct acpi_table table;
-    size_t count;
 
     if (acpi_table_at(memory, address, &table, fault) != ACPI_OK) {
         return fault->error;
     }
-    count = (table.bytes.length - ACPI_HEADER_BYTES) / entry_bytes;
-    root->table = table;
-    root->entry_bytes = entry_bytes;
-    root->entry_count = count < ACPI_ROOT_ENTRIES_MAX ? (uint32_t)count : ACPI_ROOT_ENTRIES_MAX;
+    acpi_root_from_table(&table, entry_bytes, root);
     return ACPI_OK;
 }
 
 enum acpi_error acpi_root_open(const struct acpi_memory *memory, uint64_t rsdp_address,
                                struct acpi_root *root, struct acpi_fault *fault)
 {
-    const uint8_t *rsdp = memory->at(memory, rsdp_address, RSDP_V1_BYTES);
+    struct acpi_rsdp rsdp;
 
-    if (rsdp == NULL) {
-        return acpi_refuse(fault, ACPI_UNREADABLE, rsdp_address);
+    if (acpi_rsdp_read(memory, rsdp_address, &rsdp, fault) != ACPI_OK) {
+        return fault->error;
     }
-    if (!has_signature(rsdp, "RSD PTR ", 8)) {
-        return acpi_refuse(fault, ACPI_BAD_SIGNATURE, rsdp_address);
+    if (rsdp.xsdt_address != 0 && open_root(memory, rsdp.xsdt_address, 8, root, fault) == ACPI_OK) {
+        return ACPI_OK;
     }
-    if (!sums_to_zero(rsdp, RSDP_V1_BYTES)) {
-        return acpi_refuse(fault, ACPI_BAD_CHECKSUM, rsdp_address);
+    if (rsdp.xsdt_address != 0 && rsdp.rsdt_address == 0) {
+        return fault->error;
     }
-    if (rsdp[RSDP_REVISION] >= 2) {
-        uint64_t xsdt;
+    return open_root(memory, rsdp.rsdt_address, 4, root, fault);
+}
 
-        rsdp = memory->at(memory, rsdp_address, RSDP_V2_BYTES);
-        if (rsdp == NULL) {
-            return acpi_refuse(fault, ACPI_UNREADABLE, rsdp_address + RSDP_LENGTH);
-        }
-        if (!sums_to_zero(rsdp, RSDP_V2_BYTES)) {
-            return acpi_refuse(fault, ACPI_BAD_CHECKSUM, rsdp_address + RSDP_V1_BYTES);
-        }
-        xsdt = bytes_u64(rsdp + RSDP_XSDT);
-        if (xsdt != 0 && open_root(memory, xsdt, 8, root, fault) == ACPI_OK) {
-            return ACPI_OK;
-        }
-        if (xsdt != 0 && bytes_u32(rsdp + RSDP_RSDT) == 0) {
-            return fault->error;
-        }
-    }
-    return open_root(memory, bytes_u32(rsdp + RSDP_RSDT), 4, root, fault);
+uint64_t acpi_root_address(const struct acpi_root *root, uint32_t index)
+{
+    const uint8_t *at =
+        root->table.bytes.at + ACPI_HEADER_BYTES + (size_t)index * root->entry_bytes;
+
+    return root->entry_bytes == 8 ? bytes_u64(at) : bytes_u32(at);
 }
 
 enum acpi_error acpi_root_get(const struct acpi_memory *memory, const struct acpi_root *root,
@@ -169,8 +186,7 @@ enum acpi_error acpi_root_get(const struct acpi_memory *memory, const struct acp
     if (index >= root->entry_count) {
         return acpi_refuse(fault, ACPI_NOT_FOUND, root->table.address + offset);
     }
-    address = root->entry_bytes == 8 ? bytes_u64(root->table.bytes.at + offset)
-                                     : bytes_u32(root->table.bytes.at + offset);
+    address = acpi_root_address(root, index);
     if (address == 0) {
         return acpi_refuse(fault, ACPI_NOT_FOUND, root->table.address + offset);
     }

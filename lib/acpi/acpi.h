@@ -79,6 +79,13 @@ struct acpi_table {
     struct acpi_bytes bytes;
 };
 
+/** The root pointer, its checksums checked. */
+struct acpi_rsdp {
+    uint8_t revision;
+    uint32_t rsdt_address; /* physical */
+    uint64_t xsdt_address; /* physical; 0 if revision is less than 2, or there is none */
+};
+
 /** The root table (XSDT or RSDT). */
 struct acpi_root {
     struct acpi_table table;
@@ -96,6 +103,14 @@ struct acpi_root {
 MUST_CHECK enum acpi_error acpi_rsdp_find(const struct acpi_memory *memory, uint64_t *address);
 
 /**
+ * Read the RSDP at `address`.
+ *
+ * Returns: ACPI_OK, and `*rsdp` is written; ACPI_UNREADABLE; ACPI_BAD_SIGNATURE; ACPI_BAD_CHECKSUM.
+ */
+MUST_CHECK enum acpi_error acpi_rsdp_read(const struct acpi_memory *memory, uint64_t address,
+                                          struct acpi_rsdp *rsdp, struct acpi_fault *fault);
+
+/**
  * Read the RSDP at `rsdp_address` and the root table it names: the XSDT, or, if there is none or
  * it cannot be used, the RSDT.
  *
@@ -103,6 +118,13 @@ MUST_CHECK enum acpi_error acpi_rsdp_find(const struct acpi_memory *memory, uint
  */
 MUST_CHECK enum acpi_error acpi_root_open(const struct acpi_memory *memory, uint64_t rsdp_address,
                                           struct acpi_root *root, struct acpi_fault *fault);
+
+/** A table as a root table with entries of `entry_bytes`: 8 in an XSDT, 4 in an RSDT. */
+void acpi_root_from_table(const struct acpi_table *table, uint32_t entry_bytes,
+                          struct acpi_root *root);
+
+/** The physical address in entry `index`, which is less than root->entry_count. */
+uint64_t acpi_root_address(const struct acpi_root *root, uint32_t index);
 
 /** The table that entry `index` names. ACPI_NOT_FOUND for an entry of 0: go on with the next. */
 MUST_CHECK enum acpi_error acpi_root_get(const struct acpi_memory *memory,

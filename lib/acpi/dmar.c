@@ -16,11 +16,21 @@
 #define ENTRY_BYTES   4u
 #define ENTRY_FLAGS   4u /* DRHD, ATSR, SATC */
 #define ENTRY_SEGMENT 6u
-#define ENTRY_BASE    8u  /* DRHD, RMRR */
+#define ENTRY_BASE    8u  /* DRHD, RMRR, RHSA */
 #define ENTRY_LIMIT   16u /* RMRR */
+#define ENTRY_DOMAIN  16u /* RHSA */
+#define ENTRY_DEVICE  7u  /* ANDD */
 #define FLAG_ALL      (1u << 0)
 
-enum { TYPE_DRHD = 0, TYPE_RMRR = 1, TYPE_ATSR = 2, TYPE_SATC = 5 };
+enum {
+    TYPE_DRHD = 0,
+    TYPE_RMRR = 1,
+    TYPE_ATSR = 2,
+    TYPE_RHSA = 3,
+    TYPE_ANDD = 4,
+    TYPE_SATC = 5,
+    TYPE_SIDP = 6
+};
 
 /* Device scope, §8.3.1 */
 #define SCOPE_TYPE        0u
@@ -39,8 +49,12 @@ static uint32_t fixed_bytes(uint16_t type)
         return 16;
     case TYPE_RMRR:
         return 24;
+    case TYPE_RHSA:
+        return 20;
     case TYPE_ATSR:
+    case TYPE_ANDD:
     case TYPE_SATC:
+    case TYPE_SIDP:
         return 8;
     default:
         return 0;
@@ -59,38 +73,60 @@ static const uint8_t *entry_at(struct acpi_bytes table, uint64_t offset)
     return bytes_u16(at + ENTRY_LENGTH) != 0 ? at : NULL;
 }
 
+/* Describe the structure at `at`, whose length has been checked. False: pass it over. */
 static bool read_entry(const uint8_t *at, struct acpi_dmar_entry *entry)
 {
     const uint16_t type = bytes_u16(at + ENTRY_TYPE);
     const uint32_t fixed = fixed_bytes(type);
+    const struct acpi_bytes rest = {
+        .at = at + fixed,
+        .length = (size_t)bytes_u16(at + ENTRY_LENGTH) - fixed,
+    };
 
+    *entry = (struct acpi_dmar_entry){.well_formed = true, .scopes = rest};
     switch (type) {
     case TYPE_DRHD:
         entry->kind = ACPI_DMAR_UNIT;
+        entry->all = (at[ENTRY_FLAGS] & FLAG_ALL) != 0;
+        entry->base = bytes_u64(at + ENTRY_BASE);
         break;
     case TYPE_RMRR:
         entry->kind = ACPI_DMAR_RESERVED;
+        entry->base = bytes_u64(at + ENTRY_BASE);
+        entry->limit = bytes_u64(at + ENTRY_LIMIT);
+        entry->well_formed = entry->base < entry->limit && (entry->base & PAGE_MASK) == 0 &&
+                             (entry->limit & PAGE_MASK) == PAGE_MASK;
         break;
     case TYPE_ATSR:
         entry->kind = ACPI_DMAR_ATS;
+        entry->all = (at[ENTRY_FLAGS] & FLAG_ALL) != 0;
         break;
+    case TYPE_RHSA:
+        entry->kind = ACPI_DMAR_AFFINITY;
+        entry->base = bytes_u64(at + ENTRY_BASE);
+        entry->proximity = bytes_u32(at + ENTRY_DOMAIN);
+        entry->scopes.length = 0;
+        return true; /* of no segment */
+    case TYPE_ANDD:
+        entry->kind = ACPI_DMAR_NAMED;
+        entry->device_number = at[ENTRY_DEVICE];
+        entry->name.at = rest.at;
+        while (entry->name.length < rest.length && rest.at[entry->name.length] != 0) {
+            entry->name.length++;
+        }
+        entry->well_formed = entry->name.length < rest.length;
+        entry->scopes.length = 0;
+        return true; /* of no segment */
     case TYPE_SATC:
         entry->kind = ACPI_DMAR_SATC;
+        break;
+    case TYPE_SIDP:
+        entry->kind = ACPI_DMAR_PROPERTY;
         break;
     default:
         return false;
     }
     entry->segment = bytes_u16(at + ENTRY_SEGMENT);
-    entry->all = (type == TYPE_DRHD || type == TYPE_ATSR) && (at[ENTRY_FLAGS] & FLAG_ALL) != 0;
-    entry->base = type == TYPE_DRHD || type == TYPE_RMRR ? bytes_u64(at + ENTRY_BASE) : 0;
-    entry->limit = type == TYPE_RMRR ? bytes_u64(at + ENTRY_LIMIT) : 0;
-    entry->well_formed =
-        type != TYPE_RMRR || (entry->base < entry->limit && (entry->base & PAGE_MASK) == 0 &&
-                              (entry->limit & PAGE_MASK) == PAGE_MASK);
-    entry->scopes = (struct acpi_bytes){
-        .at = at + fixed,
-        .length = bytes_u16(at + ENTRY_LENGTH) - fixed,
-    };
     return true;
 }
 
@@ -146,6 +182,9 @@ enum acpi_error acpi_dmar_open(struct acpi_bytes table, struct acpi_dmar *dmar,
                 return acpi_refuse(fault, ACPI_BAD_ADDRESS, offset + ENTRY_BASE);
             }
             opened.unit_count++;
+        }
+        if (entry.kind == ACPI_DMAR_NAMED && !entry.well_formed) {
+            return acpi_refuse(fault, ACPI_BAD_ENTRY, offset);
         }
         if (find_bad_scope(entry.scopes, &bad)) {
             return acpi_refuse(fault, ACPI_BAD_ENTRY, (uint64_t)(entry.scopes.at - table.at) + bad);

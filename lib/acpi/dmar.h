@@ -6,7 +6,7 @@
  * behind which, and the memory that firmware lets devices use.
  *
  * acpi_dmar_open() checks every structure and every device scope in it; the two iterators then
- * deliver them without further refusals. RHSA, ANDD and SIDP structures are passed over.
+ * deliver them without further refusals. Structures of other kinds are passed over.
  */
 
 #include "acpi/acpi.h"
@@ -23,7 +23,10 @@ enum acpi_dmar_kind {
     ACPI_DMAR_UNIT,     /* DRHD, §8.3 */
     ACPI_DMAR_RESERVED, /* RMRR, §8.4 */
     ACPI_DMAR_ATS,      /* ATSR, §8.5: root ports that support address translation services */
-    ACPI_DMAR_SATC      /* SATC, §8.8: integrated devices that do */
+    ACPI_DMAR_AFFINITY, /* RHSA, §8.6: the proximity domain of a unit */
+    ACPI_DMAR_NAMED,    /* ANDD, §8.7: a device that the ACPI namespace describes */
+    ACPI_DMAR_SATC,     /* SATC, §8.8: integrated devices that do translate addresses */
+    ACPI_DMAR_PROPERTY  /* SIDP, §8.9: integrated devices with properties */
 };
 
 struct acpi_dmar_entry {
@@ -32,8 +35,11 @@ struct acpi_dmar_entry {
     uint16_t segment;
     bool all;         /* UNIT: every device of the segment under no other unit; ATS: ports */
     bool well_formed; /* RESERVED: page-aligned and not empty */
-    uint64_t base;    /* UNIT: physical address of the registers; RESERVED: first byte */
+    uint64_t base;    /* UNIT, AFFINITY: physical address of the registers; RESERVED: first byte */
     uint64_t limit;   /* RESERVED: last byte */
+    uint32_t proximity;       /* AFFINITY */
+    uint8_t device_number;    /* NAMED: what scopes call the device */
+    struct acpi_bytes name;   /* NAMED: its path, without the zero that ends it */
     struct acpi_bytes scopes; /* for acpi_dmar_next_scope() */
 };
 
@@ -57,7 +63,7 @@ struct acpi_dmar_scope {
 /**
  * Returns: ACPI_OK, and `*dmar` is written; ACPI_BAD_LENGTH; ACPI_BAD_ADDRESS for an address width
  * or a register address of 0; ACPI_BAD_ENTRY for a structure or scope that is too short or leaves
- * what it is in.
+ * what it is in, and for a device name without an end.
  */
 MUST_CHECK enum acpi_error acpi_dmar_open(struct acpi_bytes table, struct acpi_dmar *dmar,
                                           struct acpi_fault *fault);

@@ -21,6 +21,17 @@ static inline bool acpi_has(struct acpi_bytes table, uint64_t offset, uint64_t l
     return offset <= table.length && length <= table.length - offset;
 }
 
+/** Whether bytes add up to zero, as those of a table with a good checksum do. */
+static inline bool acpi_sums_to_zero(const uint8_t *at, size_t length)
+{
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        sum = (uint8_t)(sum + at[i]);
+    }
+    return sum == 0;
+}
+
 #define ACPI_REGISTER_BYTES 12u
 
 /** Read a generic address structure that the caller knows to be there. */

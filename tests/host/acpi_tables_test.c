@@ -402,17 +402,19 @@ static uint8_t *make_dmar(const uint8_t *structures, size_t length)
 static void test_dmar_every_structure(void **state)
 {
     static const uint8_t structures[] = {
-        3, 0, 20, 0, 0,  0, 0, 0, 0, 0,    0,    0,    0, 0, 0, 0, 0,    0,    0, 0, /* RHSA: passed
-                                                                                        over */
-        0, 0, 16, 0, 1,  0, 7, 0, 0, 0,    0xd9, 0xfe, 1, 0, 0, 0, /* unit, all devices */
-        9, 9, 4,  0,                                               /* unknown */
-        1, 0, 34, 0, 0,  0, 2, 0, 0, 0x10, 0,    0,    0, 0, 0, 0, 0xff, 0x2f, 0, 0, 0,
-        0, 0, 0,  2, 10, 0, 0, 9, 5, 1,    2,    3,    4, /* reserved memory, a bridge and behind it
-                                                           */
-        1, 0, 24, 0, 1,  0, 0, 0, 0, 0x10, 0,    0,    0, 0, 0, 0, 0xfe, 0x2f, 0, 0, 0,
-        0, 0, 0,  2, 0,  8, 0, 1, 0, 3,    0,                         /* ATS, all ports */
-        5, 0, 17, 0, 1,  0, 4, 0, 1, 9,    0,    0,    0, 0, 1, 2, 3, /* SATC, an odd path */
-        0, 0, 0,  0,                                                  /* length 0: the end */
+        3, 0, 20, 0, 0, 0,  0, 0, 0,   0,    0xd9, 0xfe, 1, 0, 0, 0, 4,    3,    2, 1, /* RHSA */
+        4, 0, 12, 0, 0, 0,  0, 7, 'A', 'B',  0,    'C', /* ANDD, with something behind the name */
+        0, 0, 16, 0, 1, 0,  7, 0, 0,   0,    0xd9, 0xfe, 1, 0, 0, 0, /* unit, all devices */
+        9, 9, 4,  0,                                                 /* unknown */
+        1, 0, 34, 0, 0, 0,  2, 0, 0,   0x10, 0,    0,    0, 0, 0, 0, 0xff, 0x2f, 0, 0,
+        0, 0, 0,  0, 2, 10, 0, 0, 9,   5,    1,    2,    3, 4, /* reserved memory, a bridge and
+                                                                * behind it
+                                                                */
+        1, 0, 24, 0, 1, 0,  0, 0, 0,   0x10, 0,    0,    0, 0, 0, 0, 0xfe, 0x2f, 0, 0,
+        0, 0, 0,  0, 2, 0,  8, 0, 1,   0,    3,    0,                   /* ATS, all ports */
+        5, 0, 17, 0, 1, 0,  4, 0, 1,   9,    0,    0,    0, 0, 1, 2, 3, /* SATC, an odd path */
+        6, 0, 16, 0, 0, 0,  8, 0, 1,   8,    0,    0,    0, 1, 6, 0,    /* SIDP */
+        0, 0, 0,  0,                                                    /* length 0: the end */
         0, 0, 1,  0,
     };
     uint8_t *table = make_dmar(structures, sizeof(structures));
@@ -430,6 +432,18 @@ static void test_dmar_every_structure(void **state)
     assert_false(dmar.interrupt_remapping);
     assert_true(dmar.x2apic_opt_out);
     assert_int_equal(dmar.unit_count, 1);
+    assert_true(acpi_dmar_next(&dmar, &cursor, &entry));
+    assert_int_equal(entry.kind, ACPI_DMAR_AFFINITY);
+    assert_int_equal(entry.offset, 48);
+    assert_int_equal(entry.base, 0x1fed90000);
+    assert_int_equal(entry.proximity, 0x01020304);
+    assert_false(acpi_dmar_next_scope(entry.scopes, &place, &scope));
+    assert_true(acpi_dmar_next(&dmar, &cursor, &entry));
+    assert_int_equal(entry.kind, ACPI_DMAR_NAMED);
+    assert_int_equal(entry.device_number, 7);
+    assert_int_equal(entry.name.length, 2);
+    assert_memory_equal(entry.name.at, "AB", 3);
+    assert_false(acpi_dmar_next_scope(entry.scopes, &place, &scope));
     assert_true(acpi_dmar_next(&dmar, &cursor, &entry));
     assert_int_equal(entry.kind, ACPI_DMAR_UNIT);
     assert_int_equal(entry.segment, 7);
@@ -466,6 +480,12 @@ static void test_dmar_every_structure(void **state)
     place = 0;
     assert_true(acpi_dmar_next_scope(entry.scopes, &place, &scope));
     assert_int_equal(scope.path_length, 1);
+    assert_true(acpi_dmar_next(&dmar, &cursor, &entry));
+    assert_int_equal(entry.kind, ACPI_DMAR_PROPERTY);
+    assert_int_equal(entry.segment, 8);
+    place = 0;
+    assert_true(acpi_dmar_next_scope(entry.scopes, &place, &scope));
+    assert_memory_equal(scope.path, ((uint8_t[]){6, 0}), 2);
     assert_false(acpi_dmar_next(&dmar, &cursor, &entry));
     free(table);
 }
@@ -554,8 +574,11 @@ static void test_dmar_refusals(void **state)
     check_dmar_refused(unit, 24, ACPI_BAD_ENTRY, 48 + 16);
     unit[2] = 17; /* and less than a length, at the end of the table */
     check_dmar_refused(unit, 17, ACPI_BAD_ENTRY, 48 + 16);
+    /* a device name without an end */
+    check_dmar_refused((uint8_t[]){4, 0, 10, 0, 0, 0, 0, 1, 'A', 0}, 10, ACPI_OK, 0);
+    check_dmar_refused((uint8_t[]){4, 0, 10, 0, 0, 0, 0, 1, 'A', 'B', 0}, 11, ACPI_BAD_ENTRY, 48);
     for (uint8_t type = 0; type < 8; type++) {
-        static const uint8_t fixed[8] = {16, 24, 8, 4, 4, 8, 4, 4};
+        static const uint8_t fixed[8] = {16, 24, 8, 20, 9, 8, 8, 4};
 
         for (uint8_t length = 1; length < fixed[type]; length++) {
             uint8_t structure[24] = {type, 0, length, 0, 0, 0, 0, 0, 1};
