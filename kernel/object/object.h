@@ -27,9 +27,6 @@
 #include "types.h"
 
 struct process;
-struct ring_sqe;
-struct thread;
-struct operation;
 
 struct object {
     enum object_kind kind;
