@@ -20,7 +20,6 @@
 #include "types.h"
 
 struct memory;
-struct operation;
 struct process;
 
 struct address_space {

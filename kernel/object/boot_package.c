@@ -14,6 +14,8 @@
 #include "wire/build.h"
 
 #define START_MESSAGE_BYTES 512u
+/* Places of the object table that init's account does not get: they are for what nobody pays. */
+#define BOOT_OBJECTS_MAX 64u
 
 /** What init is given, in this order, and under which names. */
 static const struct {
@@ -78,7 +80,7 @@ static struct process_limits limits_of(const struct manifest_program *program)
     /* Init gets the machine: what it starts lives on what it was given. */
     limits.resources[ACCOUNT_FRAMES] = frames_free() - frames_free() / 16;
     limits.resources[ACCOUNT_CAP_SLOTS] = UINT32_MAX / 4;
-    limits.resources[ACCOUNT_OBJECTS] = UINT32_MAX / 4;
+    limits.resources[ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX - BOOT_OBJECTS_MAX;
     limits.resources[ACCOUNT_THREADS] = UINT32_MAX / 4;
     return limits;
 }
@@ -88,7 +90,7 @@ static void init_root_account(void)
     const uint32_t everything[ACCOUNT_RESOURCE_COUNT] = {
         [ACCOUNT_FRAMES] = frames_free(),
         [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
-        [ACCOUNT_OBJECTS] = UINT32_MAX / 2,
+        [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,
         [ACCOUNT_THREADS] = UINT32_MAX / 2,
     };
 

@@ -49,11 +49,6 @@ static inline void cpu_mask_clear(struct cpu_mask *mask, uint32_t cpu)
     mask->words[cpu / 64] &= ~(1ull << (cpu % 64));
 }
 
-static inline bool cpu_mask_test(const struct cpu_mask *mask, uint32_t cpu)
-{
-    return (mask->words[cpu / 64] >> (cpu % 64)) & 1;
-}
-
 static inline bool cpu_mask_is_empty(const struct cpu_mask *mask)
 {
     return (mask->words[0] | mask->words[1] | mask->words[2] | mask->words[3]) == 0;

@@ -7,7 +7,7 @@
 #include "object/reaper.h"
 
 #define PLACES_PER_PAGE (PAGE_BYTES / sizeof(struct cap_object_slot))
-#define PLACE_PAGES     256u
+#define PLACE_PAGES     (OBJECT_COUNT_MAX / PLACES_PER_PAGE)
 #define FREE_WORDS      (PLACES_PER_PAGE / 64)
 
 /** One page of the object table. Pages are never given back: places outlive their objects. */

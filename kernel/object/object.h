@@ -27,9 +27,6 @@
 #include "types.h"
 
 struct process;
-struct ring_sqe;
-struct thread;
-struct operation;
 
 struct object {
     enum object_kind kind;
@@ -145,6 +142,9 @@ void object_revoke_all(struct object *object);
 
 /** Free the memory and the place of a destroyed object. For the reaper. */
 void object_free(struct object *object);
+
+/** Places in the object table: no more objects than this can be alive. */
+#define OBJECT_COUNT_MAX 65536u
 
 /** Make sure that a process can take `count` more capabilities without a further allocation. */
 MUST_CHECK enum status object_reserve_slots(struct process *process, uint32_t count);

@@ -64,6 +64,9 @@ static enum status do_release(struct thread *thread, const struct ring_sqe *sqe,
         return STATUS_BUSY;
     }
     object_revoke(object, entry, process);
+    if (sqe->flags & SQE_QUIET) {
+        return STATUS_OK; /* nobody wants to know when */
+    }
     method_await_memory(memory, operation_take(thread, sqe, OPERATION_WAITING));
     *later = true;
     return STATUS_OK;

@@ -74,16 +74,18 @@ static int flip_operations(void)
         rt_thread_create(flip, NULL, 0, &thread) != STATUS_OK) {
         return CHILD_GIVEN_UP;
     }
-    submit_raw(&(struct ring_sqe){.operation = RING_OPERATION_RECV, .target = endpoint});
+    submit_raw(
+        &(struct ring_sqe){.operation = RING_OPERATION_RECV, .user_data = 1, .target = endpoint});
     submit_raw(&(struct ring_sqe){
-        .operation = RING_OPERATION_CALL, .flags = SQE_INLINE, .target = client});
+        .operation = RING_OPERATION_CALL, .flags = SQE_INLINE, .user_data = 1, .target = client});
     for (unsigned i = 2; i < RING_DEPTH; i++) {
-        submit_raw(&(struct ring_sqe){.operation = RING_OPERATION_WAIT, .target = notification});
+        submit_raw(&(struct ring_sqe){
+            .operation = RING_OPERATION_WAIT, .user_data = 1, .target = notification});
     }
     for (unsigned round = 0; round < FLIP_ROUNDS; round++) {
         struct ring_sqe *const sqe = rt_ring_sqe(ring);
 
-        *sqe = (struct ring_sqe){.operation = RING_OPERATION_CANCEL, .user_data = 99};
+        *sqe = (struct ring_sqe){.operation = RING_OPERATION_CANCEL};
         __atomic_store_n(&flipped, &sqe->operation, __ATOMIC_RELEASE);
         while ((rt_arch_cap_enter(ring_user_publish(&ring->user) | 1, 0, 0) & 1) == 0) {
             /* It was a TIMEOUT, for which there is no operation left: offered again. */
