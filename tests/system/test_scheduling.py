@@ -80,3 +80,11 @@ def test_churn(boot, cpus):
     """After 500 threads were created, ended and joined, a process holds exactly the frames,
     capability slots and objects it held before. Else: other counts."""
     check(boot, "churn", cpus)
+
+
+@pytest.mark.parametrize("cpus", CPUS)
+def test_starvation(boot, cpus):
+    """A thread gets on that is more urgent than the one it is made beside, that waits where the
+    running one is made less urgent, or that is raised to its equal, while the thread that made
+    them never gives up its own CPU. Else: no round within two seconds."""
+    check(boot, "starvation", cpus)

@@ -4,15 +4,15 @@
 /*
  * Checks of the runtime and of the kernel beneath it, from inside.
  *
- *   main.c     the list of groups and the sum
- *   threads.c  threads, thread-local storage, mutexes, registers
- *   memory.c   heap, mappings, views
- *   timing.c   sleep, timers, deadlines, cancelling
- *   calls.c    the ring under load, servers and their clients
- *   scheduling.c  priorities, turns, wake-ups, silence, deadlines
- *   lending.c  priority lent across calls
- *   budgets.c  CPU budgets of processes
- *   spinners.c what those three share
+ *   main.c        the list of groups and the sum
+ *   threads.c     threads, thread-local storage, mutexes, registers
+ *   memory.c      heap, mappings, views
+ *   timing.c      sleep, timers, deadlines, cancelling
+ *   calls.c       the ring under load, servers and their clients
+ *   scheduling.c  priorities, turns, wake-ups, silence, deadlines, threads by the hundred
+ *   lending.c     priority lent across calls
+ *   budgets.c     CPU budgets of processes
+ *   spinners.c    what those three share
  */
 
 #include "capos.h"
@@ -35,7 +35,6 @@ void rttest_note(const char *what, uint64_t value);
 uint64_t rttest_now(void);
 
 void group_threads(void);
-void group_priorities(void);
 void group_starvation(void);
 void group_storage(void);
 void group_mutex(void);
