@@ -12,7 +12,6 @@
  *   messages.c  malformed messages to every kernel method; spawn requests and images
  *   calls.c     death on either side of a call, in every phase
  *   faults.c    every kind of processor exception
- *   time.c      CPU budgets; timers at the ends of time
  *   lifetimes.c things that end, are taken back or change while they are in use
  *   races.c     threads against each other; processes started and killed by the thousand
  *
@@ -65,7 +64,6 @@ void attack_spawn(void);
 void attack_die(void);
 void attack_faults(void);
 void attack_lifetimes(void);
-void attack_time(void);
 void attack_race(void);
 void attack_cycles(void);
 
@@ -82,6 +80,5 @@ int child_server(const char *detail);
 int child_fault(const char *detail);
 int child_lifetimes(const char *detail);
 int child_receiver(const char *detail);
-int child_spin(const char *detail);
 int child_race(const char *detail);
 int child_exit(const char *detail);

@@ -185,27 +185,40 @@ void group_priorities(void)
  * Turns
  * ------------------------------------------------------------------------------------------ */
 
-/** One thread more than there are CPUs, all equal: each gets at least a third of its fair share
- * (a tenth on several CPUs, to which the host may give unequal time), also if they are interrupted
- * by something more urgent all the time. */
-static void check_turns(uint64_t pause_ns)
+/** Whether each spinner has got at least a third of its fair share. */
+static bool shares_are_fair(unsigned count)
 {
-    const unsigned count = machine_cpus == 1 ? 3 : machine_cpus + 1;
-    const unsigned part = machine_cpus == 1 ? 3 : 10;
     uint64_t total = 0;
+    bool fair = true;
 
-    if (!spinners_start(count, PRIORITY_LOW)) {
-        return;
-    }
-    for (const uint64_t end = rttest_now() + TURNS_WINDOW; rttest_now() < end;) {
-        rt_sleep(pause_ns);
-    }
     for (unsigned i = 0; i < count; i++) {
         total += spinners_rounds(i);
     }
     for (unsigned i = 0; i < count; i++) {
-        EXPECT(spinners_rounds(i) * count * part >= total);
+        fair &= spinners_rounds(i) * count * 3 >= total;
     }
+    return fair;
+}
+
+/** One thread more than there are CPUs, all equal, also if they are interrupted by something more
+ * urgent all the time. Several CPUs get some windows more: the host may have given them unequal
+ * time, which levels out, while a thread that starves falls back further. */
+static void check_turns(uint64_t pause_ns)
+{
+    const unsigned count = machine_cpus == 1 ? 3 : machine_cpus + 1;
+    const unsigned windows = machine_cpus == 1 ? 1 : 12;
+    bool fair = false;
+
+    if (!spinners_start(count, PRIORITY_LOW)) {
+        return;
+    }
+    for (unsigned window = 0; window < windows && !fair; window++) {
+        for (const uint64_t end = rttest_now() + TURNS_WINDOW; rttest_now() < end;) {
+            rt_sleep(pause_ns);
+        }
+        fair = shares_are_fair(count);
+    }
+    EXPECT(fair);
     EXPECT(spinners_stop());
 }
 

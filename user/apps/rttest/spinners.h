@@ -19,7 +19,7 @@
 #define PRIORITY_OWN    16 /* of the first thread: config/default.capnp */
 #define PRIORITY_HIGH   18
 
-#define SPIN_LIMIT_MS   1500u
+#define SPIN_LIMIT_MS   5000u
 
 /** Most spinners at once: two for each CPU of the largest machine that is tested. */
 #define SPINNERS_MAX 9u
