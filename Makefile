@@ -95,7 +95,7 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema run user kernel host tools explore check bench
+PARTS := schema run user kernel host tools pci explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
 
