@@ -14,8 +14,7 @@
  *                                  or by the list of ARI where the port above forwards it
  *               for each bridge:   check its bus numbers, claim its buses
  *
- * It only reads. Bridges that firmware left without bus numbers are refused here; pci/buses.h
- * gives them some.
+ * It only reads. A bridge that firmware left without bus numbers is refused (PCI_BUS_UNASSIGNED).
  */
 
 #include "pci/bridge.h"

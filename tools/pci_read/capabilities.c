@@ -287,7 +287,7 @@ static void list_emit(struct emit *emit, const struct pci_header *header, struct
         emit_item(emit);
         emit_text(emit, "name", kind != NULL ? kind->name : "unknown");
         emit_id(emit, "id", subject.capability.id, walk->is_extended ? 4 : 2);
-        emit_number(emit, "offset", subject.capability.offset);
+        emit_offset(emit, "offset", subject.capability.offset);
         if (kind != NULL && kind->emit != NULL) {
             kind->emit(&subject);
         }

@@ -177,7 +177,7 @@ static void faults_emit(struct emit *emit, const struct fault_list *faults)
     for (uint32_t i = 0; i < faults->count; i++) {
         emit_item(emit);
         emit_text(emit, "error", pci_error_name(faults->faults[i].error));
-        emit_number(emit, "offset", faults->faults[i].offset);
+        emit_offset(emit, "offset", faults->faults[i].offset);
         emit_item_end(emit);
     }
     emit_list_end(emit);
@@ -209,7 +209,8 @@ bool describe_dump(struct emit *emit, const char *path, const struct dump *dump,
         is_virtual = fault.error == PCI_ABSENT &&
                      pci_header_read_virtual(&config, &header, &other) == PCI_OK;
         if (!is_virtual) {
-            refusal_emit(emit, pci_error_name(fault.error), "offset", fault.offset);
+            emit_text(emit, "refused", pci_error_name(fault.error));
+            emit_offset(emit, "offset", fault.offset);
             emit_record_end(emit);
             return false;
         }

@@ -176,3 +176,12 @@ void emit_address(struct emit *emit, const char *key, uint64_t value)
     snprintf(text, sizeof(text), "0x%" PRIx64, value);
     emit_text(emit, key, text);
 }
+
+void emit_offset(struct emit *emit, const char *key, uint64_t value)
+{
+    if (emit->json) {
+        emit_number(emit, key, value);
+    } else {
+        emit_address(emit, key, value);
+    }
+}

@@ -36,3 +36,5 @@ void emit_null(struct emit *emit, const char *key);
 void emit_id(struct emit *emit, const char *key, uint64_t value, int digits);
 /** Addresses: 0x and digits, as a string, because JSON's numbers have 53 bits. */
 void emit_address(struct emit *emit, const char *key, uint64_t value);
+/** Offsets in configuration space: a number in JSON, hexadecimal for people. */
+void emit_offset(struct emit *emit, const char *key, uint64_t value);
