@@ -222,13 +222,16 @@ static void text_parse(struct dump_file *file, const char *text, size_t length)
 
 static bool is_text(const uint8_t *bytes, size_t length)
 {
+    size_t beyond_ascii = 0;
+
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] < ' ' && bytes[i] != '\n' && bytes[i] != '\t' && bytes[i] != '\r' &&
             bytes[i] != '\f' && bytes[i] != '\b' && bytes[i] != 0x1b) {
             return false;
         }
+        beyond_ascii += bytes[i] >= 0x80;
     }
-    return true;
+    return beyond_ascii <= length / 2; /* an absent function is all ones */
 }
 
 static int address_compare(const void *a, const void *b)
