@@ -49,16 +49,6 @@ static void join(struct pci_found *found, uint32_t a, uint32_t b)
     }
 }
 
-/* Whether the IOMMU sees this bridge's id, not those behind it. */
-static bool is_alias(const struct pci_found *bridge)
-{
-    if (!bridge->is_express) {
-        return true;
-    }
-    return bridge->express_type == PCI_EXPRESS_TO_PCI ||
-           bridge->express_type == PCI_EXPRESS_FROM_PCI;
-}
-
 /* Whether a port and every one above it send all requests up to the root. */
 static bool path_is_isolating(const struct pci_found *found, uint32_t port)
 {
@@ -77,25 +67,13 @@ static bool same_device(const struct pci_found *a, const struct pci_found *b)
            (a->address.device == b->address.device || (a->is_ari && b->is_ari));
 }
 
-/* Rules 1 and 2. Returns the function nearest to the root that is one with this one. */
-static uint32_t join_upwards(struct pci_found *found, uint32_t index)
+/* Rules 1 and 2: with everything above, up to where the way to the root is isolated. */
+static void join_upwards(struct pci_found *found, uint32_t index)
 {
-    uint32_t top = index;
-
-    for (uint32_t at = found[index].parent; at != PCI_NOBODY; at = found[at].parent) {
-        if (is_alias(&found[at])) {
-            top = at;
-        }
+    for (uint32_t at = found[index].parent; at != PCI_NOBODY && !path_is_isolating(found, at);
+         at = found[at].parent) {
+        join(found, index, at);
     }
-    join(found, index, top);
-    for (uint32_t at = found[top].parent; at != PCI_NOBODY; at = found[at].parent) {
-        if (path_is_isolating(found, at)) {
-            break;
-        }
-        join(found, top, at);
-        top = at;
-    }
-    return top;
 }
 
 /* Rule 3: functions of a device lie side by side in the order of enumeration. */
@@ -117,7 +95,7 @@ void pci_groups(struct pci_found *found, uint32_t count)
         found[i].group = i;
     }
     for (uint32_t i = 0; i < count; i++) {
-        (void)join_upwards(found, i);
+        join_upwards(found, i);
         join_device(found, count, i);
     }
     for (uint32_t i = 0; i < count; i++) {

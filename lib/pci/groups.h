@@ -9,6 +9,7 @@
  * single devices:
  *
  *   1. Behind a bridge to conventional PCI the IOMMU sees the bridge's id: all share its group.
+ *      (Such a bridge has no ACS, so that rule 2 includes this one.)
  *   2. Between a function and the root, each port must redirect all requests upwards (ACS: source
  *      validation, request and completion redirect, upstream forwarding). A port below which they
  *      could be turned around shares the group of what is below it.

@@ -326,6 +326,34 @@ static void test_groups(void **state)
     }
 }
 
+/* Functions of one device behind a port with ACS: together, unless each has ACS of its own. */
+static void test_groups_of_functions(void **state)
+{
+    static const uint8_t list[] = {0, 1, 9};
+    struct machine *machine = ari_machine(true, list, ARRAY_COUNT(list));
+    struct space_function *functions = machine->space.functions;
+
+    (void)state;
+    set_acs(functions[0].bytes, 0x1d, 0x1d);
+    run(machine);
+    pci_groups(machine->found, machine->enumeration.count);
+    assert_int_equal(machine->found[0].group, 0);
+    for (uint32_t i = 1; i < 4; i++) {
+        assert_int_equal(machine->found[i].group, 1);
+    }
+    for (uint32_t i = 2; i < 4; i++) {
+        put_extended(functions[i].bytes, 0x100, PCI_CAP_ARI, 0x140);
+        put_extended(functions[i].bytes, 0x140, PCI_CAP_ACS, 0);
+        put(functions[i].bytes, 0x144, 4, 0x001d001d);
+    }
+    run(machine);
+    pci_groups(machine->found, machine->enumeration.count);
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(machine->found[i].group, i);
+    }
+    machine_destroy(machine);
+}
+
 static void test_group_of_bridge(void **state)
 {
     struct machine *machine = machine_create();
