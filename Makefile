@@ -95,7 +95,7 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema run user kernel host tools pci explore check bench
+PARTS := schema run user kernel host tools explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
 
@@ -119,7 +119,7 @@ help:
 #:
 #: Build
 #:   make all           kernel and boot package, without running
-#:   make tools         host tools: build/host/acpidump-read, and build/host-asan/… with sanitizers
+#:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)
 #:

@@ -564,10 +564,15 @@ static void test_random(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),      cmocka_unit_test(test_bus_refusals),
-        cmocka_unit_test(test_bus_taken), cmocka_unit_test(test_slot_refusals),
-        cmocka_unit_test(test_full),      cmocka_unit_test(test_ari),
-        cmocka_unit_test(test_groups),    cmocka_unit_test(test_group_of_bridge),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_bus_refusals),
+        cmocka_unit_test(test_bus_taken),
+        cmocka_unit_test(test_slot_refusals),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_ari),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_groups_of_functions),
+        cmocka_unit_test(test_group_of_bridge),
         cmocka_unit_test(test_random),
     };
 

@@ -22,12 +22,6 @@ PCI_READ = BUILD / "host-asan/pci-read"
 ECAM = 0xb0000000  # where SeaBIOS puts it on q35
 
 
-@pytest.fixture(scope="session", autouse=True)
-def pci_read_built():
-    subprocess.run(["make", "-s", "-f", "mk/pci.mk", f"BUILD={BUILD}", "pci-read"], cwd=ROOT,
-                   check=True)
-
-
 def run(*arguments):
     """(exit status, output); a sanitizer's report or a hang fails the test."""
     done = subprocess.run([PCI_READ, *arguments], capture_output=True, timeout=60, check=False)
@@ -309,7 +303,7 @@ def test_pipe():
     done = subprocess.run([PCI_READ, "-j", "/dev/stdin"], input=sample(), capture_output=True,
                           check=False)
     assert done.returncode == 1
-    assert json.loads(done.stdout)["refused"] == "notAFile"
+    assert json.loads(done.stdout)["error"] == "notAFile"
 
 
 # ---- The contract ----------------------------------------------------------------------------
@@ -385,9 +379,10 @@ def test_refusals(tmp_path, content, reason, place):
     path.write_bytes(content)
     status, records = read_json(path)
     assert status == 1
-    assert (records[0]["refused"], records[0][place[0]]) == (reason, place[1])
+    assert records[0]["status"] == "refused"
+    assert (records[0]["error"], records[0][place[0]]) == (reason, place[1])
     status, text = run(path)
-    assert status == 1 and f"refused={reason}" in text
+    assert status == 1 and f"status=refused error={reason}" in text
 
 
 @pytest.mark.parametrize("config,error,offset", [
@@ -417,7 +412,7 @@ def test_bad_neighbours(tmp_path):
     os.mkfifo(tmp_path / "b/pipe")
     status, records = read_json(tmp_path)
     assert status == 1
-    assert [record.get("refused") for record in records] == ["absent", None, None, "notAFile",
+    assert [record.get("error") for record in records] == ["absent", None, None, "notAFile",
                                                             "notAFile"]
 
 
@@ -437,9 +432,9 @@ def test_usage(tmp_path):
     status, text = run("--help")
     assert status == 0 and text.startswith("usage: pci-read")
     status, records = read_json(tmp_path / "nothing")
-    assert status == 1 and records[0]["refused"] == "unreadable"
+    assert status == 1 and records[0]["error"] == "unreadable"
     status, records = read_json(tmp_path)
-    assert status == 1 and records[0]["refused"] == "empty"
+    assert status == 1 and records[0]["error"] == "empty"
 
 
 def test_random_bytes(tmp_path):

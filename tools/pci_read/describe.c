@@ -36,7 +36,8 @@ static void origin_emit(struct emit *emit, const char *path, const struct dump *
 static void refusal_emit(struct emit *emit, const char *error, const char *place_kind,
                          uint64_t place)
 {
-    emit_text(emit, "refused", error);
+    emit_text(emit, "status", "refused");
+    emit_text(emit, "error", error);
     emit_number(emit, place_kind, place);
 }
 
@@ -55,6 +56,7 @@ static const char *layout_name(enum pci_layout layout)
 
 static void header_emit(struct emit *emit, const struct pci_header *header, uint32_t bytes)
 {
+    emit_text(emit, "status", "read");
     emit_id(emit, "vendor", header->vendor, 4);
     emit_id(emit, "device", header->device, 4);
     emit_id(emit, "class", header->class_code, 6);
@@ -209,7 +211,8 @@ bool describe_dump(struct emit *emit, const char *path, const struct dump *dump,
         is_virtual = fault.error == PCI_ABSENT &&
                      pci_header_read_virtual(&config, &header, &other) == PCI_OK;
         if (!is_virtual) {
-            emit_text(emit, "refused", pci_error_name(fault.error));
+            emit_text(emit, "status", "refused");
+            emit_text(emit, "error", pci_error_name(fault.error));
             emit_offset(emit, "offset", fault.offset);
             emit_record_end(emit);
             return false;
