@@ -119,7 +119,7 @@ help:
 #:
 #: Build
 #:   make all           kernel and boot package, without running
-#:   make tools         host tools: build/host/acpidump-read, and build/host-asan/… with sanitizers
+#:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)
 #:

@@ -3,7 +3,7 @@
 # Host tools written in C that use lib: build/host/NAME, and the same with ASan and UBSan as
 # build/host-asan/NAME. The sources are tools/NAME/*.c, with - as _.
 
-HOST_TOOLS := acpidump-read
+HOST_TOOLS := acpidump-read pci-read
 
 HOST_TOOL_FLAGS := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -g -D_GNU_SOURCE
 
