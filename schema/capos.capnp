@@ -22,7 +22,7 @@
 
 @0x8ddc46451e79e3c0;
 
-const abiLevel :UInt32 = 1;
+const abiLevel :UInt32 = 2;
 # Stands in the boot package. A kernel starts no package of another level.
 
 using CapId = UInt64;
@@ -186,6 +186,9 @@ struct Budget {
   capSlots @1 :UInt32;
   objects @2 :UInt32;          # kernel objects of every kind
   threads @3 :UInt32;
+  dmaPages @4 :UInt32;         # 4 KiB pages mapped for devices, own memory or a client's
+  mmioPages @5 :UInt32;        # 4 KiB pages of device registers mapped
+  interrupts @6 :UInt32;       # interrupt routes held
 }
 
 interface ProcessHandle {
@@ -217,6 +220,12 @@ interface Diagnostics {
   cpus @3 () -> (cpus :List(CpuInfo));
   log @4 (sequence :UInt64) -> (next :UInt64, lost :UInt64, text :Data);
   # Kernel log text from byte `sequence` on; `lost` counts the bytes already overwritten.
+  functions @5 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
+  interrupts @6 (fromIndex :UInt32) -> (interrupts :List(InterruptInfo));
+  dma @7 (fromIndex :UInt32) -> (buffers :List(DmaInfo));
+  audit @8 (sequence :UInt64) -> (next :UInt64, lost :UInt64, records :List(AuditRecord));
+  # Changes of device authority from record `sequence` on; `lost` counts those overwritten.
+  iommus @9 () -> (iommus :List(IommuInfo));
 }
 
 struct ProcessInfo {
@@ -258,6 +267,11 @@ enum ObjectKind {
   console @12;
   diagnostics @13;
   power @14;
+  deviceManager @15;
+  deviceMmio @16;
+  interrupt @17;
+  dmaPool @18;
+  dmaBuffer @19;
 }
 
 struct MemoryInfo {
@@ -288,6 +302,235 @@ struct CpuInfo {
 interface Power {
   halt @0 ();
   reboot @1 ();
+}
+
+# ---------------------------------------------------------------------------------------------
+# Device authority
+# ---------------------------------------------------------------------------------------------
+#
+# A driver is an ordinary process that was given three kinds of capability: the registers of one
+# function, its interrupts, and a pool of memory that the device can reach. Each carries the
+# function's generations in the kernel's ledger. Capabilities of devices are moved, never copied;
+# with the first that a process receives, the whole claim becomes its own, and only the owner can
+# use any of them. When the owner ends, or gives the last one up, the kernel tears everything down:
+# mappings, routes, device-visible memory, and the device itself by a reset.
+
+interface DeviceManager {
+  # The ledger of device authority. Held by init.
+
+  functions @0 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
+  # Every function of the machine's buses, from an index of the ledger on; ends when short.
+  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64)
+        -> (mmio :CapId, pool :CapId, interrupt :CapId);
+  # Makes the caller the owner of function `function` of the ledger, as of `generation`. `pool`
+  # may hold `poolPages` pages; `interrupt` is 0 if the function has no MSI or MSI-X.
+  # Refused: stale, busy (it or one of its isolation group has another owner), unsupported (see
+  # FunctionInfo.refusal), overBudget.
+  interrupt @2 (function :UInt32, generation :UInt64) -> (interrupt :CapId);
+  # One more vector of a function that the caller owns.
+  revoke @3 (function :UInt32, generation :UInt64) -> (state :FunctionState);
+  # Takes everything back from whoever has it. Completes when nothing of it is left: the function
+  # is free, or in quarantine.
+}
+
+interface DeviceMmio {
+  # The registers of one function: its memory BARs, less the pages that hold MSI-X tables, and its
+  # configuration space as far as the kernel lets an owner see and change it.
+
+  info @0 (bar :UInt32) -> (bytes :UInt64, mappable :Bool, prefetchable :Bool);
+  # Of BAR 0 to 5: how long, and whether it can be mapped. notFound: no memory BAR of that number.
+  map @1 (address :UInt64, offset :UInt64, pageCount :UInt32, bar :UInt32);
+  # Maps pages of a BAR, uncached, at an unmapped address. VirtualMemory.unmap removes them.
+  # badRange: beyond the BAR, or not whole pages; denied: a page holds an MSI-X table.
+  read @2 (offset :UInt64, bar :UInt32, width :UInt32) -> (value :UInt64);
+  write @3 (offset :UInt64, value :UInt64, bar :UInt32, width :UInt32);
+  # One access of 1, 2, 4 or 8 bytes by the kernel: for registers whose page cannot be mapped.
+  readConfig @4 (offset :UInt32, width :UInt32) -> (value :UInt32);
+  writeConfig @5 (offset :UInt32, width :UInt32, value :UInt32);
+  # Configuration space. Bits that an owner may not change keep their value, and the answer is
+  # denied if the value asks for anything else.
+}
+
+interface Interrupt {
+  # One vector of a function (MSI-X or MSI). Masked until unmask. WAIT completes when it has been
+  # delivered since the last WAIT; payload word 0 is how often. WAIT serves those who have bound no
+  # notification.
+
+  bind @0 (notification :CapId, bits :UInt64);
+  # Deliver by setting bits of a Notification, or of a Signaller that covers them.
+  unmask @1 ();
+  mask @2 ();
+  info @3 () -> (delivered :UInt64, index :UInt32, masked :Bool);
+  # `index` is the vector's number within the function: what its queues are programmed with.
+}
+
+enum DmaAccess {
+  # What the device may do with memory.
+
+  deviceReads @0;
+  deviceWrites @1;
+  deviceReadsWrites @2;
+}
+
+interface DMAPool {
+  # What of memory a function's device can reach: nothing but the buffers in its pool.
+
+  map @0 (memory :CapId, pageOffset :UInt32, pageCount :UInt32, access :DmaAccess)
+      -> (buffer :CapId, iova :UInt64);
+  # Makes pages of a memory object reachable at `iova`, an address that only the device uses and
+  # that is never given out twice. They stay pinned until the buffer's end is complete.
+  # denied: the device would write what the capability may only read.
+  info @1 () -> (pageLimit :UInt32, pageCount :UInt32, bufferCount :UInt32, level :DmaLevel,
+                 addressBits :UInt8);
+}
+
+interface DMABuffer {
+  # Pages that a device can reach. Releasing the capability ends that, too, but does not wait.
+
+  unmap @0 ();
+  # Completes when the device can reach the pages no longer.
+  info @1 () -> (iova :UInt64, pageCount :UInt32, access :DmaAccess);
+}
+
+enum DmaLevel {
+  # What keeps a device of this machine from memory that was not given to it.
+
+  none @0;            # nothing does: its functions cannot be claimed
+  confined @1;        # DMA remapping and interrupt remapping
+  dmaConfined @2;     # DMA remapping alone: interrupts can be forged
+  brokered @3;        # no IOMMU: the kernel writes every address itself
+  trusted @4;         # nothing, and the manifest says that it may be so
+}
+
+enum FunctionState {
+  discovered @0;      # found at boot, never owned
+  claimed @1;         # has an owner
+  active @2;          # its device can reach memory or raise interrupts
+  revoking @3;        # authority is being taken back
+  resetting @4;       # the device is being reset
+  free @5;            # nothing of the last owner is left
+  quarantined @6;     # nobody has seen the device come to rest
+  retired @7;         # generations or addresses are used up
+}
+
+enum ClaimRefusal {
+  # Why a function cannot be claimed, whoever asks.
+
+  none @0;
+  bridge @1;          # leads to other functions
+  noIommu @2;         # no working DMA remapping covers it
+  firmwareMemory @3;  # firmware wants it to reach memory of its own (RMRR)
+  sharedRequester @4; # behind a bridge that makes its requests look like another's
+  badConfiguration @5; # its configuration space contradicts itself
+  badBar @6;          # a BAR was not assigned, or overlaps something
+  kernelOwned @7;     # the kernel drives it: an IOMMU, an I/O APIC, the console
+  quarantined @8;
+  retired @9;
+}
+
+struct FunctionInfo {
+  index @0 :UInt32;            # in the ledger
+  bdf @1 :UInt16;
+  segment @2 :UInt16;
+  vendor @3 :UInt16;
+  device @4 :UInt16;
+  subsystemVendor @5 :UInt16;
+  subsystem @6 :UInt16;
+  classCode @7 :UInt32;
+  generation @8 :UInt64;
+  ownerPid @9 :UInt64;         # 0: none
+  state @10 :FunctionState;
+  refusal @11 :ClaimRefusal;
+  coverage @12 :DmaLevel;      # the strongest that the machine has for it
+  level @13 :DmaLevel;         # the one in force; none while unowned
+  group @14 :UInt32;           # index of the first function of its isolation group
+  poolPages @15 :UInt32;       # mapped for the device now
+  poolLimit @16 :UInt32;
+  bufferCount @17 :UInt32;
+  mmioPages @18 :UInt32;       # mapped registers
+  routeCount @19 :UInt32;
+  vectorCount @20 :UInt32;     # that the function has
+  faultCount @21 :UInt32;      # accesses that the IOMMU refused
+  resetCount @22 :UInt32;
+  notReset @23 :Bool;          # its last owner's work may still be running, behind the IOMMU
+  waitingFor @24 :TeardownStep;
+}
+
+enum TeardownStep {
+  # What the teardown of a claim waits for.
+
+  none @0;
+  unmapping @1;       # CPUs to forget the registers' addresses
+  masking @2;         # the interrupt-entry cache
+  draining @3;        # transactions under way
+  resetting @4;       # the device
+  detaching @5;       # the IOMMU
+  releasing @6;       # pages to be given back
+}
+
+struct InterruptInfo {
+  index @0 :UInt32;            # of the route in the ledger
+  function @1 :UInt32;
+  number @2 :UInt32;           # within the function
+  cpu @3 :UInt32;
+  vector @4 :UInt8;
+  masked @5 :Bool;
+  remapped @6 :Bool;
+  generation @7 :UInt64;
+  delivered @8 :UInt64;
+}
+
+struct DmaInfo {
+  index @0 :UInt32;            # of the buffer in the ledger
+  function @1 :UInt32;
+  generation @2 :UInt64;
+  iova @3 :UInt64;
+  pageCount @4 :UInt32;
+  access @5 :DmaAccess;
+}
+
+struct IommuInfo {
+  registers @0 :UInt64;        # physical address
+  segment @1 :UInt16;
+  capability @2 :UInt64;
+  extendedCapability @3 :UInt64;
+  translating @4 :Bool;
+  remapping @5 :Bool;          # interrupts
+  dead @6 :Bool;               # stopped answering
+  domainCount @7 :UInt32;
+  faultCount @8 :UInt64;
+}
+
+enum AuditEvent {
+  claimed @0;
+  moved @1;                    # the claim has another owner
+  mmioMapped @2;
+  mmioUnmapped @3;
+  routeBound @4;
+  routeReleased @5;
+  bufferMapped @6;
+  bufferUnmapped @7;
+  revoked @8;                  # the epoch was raised: nothing of the old one resolves
+  reset @9;
+  freed @10;
+  quarantined @11;
+  retired @12;
+  refused @13;                 # `status` says how
+  faulted @14;                 # an access of the device was refused by the IOMMU
+}
+
+struct AuditRecord {
+  sequence @0 :UInt64;
+  nanoseconds @1 :UInt64;      # since boot
+  event @2 :AuditEvent;
+  status @3 :Status;
+  function @4 :UInt32;         # index in the ledger
+  bdf @5 :UInt16;
+  segment @6 :UInt16;
+  pid @7 :UInt64;              # who acted, or whose authority it was
+  generation @8 :UInt64;       # of the function
+  detail @9 :UInt64;           # by event: an address, an index, a count
+  object @10 :UInt32;          # which capability's object; 0: none
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -341,6 +584,7 @@ struct Program {
 enum Start {
   boot @0;                      # init starts it, in the manifest's order
   demand @1;                    # when somebody asks the launcher
+  device @2;                    # at boot, if every device that it is granted is there
 }
 
 struct Grant {
@@ -356,7 +600,19 @@ struct Grant {
     timer @6 :Void;             # a timer of its own
     serves @7 :Text;            # the receiving end of the named service
     uses @8 :Text;              # a sending end of the named service, badged per program
+    device @9 :DeviceGrant;     # a claim: NAME.mmio, NAME.pool, and NAME.interrupt if it has one
+    deviceManager @10 :Void;
   }
+}
+
+struct DeviceGrant {
+  # Which function: the `nth` in the ledger's order of those with these ids.
+
+  vendor @0 :UInt16;
+  devices @1 :List(UInt16);     # any of these device ids
+  nth @2 :UInt16;
+  poolPages @3 :UInt32;
+  interrupts @4 :UInt16 = 1;    # the second is NAME.interrupt1, and so on
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -395,4 +651,74 @@ interface Share {
   # A Memory capability and a Signaller are in the transfer list.
   close @1 (session :UInt64);
   # The server revokes the session's memory: mappings in the client disappear.
+}
+
+interface BlockDevice {
+  # A disk, served by its driver. Control is by calls; requests and answers travel through two
+  # queues in shared memory (lib/queue), data between the client's own memory and the device.
+
+  info @0 () -> (info :BlockInfo);
+  open @1 (depth :UInt32, pageCount :UInt32) -> (session :BlockSessionInfo);
+  # Sent along: a Memory capability for `pageCount` pages of the client's own, which the device
+  # reads and writes (so it must allow both), and a Signaller that wakes the client (bit 0 is set
+  # when there are answers). Returned along: the Memory of the queues, a Signaller that wakes the
+  # driver, and a client end whose last release, or its holder's death, closes the session.
+}
+
+struct BlockInfo {
+  id @0 :Text;                  # what the disk calls itself, 20 bytes at most
+  sectorBytes @1 :UInt32;       # the unit of all addresses: 512
+  blockBytes @2 :UInt32;        # what the disk prefers to write whole
+  sectorCount @3 :UInt64;
+  readOnly @4 :Bool;
+  flush @5 :Bool;
+  discard @6 :Bool;
+  writeZeroes @7 :Bool;
+  maxSectors @8 :UInt32;        # of one read or write
+  maxDiscardSectors @9 :UInt32;
+  maxZeroSectors @10 :UInt32;
+  depth @11 :UInt32;            # requests that the driver has in flight at the device at most
+}
+
+struct BlockSessionInfo {
+  depth @0 :UInt32;             # capacity of both queues, a power of two
+  queuePages @1 :UInt32;        # of the memory that was sent
+  answersOffset @2 :UInt32;     # bytes from its start: the answer queue; requests are at 0
+  signalBits @3 :UInt64;        # for the driver's Signaller
+}
+
+enum BlockOperation { read @0; write @1; flush @2; discard @3; writeZeroes @4; }
+
+struct BlockRequest {
+  # An entry of the request queue. Four words.
+
+  tag @0 :UInt64;               # the client's; comes back in the answer
+  sector @1 :UInt64;
+  dataOffset @2 :UInt64;        # bytes into the client's memory; a multiple of 512
+  sectorCount @3 :UInt32;
+  operation @4 :BlockOperation;
+}
+
+enum BlockStatus {
+  ok @0;
+  ioError @1;                   # the device said so
+  unsupported @2;               # this disk cannot do that
+  badRange @3;                  # beyond the disk's end, or outside the client's memory
+  badRequest @4;                # no such operation, or too large
+  readOnly @5;
+  gone @6;                      # the driver or its device has ended before an answer
+}
+
+struct BlockAnswer {
+  # An entry of the answer queue. Two words.
+
+  tag @0 :UInt64;
+  sectorCount @1 :UInt32;       # moved
+  status @2 :BlockStatus;
+}
+
+interface Random {
+  # Bytes from the hardware's source of entropy.
+
+  read @0 (limit :UInt32) -> (bytes :Data);
 }

@@ -82,6 +82,9 @@ static struct process_limits limits_of(const struct manifest_program *program)
     limits.resources[ACCOUNT_CAP_SLOTS] = UINT32_MAX / 4;
     limits.resources[ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX - BOOT_OBJECTS_MAX;
     limits.resources[ACCOUNT_THREADS] = UINT32_MAX / 4;
+    limits.resources[ACCOUNT_DMA_PAGES] = UINT32_MAX / 4;
+    limits.resources[ACCOUNT_MMIO_PAGES] = UINT32_MAX / 4;
+    limits.resources[ACCOUNT_INTERRUPTS] = UINT32_MAX / 4;
     return limits;
 }
 
@@ -92,6 +95,9 @@ static void init_root_account(void)
         [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
         [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,
         [ACCOUNT_THREADS] = UINT32_MAX / 2,
+        [ACCOUNT_DMA_PAGES] = UINT32_MAX / 2,
+        [ACCOUNT_MMIO_PAGES] = UINT32_MAX / 2,
+        [ACCOUNT_INTERRUPTS] = UINT32_MAX / 2,
     };
 
     account_init_root(&root_account, 0, everything);

@@ -391,6 +391,9 @@ static enum status read_request(struct method *method, struct wire_struct root,
     request->limits.resources[ACCOUNT_CAP_SLOTS] = budget_get_cap_slots(budget);
     request->limits.resources[ACCOUNT_OBJECTS] = budget_get_objects(budget);
     request->limits.resources[ACCOUNT_THREADS] = budget_get_threads(budget);
+    request->limits.resources[ACCOUNT_DMA_PAGES] = budget_get_dma_pages(budget);
+    request->limits.resources[ACCOUNT_MMIO_PAGES] = budget_get_mmio_pages(budget);
+    request->limits.resources[ACCOUNT_INTERRUPTS] = budget_get_interrupts(budget);
     request->start_message = start.bytes;
     request->start_message_length = (uint32_t)start.length;
     return STATUS_OK;

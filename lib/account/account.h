@@ -22,6 +22,9 @@ enum account_resource {
     ACCOUNT_CAP_SLOTS, /* entries of the capability table */
     ACCOUNT_OBJECTS,   /* kernel objects of every kind */
     ACCOUNT_THREADS,
+    ACCOUNT_DMA_PAGES,  /* 4 KiB pages that devices can reach */
+    ACCOUNT_MMIO_PAGES, /* 4 KiB pages of device registers mapped */
+    ACCOUNT_INTERRUPTS, /* interrupt routes */
     ACCOUNT_RESOURCE_COUNT
 };
 

@@ -139,6 +139,8 @@ static enum status grant_prepare(struct init *init, uint32_t program,
         status = endpoint_mint(service->endpoint, program_badge(program), &given->capability);
         fresh = true;
         break;
+    case GRANT_SOURCE_WHICH_DEVICE:
+    case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
     case GRANT_SOURCE_WHICH_COUNT:
         return STATUS_UNSUPPORTED;
     }
