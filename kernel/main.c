@@ -21,6 +21,7 @@
 #include "mm/layout.h"
 #include "object/boot_package.h"
 #include "object/process.h"
+#include "pci/inventory.h"
 #include "sched/sched.h"
 #include "text/text.h"
 
@@ -104,6 +105,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     apic_init(firmware.local_apic);
     apic_init_cpu();
     apic_measure_timer();
+    pci_inventory_init(&boot_info);
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();

@@ -3,6 +3,7 @@
 
 #include "acpi/acpi.h"
 #include "acpi/madt.h"
+#include "acpi/mcfg.h"
 #include "diag/log.h"
 #include "mm/kernel_map.h"
 
@@ -125,6 +126,30 @@ static void read_fadt(const struct acpi_root *root)
     firmware.has_soft_off = true;
 }
 
+static void read_mcfg(const struct acpi_root *root)
+{
+    struct acpi_table table;
+    struct acpi_mcfg_entry entry;
+    struct acpi_fault fault;
+    uint32_t count;
+
+    if (acpi_root_find(&memory, root, "MCFG", 0, &table) != ACPI_OK) {
+        log_info("acpi", "no MCFG: 256 bytes of configuration space for each function");
+        return;
+    }
+    if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
+        report("MCFG", &fault);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (acpi_mcfg_get(table.bytes, i, &entry, &fault) != ACPI_OK) {
+            report("MCFG entry", &fault);
+        } else if (firmware.segment_count < FIRMWARE_MAX_SEGMENTS) {
+            firmware.segments[firmware.segment_count++] = entry;
+        }
+    }
+}
+
 void firmware_init(uint64_t rsdp_address)
 {
     struct acpi_root root;
@@ -143,4 +168,5 @@ void firmware_init(uint64_t rsdp_address)
     }
     read_madt(&root);
     read_fadt(&root);
+    read_mcfg(&root);
 }

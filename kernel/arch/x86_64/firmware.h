@@ -8,11 +8,13 @@
  */
 
 #include "acpi/fadt.h"
+#include "acpi/mcfg.h"
 #include "acpi/sleep.h"
 #include "arch/x86_64/cpu.h"
 #include "types.h"
 
 #define FIRMWARE_MAX_IO_APICS 16u
+#define FIRMWARE_MAX_SEGMENTS 16u
 #define ISA_IRQ_COUNT         16u
 
 struct firmware_io_apic {
@@ -35,6 +37,8 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
+    struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
     bool has_fadt;
     struct acpi_fadt fadt;
     bool has_soft_off;
