@@ -7,6 +7,7 @@
 
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
+#include "device_manager/device_manager.h"
 #include "diag/log.h"
 #include "mm/frames.h"
 #include "object/object.h"
@@ -215,4 +216,9 @@ method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_MEMORY] = diagnostics_memory,
     [DIAGNOSTICS_CPUS] = diagnostics_cpus,
     [DIAGNOSTICS_LOG] = diagnostics_log,
+    [DIAGNOSTICS_FUNCTIONS] = device_list_functions,
+    [DIAGNOSTICS_INTERRUPTS] = device_list_interrupts,
+    [DIAGNOSTICS_DMA] = device_list_dma,
+    [DIAGNOSTICS_AUDIT] = device_list_audit,
+    [DIAGNOSTICS_IOMMUS] = device_list_iommus,
 };

@@ -237,6 +237,16 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle)
 
 /* ------------------------------------------------------------------------ routes */
 
+uint32_t ledger_route_find(const struct ledger *ledger)
+{
+    for (uint32_t i = 0; i < ledger->route_count; i++) {
+        if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
+            return i;
+        }
+    }
+    return LEDGER_NONE;
+}
+
 enum status ledger_route_check(const struct ledger *ledger, uint32_t function, uint64_t pid,
                                uint32_t *slot)
 {
@@ -249,13 +259,8 @@ enum status ledger_route_check(const struct ledger *ledger, uint32_t function, u
     if (ledger->functions[function].owner != pid) {
         return STATUS_DENIED;
     }
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
-            *slot = i;
-            return STATUS_OK;
-        }
-    }
-    return STATUS_QUEUE_FULL;
+    *slot = ledger_route_find(ledger);
+    return *slot == LEDGER_NONE ? STATUS_QUEUE_FULL : STATUS_OK;
 }
 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,

@@ -164,6 +164,9 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle);
 
 /* ------------------------------------------------------------------------ routes */
 
+/** A slot for a route, or LEDGER_NONE if all are taken. */
+uint32_t ledger_route_find(const struct ledger *ledger);
+
 /**
  * May `pid` have one more route of its function?
  *
