@@ -15,7 +15,9 @@
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/uart.h"
 #include "bootinfo/bootinfo.h"
+#include "device_manager/device_manager.h"
 #include "diag/log.h"
+#include "iommu/iommu.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
 #include "mm/layout.h"
@@ -106,6 +108,8 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     apic_init_cpu();
     apic_measure_timer();
     pci_inventory_init(&boot_info);
+    iommu_init(pci_secondary_bus);
+    device_manager_init();
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();

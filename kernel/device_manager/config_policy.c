@@ -67,8 +67,8 @@ enum status config_policy_write(const struct pci_function *function, uint32_t of
         return STATUS_BAD_RANGE;
     }
     for (uint32_t i = 0; i < width; i++) {
-        const uint8_t now = pci_read8(&function->config, offset + i) &
-                            visible_bits(function, offset + i);
+        const uint8_t now =
+            pci_read8(&function->config, offset + i) & visible_bits(function, offset + i);
 
         if (((now ^ (uint8_t)(value >> 8 * i)) & (uint8_t)~writable_bits(offset + i)) != 0) {
             return STATUS_DENIED;

@@ -90,9 +90,9 @@ static void init_function(struct device_function *function, uint32_t index)
     function->index = index;
     function->pci = pci;
     function->coverage = iommu_find(&path);
-    function->possible = function->coverage.kind != IOMMU_COVERED    ? DMA_LEVEL_NONE
+    function->possible = function->coverage.kind != IOMMU_COVERED ? DMA_LEVEL_NONE
                          : function->coverage.interrupt_remapping ? DMA_LEVEL_CONFINED
-                                                                     : DMA_LEVEL_DMA_CONFINED;
+                                                                  : DMA_LEVEL_DMA_CONFINED;
     function->source = pci_address_id(pci->config.address);
     function->vector_count = vectors < DEVICE_VECTORS_MAX ? vectors : DEVICE_VECTORS_MAX;
     list_init(&function->routes);
@@ -109,11 +109,11 @@ static void note_fault(const struct iommu_fault *fault)
     for (uint32_t i = 0; i < ledger.function_count; i++) {
         struct device_function *function = &device_functions[i];
 
-        if (function->source == fault->source &&
+        if (function->source == fault->record.source &&
             function->pci->config.address.segment == fault->segment) {
             function->fault_count++;
             audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, device_record(function)->owner,
-                        0, fault->address);
+                        0, fault->record.address);
             return;
         }
     }
@@ -138,8 +138,10 @@ void device_manager_init(void)
         claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
     }
     iommu_watch_faults(note_fault);
-    log_info("devices", "%u functions, %u can be claimed (preview: device authority is not yet "
-             "shown under every attack)", pci_function_count, claimable);
+    log_info("devices",
+             "%u functions, %u can be claimed (preview: device authority is not yet "
+             "shown under every attack)",
+             pci_function_count, claimable);
     device_ledger_verify();
 }
 
@@ -274,8 +276,7 @@ static enum status interrupt_method(struct method *method)
     struct process *process = method->process;
     struct object *interrupt;
     uint32_t slot;
-    enum status status =
-        ledger_route_check(&ledger, parameters->function, process->pid, &slot);
+    enum status status = ledger_route_check(&ledger, parameters->function, process->pid, &slot);
 
     if (status == STATUS_OK && device_record(function)->generation != parameters->generation) {
         status = STATUS_STALE;
@@ -294,9 +295,9 @@ static enum status interrupt_method(struct method *method)
         }
         object_put(interrupt);
     }
-    return status == STATUS_OK ? STATUS_OK
-                               : audit_refuse(status, function, process->pid, 0,
-                                              parameters->generation);
+    return status == STATUS_OK
+               ? STATUS_OK
+               : audit_refuse(status, function, process->pid, 0, parameters->generation);
 }
 
 static enum status revoke_method(struct method *method)

@@ -21,6 +21,7 @@
 #include "syscall/methods.h"
 #include "types.h"
 
+struct device_function;
 struct process;
 struct ring_sqe;
 struct thread;

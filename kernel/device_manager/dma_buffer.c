@@ -106,8 +106,7 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
     list_append(&function->buffers, &buffer->of_function);
     for (uint32_t i = 0; i < buffer->page_count; i++) {
         iommu_map_page(&function->domain, (struct iova){buffer->iova + i * PAGE_BYTES},
-                       memory_frame(buffer->memory, page_offset + i),
-                       iommu_access(buffer->access));
+                       memory_frame(buffer->memory, page_offset + i), iommu_access(buffer->access));
     }
     if (!function->is_attached) {
         function->is_attached = true;

@@ -66,9 +66,9 @@ struct device_function {
     struct iommu_domain domain; /* if has_domain */
     bool has_domain;
     bool is_attached;
-    bool is_attaching;  /* and `attach_wait` is under way */
-    bool is_lost;       /* hardware did not answer: something of it stays for good */
-    bool is_started;    /* bus mastering is on */
+    bool is_attaching; /* and `attach_wait` is under way */
+    bool is_lost;      /* hardware did not answer: something of it stays for good */
+    bool is_started;   /* bus mastering is on */
     struct iommu_wait attach_wait;
 
     struct work teardown;
@@ -105,17 +105,17 @@ struct dma_buffer {
     struct object object;
     struct device_handle handle;
     struct device_function *function;
-    struct memory *memory;   /* pinned */
-    struct process *payer;   /* of its pages */
-    uint64_t id;             /* its first capability */
+    struct memory *memory; /* pinned */
+    struct process *payer; /* of its pages */
+    uint64_t id;           /* its first capability */
     uint64_t iova;
     uint32_t page_count;
     enum dma_access access;
-    bool is_mapped;          /* the device may be told of it */
-    bool is_ending;          /* the unmapping has begun */
-    struct iommu_wait wait;  /* mapping, then unmapping */
+    bool is_mapped;              /* the device may be told of it */
+    bool is_ending;              /* the unmapping has begun */
+    struct iommu_wait wait;      /* mapping, then unmapping */
     struct operation *operation; /* that waits for it, or NULL */
-    struct list of_function; /* in function->buffers */
+    struct list of_function;     /* in function->buffers */
 };
 
 /** Behind Interrupt. */
@@ -123,15 +123,15 @@ struct interrupt {
     struct object object;
     struct device_handle handle;
     struct device_function *function;
-    struct device_route *route;   /* NULL once it has ended */
-    struct notification *target;  /* a reference while bound, or NULL */
-    struct cap_object_slot *via;  /* what it was bound with: a notification or a signaller */
-    uint64_t via_generation;      /* another one means that it was revoked or is gone */
+    struct device_route *route;  /* NULL once it has ended */
+    struct notification *target; /* a reference while bound, or NULL */
+    struct cap_object_slot *via; /* what it was bound with: a notification or a signaller */
+    uint64_t via_generation;     /* another one means that it was revoked or is gone */
     uint64_t bits;
-    struct list waiters;          /* struct operation.link */
-    uint64_t delivered;           /* since it was made */
-    uint64_t reported;            /* to WAITs */
-    uint32_t unseen;              /* delivered in a row that nobody has looked at */
+    struct list waiters; /* struct operation.link */
+    uint64_t delivered;  /* since it was made */
+    uint64_t reported;   /* to WAITs */
+    uint32_t unseen;     /* delivered in a row that nobody has looked at */
 };
 
 /** Deliveries that nobody looks at before the route is masked. */
@@ -200,8 +200,8 @@ enum reset_progress device_reset_step(struct device_function *function, uint64_t
 bool device_is_draining(const struct device_function *function);
 
 /* mmio.c */
-MUST_CHECK enum status device_mmio_create(struct device_function *function,
-                                          struct process *process, struct object **out);
+MUST_CHECK enum status device_mmio_create(struct device_function *function, struct process *process,
+                                          struct object **out);
 /** Remove every mapping of the registers; ledger mmio_pages gets to 0 when they are gone. */
 void device_mmio_unmap_all(struct device_mmio *mmio);
 
@@ -222,8 +222,7 @@ MUST_CHECK enum status dma_pool_create(struct device_function *function, struct 
 MUST_CHECK enum status dma_buffer_create(struct dma_pool *pool, struct process *process,
                                          struct memory *memory, uint64_t page_offset,
                                          uint32_t page_count, enum dma_access access,
-                                         struct dma_buffer **out, uint64_t *id,
-                                         bool *pending);
+                                         struct dma_buffer **out, uint64_t *id, bool *pending);
 
 /** Begin to take a buffer back; harmless if that is under way. */
 void dma_buffer_end(struct dma_buffer *buffer);

@@ -43,11 +43,10 @@ static void put_function(const struct wire_build_struct *info, uint32_t index)
     function_info_set_generation(info, record->generation);
     function_info_set_owner_pid(info, record->owner);
     function_info_set_state(info, record->state);
-    function_info_set_refusal(info, record->state == FUNCTION_STATE_QUARANTINED
-                                        ? CLAIM_REFUSAL_QUARANTINED
-                                    : record->state == FUNCTION_STATE_RETIRED
-                                        ? CLAIM_REFUSAL_RETIRED
-                                        : record->refusal);
+    function_info_set_refusal(
+        info, record->state == FUNCTION_STATE_QUARANTINED ? CLAIM_REFUSAL_QUARANTINED
+              : record->state == FUNCTION_STATE_RETIRED   ? CLAIM_REFUSAL_RETIRED
+                                                          : record->refusal);
     function_info_set_coverage(info, function->possible);
     function_info_set_level(info, device_state_is_owned(record->state) ? function->possible
                                                                        : DMA_LEVEL_NONE);

@@ -52,8 +52,7 @@ static enum status refuse(const struct method *method, enum status status, uint6
 
 static const struct pci_bar *find_bar(const struct device_mmio *mmio, uint32_t index)
 {
-    const struct pci_bar *bar =
-        index < PCI_BAR_ROM ? &mmio->function->pci->bars[index] : NULL;
+    const struct pci_bar *bar = index < PCI_BAR_ROM ? &mmio->function->pci->bars[index] : NULL;
 
     return bar != NULL && bar->kind == PCI_BAR_MEMORY && bar->size != 0 ? bar : NULL;
 }
@@ -120,9 +119,8 @@ static enum status bar_memory(struct device_mmio *mmio, struct process *process,
 
     if (mmio->bars[index] == NULL) {
         struct memory *memory;
-        const enum status status =
-            memory_create_borrowed(process, paddr_frame((struct paddr){bar->address}),
-                                   bar->size >> PAGE_SHIFT, &memory);
+        const enum status status = memory_create_borrowed(
+            process, paddr_frame((struct paddr){bar->address}), bar->size >> PAGE_SHIFT, &memory);
 
         if (status != STATUS_OK) {
             return status;
@@ -171,9 +169,9 @@ static enum status mmio_map(struct method *method)
     }
     status = bar_memory(mmio, process, parameters->bar, &memory);
     if (status == STATUS_OK) {
-        status = address_space_map(&process->space, memory, parameters->address,
-                                   span.start >> PAGE_SHIFT, parameters->page_count,
-                                   ACCESS_READ_WRITE);
+        status =
+            address_space_map(&process->space, memory, parameters->address,
+                              span.start >> PAGE_SHIFT, parameters->page_count, ACCESS_READ_WRITE);
     }
     if (status != STATUS_OK) {
         account_refund(&process->account, ACCOUNT_MMIO_PAGES, parameters->page_count);
@@ -225,8 +223,8 @@ static enum status mmio_read(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    const uint64_t address = register_address(method, parameters->offset, parameters->bar,
-                                              parameters->width, &status);
+    const uint64_t address =
+        register_address(method, parameters->offset, parameters->bar, parameters->width, &status);
 
     if (status != STATUS_OK) {
         return status;
@@ -259,8 +257,8 @@ static enum status mmio_write(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    const uint64_t address = register_address(method, parameters->offset, parameters->bar,
-                                              parameters->width, &status);
+    const uint64_t address =
+        register_address(method, parameters->offset, parameters->bar, parameters->width, &status);
 
     if (status != STATUS_OK) {
         return status;
@@ -292,8 +290,8 @@ static enum status mmio_read_config(struct method *method)
     enum status status = check(method);
 
     if (status == STATUS_OK) {
-        status = config_policy_read(mmio->function->pci, parameters->offset, parameters->width,
-                                    &value);
+        status =
+            config_policy_read(mmio->function->pci, parameters->offset, parameters->width, &value);
         if (status != STATUS_OK) {
             return refuse(method, status, parameters->offset);
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Message-signalled interrupts at the function: the MSI-X table and its capability (PCI 3.0 §6.8.2),
- * or MSI (§6.8.1). Pages with the table are in no process's address space.
+ * Message-signalled interrupts at the function: the MSI-X table and its capability (PCI 3.0
+ * §6.8.2), or MSI (§6.8.1). Pages with the table are in no process's address space.
  *
  * MSI without a mask bit is masked by disabling it: what such a function raises meanwhile is lost.
  */
@@ -36,7 +36,8 @@ static void set_msi_enable(const struct pci_function *pci, bool is_enabled)
 {
     const uint32_t offset = pci->msi.offset + PCI_MSI_CONTROL;
     /* One vector: the count, bits 4 to 6, is 0. */
-    const uint16_t control = pci_read16(&pci->config, offset) & (uint16_t) ~(PCI_MSI_ENABLE | 0x70u);
+    const uint16_t control =
+        pci_read16(&pci->config, offset) & (uint16_t) ~(PCI_MSI_ENABLE | 0x70u);
 
     pci_write(&pci->config, offset, 2, control | (is_enabled ? PCI_MSI_ENABLE : 0));
 }

@@ -201,8 +201,8 @@ volatile void *kernel_map_register(struct paddr address)
     uint64_t *entry = paging_find(root, window);
     const uint64_t page = address.value & ~(PAGE_BYTES - 1);
 
-    *(volatile uint64_t *)entry = page | PTE_PRESENT | PTE_WRITE | PTE_NO_CACHE | PTE_WRITE_THRU |
-                                  paging_no_execute();
+    *(volatile uint64_t *)entry =
+        page | PTE_PRESENT | PTE_WRITE | PTE_NO_CACHE | PTE_WRITE_THRU | paging_no_execute();
     invlpg(window);
     return (volatile void *)(uintptr_t)(window + (address.value - page));
 }

@@ -31,8 +31,8 @@ static volatile void *ecam_register(struct pci_address address, uint32_t offset)
     if (entry == NULL) {
         return NULL;
     }
-    return kernel_map_register((struct paddr){
-        entry->base + ((uint64_t)pci_address_id(address) << PAGE_SHIFT) + offset});
+    return kernel_map_register(
+        (struct paddr){entry->base + ((uint64_t)pci_address_id(address) << PAGE_SHIFT) + offset});
 }
 
 static uint32_t ecam_read(const struct pci_access *access, struct pci_address address,
@@ -69,8 +69,7 @@ static void ecam_write(const struct pci_access *access, struct pci_address addre
 
 static void port_select(struct pci_address address, uint32_t offset)
 {
-    outl(PORT_ADDRESS,
-         PORT_ENABLE | (uint32_t)pci_address_id(address) << 8 | (offset & ~3u));
+    outl(PORT_ADDRESS, PORT_ENABLE | (uint32_t)pci_address_id(address) << 8 | (offset & ~3u));
 }
 
 static uint32_t port_read(const struct pci_access *access, struct pci_address address,

@@ -12,7 +12,7 @@
 #include "text/text.h"
 
 /* More functions than this are reported and left alone, stopped. */
-#define FUNCTIONS_MAX 1024u
+#define FUNCTIONS_MAX    1024u
 
 #define LOCAL_APIC_FIRST 0xfee00000ull
 #define LOCAL_APIC_END   0xfef00000ull

@@ -11,6 +11,7 @@
 #include "device_manager/device_manager.h"
 #include "device_manager/route_fence.h"
 #include "diag/panic.h"
+#include "iommu/iommu.h"
 #include "object/console.h"
 #include "object/flush.h"
 #include "sched/sched.h"
@@ -56,6 +57,10 @@ void irq_dispatch(uint32_t vector)
     case VECTOR_COM1:
         apic_end_of_interrupt();
         console_input();
+        break;
+    case VECTOR_IOMMU:
+        apic_end_of_interrupt();
+        iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
         panic_stop_this_cpu();
