@@ -32,6 +32,9 @@ static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spa
     budget_set_cap_slots(&budget, spawn->cap_slots);
     budget_set_objects(&budget, spawn->objects);
     budget_set_threads(&budget, spawn->threads);
+    budget_set_dma_pages(&budget, spawn->dma_pages);
+    budget_set_mmio_pages(&budget, spawn->mmio_pages);
+    budget_set_interrupts(&budget, spawn->interrupts);
     spawn_request_set_start_message(&request, start_info, length);
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         rt_exchange_transfer(exchange, spawn->grants[i].capability, spawn->grants[i].mode);
