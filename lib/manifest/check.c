@@ -260,8 +260,9 @@ static enum manifest_error check_grant(struct boot_package *package, uint32_t in
                                 : fail_name(fault, error, service_field, number, grant.service);
 }
 
-enum manifest_error manifest_check_program(struct boot_package *package, uint32_t index,
-                                           struct manifest_fault *fault)
+/* The kernel checks init's entry from a function with a large frame of its own. */
+NOINLINE enum manifest_error manifest_check_program(struct boot_package *package, uint32_t index,
+                                                    struct manifest_fault *fault)
 {
     struct manifest_program program;
     struct wire_bytes elf;

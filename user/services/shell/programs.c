@@ -120,6 +120,12 @@ static bool program_launch(char *const *words, size_t count, uint64_t *handle, u
                          (const char *)service.bytes);
             }
             break;
+        case LAUNCH_RESULT_WHICH_MISSING_DEVICE:
+            if (launch_result_get_missing_device(result, &service) == WIRE_OK) {
+                rt_print("%s: not started: no device %s in this machine\n", words[0],
+                         (const char *)service.bytes);
+            }
+            break;
         case LAUNCH_RESULT_WHICH_COUNT:
             rt_print("%s: an answer that this shell does not know\n", words[0]);
             break;
