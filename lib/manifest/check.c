@@ -143,6 +143,12 @@ static enum manifest_error check_device(const struct manifest_grant *grant, uint
         return manifest_fail(fault, MANIFEST_OUT_OF_RANGE, "grants[%u].source.device.interrupts",
                              number);
     }
+    if (device->address_bits < MANIFEST_ADDRESS_BITS_MIN ||
+        device->address_bits > MANIFEST_ADDRESS_BITS_MAX) {
+        text_format(fault->value, sizeof(fault->value), "%u", device->address_bits);
+        return manifest_fail(fault, MANIFEST_OUT_OF_RANGE, "grants[%u].source.device.addressBits",
+                             number);
+    }
     for (uint32_t i = 0; i < manifest_grant_capabilities(grant); i++) {
         if (manifest_grant_name(grant, i, name, sizeof(name)) > MANIFEST_NAME_MAX) {
             return fail_name(fault, MANIFEST_TOO_LONG, "name", number,

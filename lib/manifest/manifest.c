@@ -193,6 +193,7 @@ static bool device_read(struct wire_struct fields, struct manifest_device *devic
     device->nth = device_grant_get_nth(fields);
     device->pool_pages = device_grant_get_pool_pages(fields);
     device->interrupts = device_grant_get_interrupts(fields);
+    device->address_bits = device_grant_get_address_bits(fields);
     device->device_count = ids.count;
     for (uint32_t i = 0; i < ids.count && i < MANIFEST_DEVICE_IDS_MAX; i++) {
         device->devices[i] = wire_list_get_u16(&ids, i);

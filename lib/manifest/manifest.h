@@ -30,6 +30,8 @@
 #define MANIFEST_GRANTS_MAX            RING_MAX_TRANSFERS
 #define MANIFEST_DEVICE_IDS_MAX        8u
 #define MANIFEST_DEVICE_INTERRUPTS_MAX 16u
+#define MANIFEST_ADDRESS_BITS_MIN      12u /* less does not reach a page */
+#define MANIFEST_ADDRESS_BITS_MAX      64u
 #define MANIFEST_GRANT_NAME_BYTES      48u /* the longest that a device grant can make, and more */
 
 enum manifest_error {
@@ -98,6 +100,7 @@ struct manifest_device {
     uint16_t nth; /* of the functions with these ids, in the ledger's order */
     uint16_t interrupts;
     uint16_t devices[MANIFEST_DEVICE_IDS_MAX];
+    uint8_t address_bits;
     uint32_t device_count; /* as it stands there; not above the maximum once it was checked */
     uint32_t pool_pages;
 };

@@ -111,6 +111,8 @@ static void check_device(const struct manifest_grant *grant)
     check(device->vendor != 0);
     check(device->device_count > 0 && device->device_count <= MANIFEST_DEVICE_IDS_MAX);
     check(device->interrupts <= MANIFEST_DEVICE_INTERRUPTS_MAX);
+    check(device->address_bits >= MANIFEST_ADDRESS_BITS_MIN &&
+          device->address_bits <= MANIFEST_ADDRESS_BITS_MAX);
     check(manifest_grant_capabilities(grant) == 2u + device->interrupts);
 }
 

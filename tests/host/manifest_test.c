@@ -25,6 +25,7 @@ struct device_recipe {
     uint16_t id_count;
     uint16_t interrupts;
     uint32_t pool_pages;
+    uint8_t address_bits; /* 0: the schema's default */
 };
 
 /** What one program of a test package is made of; zero fields take sensible values. */
@@ -80,6 +81,9 @@ static void build_device(struct wire_build_list *list, uint32_t index,
     device_grant_set_nth(&device, 1);
     device_grant_set_pool_pages(&device, recipe->pool_pages);
     device_grant_set_interrupts(&device, recipe->interrupts);
+    if (recipe->address_bits != 0) {
+        device_grant_set_address_bits(&device, recipe->address_bits);
+    }
     device_grant_init_devices(&device, recipe->id_count, &ids);
     for (uint16_t i = 0; i < recipe->id_count; i++) {
         wire_list_set_u16(&ids, i, (uint16_t)(0x1000 + i));
@@ -223,13 +227,13 @@ static void devices_accepted(void **state)
          .image = "elf",
          .start = START_DEVICE,
          .grants = {"disk.mmi", "disk.interrupt13"},
-         .devices = {{"disk", 0x1af4, MANIFEST_DEVICE_IDS_MAX, 12, 40}},
+         .devices = {{"disk", 0x1af4, MANIFEST_DEVICE_IDS_MAX, 12, 40, 0}},
          .dma_pages = 40,
          .interrupts = 12},
         /* The longest names that there can be, and no interrupt: no ".interrupt" to fit. */
         {.name = "long",
          .image = "elf",
-         .devices = {{"12345678901234567890123456", 1, 1, 0, 0}, {"1", 1, 1, 10, 1}},
+         .devices = {{"12345678901234567890123456", 1, 1, 0, 0, 12}, {"1", 1, 1, 10, 1, 28}},
          .dma_pages = 1,
          .interrupts = 10},
     };
@@ -250,6 +254,7 @@ static void devices_accepted(void **state)
     assert_int_equal(grant.device.nth, 1);
     assert_int_equal(grant.device.pool_pages, 40);
     assert_int_equal(grant.device.interrupts, 12);
+    assert_int_equal(grant.device.address_bits, 64);
     assert_int_equal(grant.device.device_count, MANIFEST_DEVICE_IDS_MAX);
     assert_int_equal(grant.device.devices[MANIFEST_DEVICE_IDS_MAX - 1], 0x1007);
     assert_int_equal(manifest_grant_capabilities(&grant), 14);
@@ -267,6 +272,9 @@ static void devices_accepted(void **state)
     assert_int_equal(manifest_grant_capabilities(&grant), 1);
     (void)manifest_grant_name(&grant, 0, name, sizeof(name));
     assert_string_equal(name, "disk.mmi");
+    assert_true(manifest_get_program(&package, 2, &program));
+    assert_true(manifest_get_grant(&package, &program, 1, &grant));
+    assert_int_equal(grant.device.address_bits, 28);
 }
 
 static void refused(void **state)
@@ -352,58 +360,64 @@ static void refused(void **state)
         {{.name = "p", .image = "elf", .start = START_DEVICE},
          MANIFEST_NO_DEVICE,
          "program \"p\": start: starts with its devices, and no grant names one"},
-        {{.name = "p", .image = "elf", .devices = {{"d", 0, 1, 0, 0}}},
+        {{.name = "p", .image = "elf", .devices = {{"d", 0, 1, 0, 0, 0}}},
          MANIFEST_ZERO,
          "program \"p\": grants[0].source.device.vendor: must not be zero"},
-        {{.name = "p", .image = "elf", .devices = {{"d", 1, 0, 0, 0}}},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 0, 0, 0, 0}}},
          MANIFEST_EMPTY,
          "program \"p\": grants[0].source.device.devices: must not be empty"},
-        {{.name = "p", .image = "elf", .devices = {{"d", 1, 9, 0, 0}}},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 9, 0, 0, 0}}},
          MANIFEST_TOO_MANY,
          "program \"p\": grants[0].source.device.devices: too many: \"9\""},
-        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 17, 0}}, .interrupts = 17},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 17, 0, 0}}, .interrupts = 17},
          MANIFEST_OUT_OF_RANGE,
          "program \"p\": grants[0].source.device.interrupts: out of range: \"17\""},
-        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 15, 0}}, .interrupts = 15},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 0, 0, 11}}},
+         MANIFEST_OUT_OF_RANGE,
+         "program \"p\": grants[0].source.device.addressBits: out of range: \"11\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 0, 0, 65}}},
+         MANIFEST_OUT_OF_RANGE,
+         "program \"p\": grants[0].source.device.addressBits: out of range: \"65\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 15, 0, 0}}, .interrupts = 15},
          MANIFEST_TOO_MANY_CAPABILITIES,
          "program \"p\": grants: more capabilities than a new process can be given: \"17\""},
         {{.name = "p",
           .image = "elf",
           .grants = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"},
-          .devices = {{"d", 1, 1, 2, 0}},
+          .devices = {{"d", 1, 1, 2, 0, 0}},
           .interrupts = 2},
          MANIFEST_TOO_MANY_CAPABILITIES,
          "program \"p\": grants: more capabilities than a new process can be given: \"17\""},
-        {{.name = "p", .image = "elf", .devices = {{"123456789012345678901234567", 1, 1, 0, 0}}},
+        {{.name = "p", .image = "elf", .devices = {{"123456789012345678901234567", 1, 1, 0, 0, 0}}},
          MANIFEST_TOO_LONG,
          "program \"p\": grants[0].name: longer than 31 bytes: "
          "\"123456789012345678901234567.mmi\""},
         {{.name = "p",
           .image = "elf",
-          .devices = {{"123456789012345678901", 1, 1, 2, 0}},
+          .devices = {{"123456789012345678901", 1, 1, 2, 0, 0}},
           .interrupts = 2},
          MANIFEST_TOO_LONG,
          "program \"p\": grants[0].name: longer than 31 bytes: "
          "\"123456789012345678901.interrupt\""},
-        {{.name = "p", .image = "elf", .grants = {"d"}, .devices = {{"d", 1, 1, 0, 0}}},
+        {{.name = "p", .image = "elf", .grants = {"d"}, .devices = {{"d", 1, 1, 0, 0, 0}}},
          MANIFEST_DUPLICATE,
          "program \"p\": grants[1].name: given twice: \"d\""},
         {{.name = "p",
           .image = "elf",
           .grants = {"d.interrupt"},
-          .devices = {{"d", 1, 1, 1, 0}},
+          .devices = {{"d", 1, 1, 1, 0, 0}},
           .interrupts = 1},
          MANIFEST_DUPLICATE,
          "program \"p\": grants[1].name: given twice: \"d.interrupt\""},
         {{.name = "p",
           .image = "elf",
-          .devices = {{"a", 1, 1, 0, 0xffffffff}, {"b", 1, 1, 0, 1}},
+          .devices = {{"a", 1, 1, 0, 0xffffffff, 0}, {"b", 1, 1, 0, 1, 0}},
           .dma_pages = 0xffffffff},
          MANIFEST_ABOVE_BUDGET,
          "program \"p\": grants: poolPages: above the program's budget: \"4294967296\""},
         {{.name = "p",
           .image = "elf",
-          .devices = {{"a", 1, 1, 1, 0}, {"b", 1, 1, 2, 0}},
+          .devices = {{"a", 1, 1, 1, 0, 0}, {"b", 1, 1, 2, 0, 0}},
           .interrupts = 2},
          MANIFEST_ABOVE_BUDGET,
          "program \"p\": grants: interrupts: above the program's budget: \"3\""},
@@ -464,7 +478,7 @@ static void damaged(void **state)
         {.name = "shell", .image = "elf", .grants = {"console", "launcher<launcher"}},
         {.name = "disk",
          .image = "elf",
-         .devices = {{"disk", 1, 2, 3, 4}},
+         .devices = {{"disk", 1, 2, 3, 4, 0}},
          .dma_pages = 4,
          .interrupts = 3}};
     const size_t length = build(CAPOS_ABI_LEVEL, recipes, ARRAY_COUNT(recipes));
