@@ -68,6 +68,17 @@ static const struct command commands[] = {
      "TIME is in seconds since boot, GEN the function's generation, DETAIL (hexadecimal)\n"
      "an address, index or count. STATUS stands only where something was refused.\n",
      command_audit},
+    {"blk", "SUBCOMMAND ...", "look at a disk and change it",
+     "  blk info                       what the disk is\n"
+     "  blk read OFFSET LENGTH         show bytes, at most 16K of them\n"
+     "  blk write OFFSET TEXT|0xHEX... write words, or bytes as pairs of hexadecimal digits\n"
+     "  blk check [LENGTH]             read all of it, or so much; print rate and CRC-32\n"
+     "  blk check write OFFSET LENGTH  overwrite that range with a pattern and read it back\n"
+     "  blk flush                      bring what was written to the medium\n"
+     "  blk discard|zero OFFSET LENGTH give up a range, or fill it with zeroes\n"
+     "All in bytes; K, M and G stand for 2^10, 2^20, 2^30, 0x for hexadecimal. Only write,\n"
+     "check write, discard and zero change the disk. `blk disk1 ...` means the second one.\n",
+     command_blk},
     {"run", "PROGRAM [ARGUMENTS] [&]", "start a program of the manifest",
      "Waits until it ends and says how, or returns at once with &. ^C kills a program\n"
      "that is being waited for. `run` alone lists the programs.\n",

@@ -12,6 +12,7 @@
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
  *   device_lists.c irqs, dma, iommu, audit
+ *   blk.c          blk, with blk_check.c
  *   programs.c     run, bench, kill
  */
 
@@ -44,6 +45,9 @@ char input_take(void);
  */
 struct rt_operation;
 bool input_interrupts(struct rt_operation *operation);
+
+/** True if ^C was typed since the last look; does not wait. */
+bool input_interrupted(void);
 
 /* commands.c */
 
@@ -93,6 +97,9 @@ void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
 void command_audit(struct words *words);
+
+/* blk.c */
+void command_blk(struct words *words);
 
 /* programs.c */
 void command_run(struct words *words);
