@@ -176,8 +176,8 @@ static inline MUST_CHECK enum status interrupt_info(uint64_t interrupt,
 {
     struct rt_words answer;
     struct wire_struct results;
-    const enum status status = rt_kernel_call_read(interrupt, INTERRUPT_INFO,
-                                                   (struct rt_words){{0}}, &answer, &results);
+    const enum status status =
+        rt_kernel_call_read(interrupt, INTERRUPT_INFO, (struct rt_words){{0}}, &answer, &results);
 
     if (status == STATUS_OK) {
         state->delivered = interrupt_info_results_get_delivered(results);
@@ -219,8 +219,7 @@ static inline MUST_CHECK enum status dma_pool_info(uint64_t pool,
                                                    struct dma_pool_info_results *info)
 {
     struct rt_words answer;
-    const enum status status =
-        rt_kernel_call(pool, DMA_POOL_INFO, (struct rt_words){{0}}, &answer);
+    const enum status status = rt_kernel_call(pool, DMA_POOL_INFO, (struct rt_words){{0}}, &answer);
 
     if (status == STATUS_OK) {
         __builtin_memcpy(info, &answer, sizeof(*info));
