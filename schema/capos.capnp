@@ -325,10 +325,11 @@ interface DeviceManager {
 
   functions @0 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
   # Every function of the machine's buses, from an index of the ledger on; ends when short.
-  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64)
+  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64, addressBits :UInt8)
         -> (mmio :CapId, pool :CapId, interrupt :CapId);
   # Makes the caller the owner of function `function` of the ledger, as of `generation`. `pool`
-  # may hold `poolPages` pages; `interrupt` is 0 if the function has no MSI or MSI-X.
+  # may hold `poolPages` pages at addresses of `addressBits` bits, all that the device can drive;
+  # `interrupt` is 0 if the function has no MSI or MSI-X.
   # Refused: stale, busy (it or one of its isolation group has another owner), unsupported (see
   # FunctionInfo.refusal), overBudget.
   interrupt @2 (function :UInt32, generation :UInt64) -> (interrupt :CapId);
@@ -618,6 +619,7 @@ struct DeviceGrant {
   nth @2 :UInt16;
   poolPages @3 :UInt32;
   interrupts @4 :UInt16 = 1;    # the second is NAME.interrupt1, and so on
+  addressBits @5 :UInt8 = 64;   # that the device can drive
 }
 
 # ---------------------------------------------------------------------------------------------
