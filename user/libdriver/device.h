@@ -12,6 +12,7 @@
  */
 
 #include "base/compiler.h"
+#include "capos.h"
 #include "pci/header.h"
 #include "rt/panic.h"
 

@@ -29,14 +29,12 @@ static inline MUST_CHECK enum status rt_kernel_call_read(uint64_t target, uint16
 /* -------- DeviceManager; its lists are read with an rt_exchange -------- */
 
 static inline MUST_CHECK enum status
-device_manager_claim(uint64_t manager, uint32_t function, uint32_t pool_pages, uint64_t generation,
+device_manager_claim(uint64_t manager, const struct device_manager_claim_params *params,
                      struct device_manager_claim_results *claim)
 {
-    const struct device_manager_claim_params params = {
-        .function = function, .pool_pages = pool_pages, .generation = generation};
     struct rt_words answer;
     const enum status status =
-        rt_kernel_call(manager, DEVICE_MANAGER_CLAIM, RT_WORDS(params), &answer);
+        rt_kernel_call(manager, DEVICE_MANAGER_CLAIM, RT_WORDS(*params), &answer);
 
     if (status == STATUS_OK) {
         __builtin_memcpy(claim, &answer, sizeof(*claim));
