@@ -18,6 +18,9 @@
 #define BLOCK_SECTOR_BYTES 512u
 #define BLOCK_SECTOR_SHIFT 9u
 
+/** The bit of a client's Signaller that says that there are answers: BlockDevice.open. */
+#define BLOCK_CLIENT_BIT 1ull
+
 /** A disk, as its driver tells its clients. */
 struct block_limits {
     uint64_t sector_count;

@@ -25,15 +25,13 @@ NORETURN void driver_fail(enum driver_exit code, const char *format, ...)
     rt_exit((int)code);
 }
 
-void driver_require(enum status status, const char *what)
+NORETURN void driver_refused(enum status status, const char *what)
 {
     if (status == STATUS_OVER_BUDGET) {
         driver_fail(DRIVER_EXIT_REFUSED,
                     "%s: over budget. Raise the program's budget in the manifest", what);
     }
-    if (status != STATUS_OK) {
-        driver_fail(DRIVER_EXIT_REFUSED, "%s: the kernel says %s", what, status_name(status));
-    }
+    driver_fail(DRIVER_EXIT_REFUSED, "%s: the kernel says %s", what, status_name(status));
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -140,7 +138,7 @@ static void config_write(const struct pci_access *access, struct pci_address add
         CONTAINER_OF((uintptr_t)access, struct driver_device, access);
 
     (void)address;
-    (void)device_mmio_write_config(device->mmio, offset, width, value);
+    (void)!device_mmio_write_config(device->mmio, offset, width, value);
 }
 
 void driver_device_open(struct driver_device *device)

@@ -52,8 +52,16 @@ struct driver_window {
 /** Print what is wrong, and what to do about it, and end the process. */
 NORETURN void driver_fail(enum driver_exit code, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/** Fail with DRIVER_EXIT_REFUSED if the kernel refused `what`. */
-void driver_require(enum status status, const char *what);
+/** Fail because the kernel refused `what`. */
+NORETURN void driver_refused(enum status status, const char *what);
+
+/** For what a driver cannot work without: fail if it was refused. */
+static ALWAYS_INLINE void driver_require(enum status status, const char *what)
+{
+    if (UNLIKELY(status != STATUS_OK)) {
+        driver_refused(status, what);
+    }
+}
 
 /** Find the device that this process was granted, and read its header. */
 void driver_device_open(struct driver_device *device);

@@ -74,7 +74,7 @@ static void take_slowly(struct driver_loop *loop, struct driver_event *event)
     }
 }
 
-void driver_loop_next(struct driver_loop *loop, struct driver_event *event)
+void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *event)
 {
     struct rt_ring *const ring = loop->ring;
 
@@ -82,7 +82,7 @@ void driver_loop_next(struct driver_loop *loop, struct driver_event *event)
     event->request = NULL;
     take_slowly(loop, event); /* what synchronous calls have seen meanwhile */
     while (event->bits == 0 && event->request == NULL) {
-        uint64_t submitted, entered, quiet;
+        uint64_t submitted, entered, wanted;
 
         if (loop->server != NULL) {
             driver_require(rt_server_arm(loop->server), "receiving calls");
@@ -91,15 +91,18 @@ void driver_loop_next(struct driver_loop *loop, struct driver_event *event)
             wait_submit(loop);
         }
         /* Signals complete at once. They are not what is waited for. */
-        quiet = loop->signals_sent - (ring->quiet_count - loop->quiet_base);
+        wanted = 1 + loop->signals_sent - (ring->quiet_count - loop->quiet_base);
         submitted = ring_user_publish(&ring->user);
-        entered = rt_arch_cap_enter(submitted, 1 + quiet, RT_NO_DEADLINE);
+        entered = rt_arch_cap_enter(submitted, wait ? wanted : 0, RT_NO_DEADLINE);
         if (UNLIKELY(entered != submitted)) {
             rt_ring_settle(ring, submitted, entered);
         }
         take_quickly(loop, event);
         if (ring_user_unread(&ring->user) != 0 || ring->done_first != NULL) {
             take_slowly(loop, event);
+        }
+        if (!wait) {
+            return;
         }
     }
 }

@@ -8,7 +8,7 @@
  *     driver_loop_init(&loop, &server);                 NULL: it serves no calls
  *     driver_interrupt_start(&device, 0, loop.notification, BIT_INTERRUPT);
  *     for (;;) {
- *         driver_loop_next(&loop, &event);
+ *         driver_loop_next(&loop, true, &event);
  *         if (event.bits & BIT_INTERRUPT) { ... }
  *         if (event.request != NULL) { ... answer it }
  *     }
@@ -44,8 +44,8 @@ struct driver_event {
 /** Make the notification and the timer. `server` is initialised and not armed; it may be NULL. */
 void driver_loop_init(struct driver_loop *loop, struct rt_server *server);
 
-/** Wait for something to do. Returns with bits or a request, or both. */
-void driver_loop_next(struct driver_loop *loop, struct driver_event *event);
+/** Wait for something to do: bits or a request, or both. Without `wait`, also if there is none. */
+void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *event);
 
 /**
  * Signal a Signaller; it goes out with the next round. It must be one: a call on anything else
