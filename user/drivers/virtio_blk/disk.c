@@ -74,8 +74,8 @@ static void id_read(struct disk *disk)
     const uint64_t place = disk->statuses_memory.iova + DISK_DEPTH;
     uint8_t *const raw = (uint8_t *)disk->statuses_memory.cpu + DISK_DEPTH;
     enum virtqueue_result result;
-    uint64_t token, start_ns, now_ns;
-    uint32_t written;
+    uint64_t start_ns, now_ns, token = 0;
+    uint32_t written = 0;
 
     disk->commands[0].header = virtio_blk_header(VIRTIO_BLK_GET_ID, 0);
     chain_add(disk, 0, (struct virtqueue_buffer){place, VIRTIO_BLK_ID_BYTES}, true);
@@ -114,9 +114,11 @@ void disk_open(struct disk *disk, uint64_t notification, uint64_t bits)
     limits_set(disk);
     driver_virtio_interrupt(virtio, notification, bits);
     driver_virtqueue_start(virtio, 0, DISK_DEPTH, CHAIN_BUFFERS, &disk->queue);
-    disk->depth = (features & VIRTIO_F_INDIRECT_DESC) != 0 && disk->queue.queue.table_entries != 0
-                      ? disk->queue.queue.size
-                      : disk->queue.queue.size / CHAIN_BUFFERS;
+    /* With a table for each chain, a request takes one descriptor. */
+    disk->depth = disk->queue.queue.size;
+    if ((features & VIRTIO_F_INDIRECT_DESC) == 0 || disk->depth < CHAIN_BUFFERS) {
+        disk->depth /= CHAIN_BUFFERS;
+    }
     if (disk->depth == 0) {
         driver_fail(DRIVER_EXIT_UNSUITABLE, "%s: the device's queue has room for %u descriptors",
                     virtio->device.name, disk->queue.queue.size);
@@ -203,8 +205,8 @@ static enum block_status status_of(enum virtio_blk_outcome outcome)
 
 bool disk_take(struct disk *disk, struct disk_done *done)
 {
-    uint64_t token;
-    uint32_t written;
+    uint64_t token = 0;
+    uint32_t written = 0;
     struct disk_slot *slot;
     const enum virtqueue_result result = virtqueue_take(&disk->queue.queue, &token, &written);
 
