@@ -87,5 +87,11 @@ static ALWAYS_INLINE void disk_publish(struct disk *disk)
 /** Take one request that came back. False: there is none. */
 MUST_CHECK bool disk_take(struct disk *disk, struct disk_done *done);
 
+/** Ask for an interrupt. False: do not sleep, something has come back meanwhile. */
+MUST_CHECK static ALWAYS_INLINE bool disk_wait_prepare(struct disk *disk)
+{
+    return virtqueue_wait_prepare(&disk->queue.queue);
+}
+
 /** A second has passed: fail if a request is late, or the device has stopped. */
 void disk_tick(struct disk *disk);

@@ -137,8 +137,7 @@ static bool work(void)
         requests_take();
         disk_publish(&blk.disk);
         answers_publish();
-        if (virtqueue_wait_prepare(&blk.disk.queue.queue) &&
-            (blk.active == 0 || !disk_has_room(&blk.disk))) {
+        if (disk_wait_prepare(&blk.disk) && (blk.active == 0 || !disk_has_room(&blk.disk))) {
             return false;
         }
     }
