@@ -7,7 +7,7 @@ KCC        ?= $(CC)
 KERNEL_DIR := $(BUILD)/kernel$(if $(filter clang,$(KCC)),-clang)$(if $(DEBUG),-debug)
 
 # What lib the kernel has no use for stays out of it.
-KERNEL_LIB_SOURCES := $(filter-out lib/queue/%,$(wildcard lib/*/*.c))
+KERNEL_LIB_SOURCES := $(filter-out lib/queue/% lib/block/%,$(wildcard lib/*/*.c))
 KERNEL_SOURCES     := $(wildcard kernel/*.c kernel/*/*.c kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S)
 KERNEL_OBJECTS     := $(patsubst %.c,$(KERNEL_DIR)/%.o,$(patsubst %.S,$(KERNEL_DIR)/%.o, \
                         $(KERNEL_SOURCES) $(KERNEL_LIB_SOURCES)))

@@ -3,8 +3,9 @@
 # User programs and the boot package. Part of the top-level Makefile; `make -f mk/user.mk` works
 # alone.
 #
-# A program is a directory of C files, user/apps/<name> or user/services/<name>. It is linked with
-# all of user/rt and lib into build/user/<name>.elf; what it does not use is dropped.
+# A program is a directory of C files, user/apps/<name>, user/services/<name> or
+# user/drivers/<name>. It is linked with all of user/rt, user/lib* and lib into
+# build/user/<name>.elf; what it does not use is dropped.
 
 ifndef GEN_HEADERS
 include mk/schema.mk
@@ -15,7 +16,7 @@ USER_CC ?= gcc
 USER_AR ?= ar
 USER_STRIP ?= strip --strip-all
 
-USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/))
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/))
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 USER_IMAGES := $(USER_ELFS)
@@ -28,7 +29,7 @@ USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-st
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
-USER_RT_SOURCES := $(wildcard user/rt/*.c user/rt/*.S)
+USER_RT_SOURCES := $(wildcard user/rt/*.c user/rt/*.S user/lib*/*.c)
 USER_LIB_SOURCES := $(wildcard lib/*/*.c)
 USER_RT_OBJECTS := $(patsubst %,$(BUILD)/user/obj/%.o,$(USER_RT_SOURCES) $(USER_LIB_SOURCES))
 USER_RT_ARCHIVE := $(BUILD)/user/librt.a
@@ -63,7 +64,7 @@ endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
 -include $(USER_RT_OBJECTS:.o=.d)
--include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c))
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c))
 
 # ---------------------------------------------------------------------------------------------
 # Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.

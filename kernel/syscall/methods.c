@@ -150,7 +150,7 @@ enum status method_call(struct object *object, struct thread *thread, const stru
     const struct interface *interface = &interfaces[object->kind];
     struct method method;
 
-    if (UNLIKELY(sqe->method >= interface->count)) {
+    if (UNLIKELY(sqe->method >= interface->count || interface->methods[sqe->method] == NULL)) {
         return STATUS_BAD_METHOD;
     }
     method.thread = thread;

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "drivers/virtio_blk/disk.h"
+
+#include "base/memory.h"
+#include "rt/address_space.h"
+#include "rt/clock.h"
+#include "rt/kernel_objects.h"
+
+#define NO_SLOT        UINT16_MAX
+#define ID_DEADLINE_NS (5 * RT_NS_PER_S)
+#define CHAIN_BUFFERS  3u /* header, data, status */
+#define FEATURES       (VIRTIO_BLK_FEATURES & ~VIRTIO_BLK_F_MQ)
+
+static_assert(DISK_DEPTH * sizeof(struct disk_command) == RT_PAGE_BYTES, "commands fill a page");
+static_assert(DISK_DEPTH + VIRTIO_BLK_ID_BYTES <= RT_PAGE_BYTES, "statuses and the id fit one");
+
+static uint32_t least(uint32_t one, uint32_t other)
+{
+    return one < other ? one : other;
+}
+
+/** What clients are told, and requests are checked against. */
+static void limits_set(struct disk *disk)
+{
+    const struct virtio_blk_config *const config = &disk->config;
+
+    disk->limits = (struct block_limits){
+        .sector_count = config->capacity,
+        .max_sectors = least(config->segment_bytes_max / BLOCK_SECTOR_BYTES, DISK_REQUEST_SECTORS),
+        .max_discard_sectors = config->discard.sectors_max,
+        .max_zero_sectors = config->write_zeroes.sectors_max,
+        .read_only = config->read_only,
+        .flush = config->flush,
+    };
+    if (disk->limits.max_sectors == 0) {
+        driver_fail(DRIVER_EXIT_UNSUITABLE, "%s: the device moves less than a sector at once",
+                    disk->virtio.device.name);
+    }
+}
+
+static uint64_t command_iova(const struct disk *disk, uint32_t slot)
+{
+    return disk->commands_memory.iova + slot * sizeof(struct disk_command);
+}
+
+/** Give the device a chain for a slot. `data` is between header and status; it may be empty. */
+static void chain_add(struct disk *disk, uint32_t slot, struct virtqueue_buffer data,
+                      bool data_written)
+{
+    const struct virtqueue_buffer header = {command_iova(disk, slot),
+                                            sizeof(struct virtio_blk_header)};
+    const struct virtqueue_buffer status = {disk->statuses_memory.iova + slot, 1};
+    enum virtqueue_result result;
+
+    disk->statuses[slot] = VIRTIO_BLK_PENDING;
+    if (LIKELY(data.length != 0)) {
+        const struct virtqueue_buffer buffers[CHAIN_BUFFERS] = {header, data, status};
+
+        result = virtqueue_add(&disk->queue.queue, buffers, data_written ? 1 : 2,
+                               data_written ? 2 : 1, slot);
+    } else {
+        const struct virtqueue_buffer buffers[CHAIN_BUFFERS - 1] = {header, status};
+
+        result = virtqueue_add(&disk->queue.queue, buffers, 1, 1, slot);
+    }
+    if (UNLIKELY(result != VIRTQUEUE_OK)) {
+        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "adding a request");
+    }
+}
+
+/** Ask for the disk's name, before there are interrupts or clients. Not every device has one. */
+static void id_read(struct disk *disk)
+{
+    const uint64_t place = disk->statuses_memory.iova + DISK_DEPTH;
+    uint8_t *const raw = (uint8_t *)disk->statuses_memory.cpu + DISK_DEPTH;
+    enum virtqueue_result result;
+    uint64_t start_ns, now_ns, token = 0;
+    uint32_t written = 0;
+
+    disk->commands[0].header = virtio_blk_header(VIRTIO_BLK_GET_ID, 0);
+    chain_add(disk, 0, (struct virtqueue_buffer){place, VIRTIO_BLK_ID_BYTES}, true);
+    disk_publish(disk);
+    driver_require(rt_clock_now(&start_ns), "the time");
+    now_ns = start_ns;
+    while ((result = virtqueue_take(&disk->queue.queue, &token, &written)) == VIRTQUEUE_EMPTY) {
+        if (now_ns - start_ns > ID_DEADLINE_NS) {
+            driver_fail(DRIVER_EXIT_SILENT, "%s: the device does not answer its first request",
+                        disk->virtio.device.name);
+        }
+        rt_sleep(20 * RT_NS_PER_US);
+        driver_require(rt_clock_now(&now_ns), "the time");
+    }
+    if (result != VIRTQUEUE_OK) {
+        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "its first answer");
+    }
+    if (virtio_blk_outcome(disk->statuses[0], written, VIRTIO_BLK_ID_BYTES) == VIRTIO_BLK_DONE) {
+        virtio_blk_id_copy(disk->id, raw);
+    }
+}
+
+void disk_open(struct disk *disk, uint64_t notification, uint64_t bits)
+{
+    struct driver_virtio *const virtio = &disk->virtio;
+    uint64_t features;
+    enum virtio_error error;
+
+    driver_virtio_open(virtio, VIRTIO_DEVICE_BLK);
+    features =
+        driver_virtio_negotiate(virtio, FEATURES | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC, 0);
+    error = virtio_blk_config_read(&virtio->transport, &disk->config);
+    if (error != VIRTIO_OK) {
+        driver_virtio_fail(virtio, error, "its configuration");
+    }
+    limits_set(disk);
+    driver_virtio_interrupt(virtio, notification, bits);
+    driver_virtqueue_start(virtio, 0, DISK_DEPTH, CHAIN_BUFFERS, &disk->queue);
+    /* With a table for each chain, a request takes one descriptor. */
+    disk->depth = disk->queue.queue.size;
+    if ((features & VIRTIO_F_INDIRECT_DESC) == 0 || disk->depth < CHAIN_BUFFERS) {
+        disk->depth /= CHAIN_BUFFERS;
+    }
+    if (disk->depth == 0) {
+        driver_fail(DRIVER_EXIT_UNSUITABLE, "%s: the device's queue has room for %u descriptors",
+                    virtio->device.name, disk->queue.queue.size);
+    }
+    driver_dma_require(&virtio->device, 1, DMA_ACCESS_DEVICE_READS, &disk->commands_memory);
+    driver_dma_require(&virtio->device, 1, DMA_ACCESS_DEVICE_WRITES, &disk->statuses_memory);
+    disk->commands = disk->commands_memory.cpu;
+    disk->statuses = disk->statuses_memory.cpu;
+    for (uint32_t slot = 0; slot < disk->depth; slot++) {
+        disk->slots[slot].next_free = (uint16_t)(slot + 1 < disk->depth ? slot + 1 : NO_SLOT);
+    }
+    driver_virtio_start(virtio);
+    id_read(disk);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Requests
+ * ------------------------------------------------------------------------------------------ */
+
+/** A request with a range for data, or with none. */
+static void submit_other(struct disk *disk, uint32_t slot, const struct block_request *request)
+{
+    struct disk_command *const command = &disk->commands[slot];
+    enum virtio_blk_type type = VIRTIO_BLK_FLUSH;
+
+    if (request->operation == BLOCK_OPERATION_FLUSH) {
+        command->header = virtio_blk_header(type, 0);
+        chain_add(disk, slot, (struct virtqueue_buffer){0, 0}, false);
+        return;
+    }
+    type = request->operation == BLOCK_OPERATION_DISCARD ? VIRTIO_BLK_DISCARD
+                                                         : VIRTIO_BLK_WRITE_ZEROES;
+    command->header = virtio_blk_header(type, 0);
+    /* Without VIRTIO_BLK_UNMAP: who wants the space back says discard. */
+    command->range =
+        (struct virtio_blk_range){.sector = request->sector, .count = request->sector_count};
+    chain_add(
+        disk, slot,
+        (struct virtqueue_buffer){command_iova(disk, slot) + offsetof(struct disk_command, range),
+                                  sizeof(struct virtio_blk_range)},
+        false);
+}
+
+void disk_submit(struct disk *disk, uint32_t session, const struct block_request *request,
+                 uint64_t data_iova)
+{
+    const uint16_t number = disk->free_first;
+    struct disk_slot *const slot = &disk->slots[number];
+    const uint32_t bytes = block_request_data_bytes(request);
+    const bool reads = request->operation == BLOCK_OPERATION_READ;
+
+    RT_ASSERT(disk_has_room(disk) && !slot->busy);
+    disk->free_first = slot->next_free;
+    disk->in_flight++;
+    slot->tag = request->tag;
+    slot->session = session;
+    slot->sector_count = request->sector_count;
+    slot->read_bytes = reads ? bytes : 0;
+    slot->tick = disk->tick;
+    slot->busy = true;
+    if (LIKELY(bytes != 0)) {
+        disk->commands[number].header =
+            virtio_blk_header(reads ? VIRTIO_BLK_READ : VIRTIO_BLK_WRITE, request->sector);
+        chain_add(disk, number, (struct virtqueue_buffer){data_iova, bytes}, reads);
+    } else {
+        submit_other(disk, number, request);
+    }
+}
+
+static enum block_status status_of(enum virtio_blk_outcome outcome)
+{
+    switch (outcome) {
+    case VIRTIO_BLK_DONE:
+        return BLOCK_STATUS_OK;
+    case VIRTIO_BLK_UNSUPPORTED:
+        return BLOCK_STATUS_UNSUPPORTED;
+    case VIRTIO_BLK_FAILED:
+    case VIRTIO_BLK_SHORT:
+    case VIRTIO_BLK_NONSENSE:
+        return BLOCK_STATUS_IO_ERROR;
+    }
+    return BLOCK_STATUS_IO_ERROR;
+}
+
+bool disk_take(struct disk *disk, struct disk_done *done)
+{
+    uint64_t token = 0;
+    uint32_t written = 0;
+    struct disk_slot *slot;
+    const enum virtqueue_result result = virtqueue_take(&disk->queue.queue, &token, &written);
+
+    if (result == VIRTQUEUE_EMPTY) {
+        return false;
+    }
+    if (UNLIKELY(result != VIRTQUEUE_OK)) {
+        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "its answers");
+    }
+    /* The token is the driver's own word: the queue has checked whose chain this is. */
+    slot = &disk->slots[token];
+    done->tag = slot->tag;
+    done->session = slot->session;
+    done->status = status_of(virtio_blk_outcome(disk->statuses[token], written, slot->read_bytes));
+    done->sector_count = done->status == BLOCK_STATUS_OK ? slot->sector_count : 0;
+    slot->busy = false;
+    slot->next_free = disk->free_first;
+    disk->free_first = (uint16_t)token;
+    disk->in_flight--;
+    return true;
+}
+
+void disk_tick(struct disk *disk)
+{
+    disk->tick++;
+    driver_virtio_check(&disk->virtio);
+    for (uint32_t slot = 0; slot < disk->depth; slot++) {
+        if (disk->slots[slot].busy && disk->tick - disk->slots[slot].tick > DISK_LATE_TICKS) {
+            driver_fail(DRIVER_EXIT_SILENT,
+                        "%s: no answer to a request for %u s, %u are with the device. It will be "
+                        "reset; start the driver again",
+                        disk->virtio.device.name, DISK_LATE_TICKS, disk->in_flight);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+#include "libblock/block.h"
+
+#include "rt/kernel_objects.h"
+#include "rt/message.h"
+
+/* ------------------------------------------------------------------------------------------
+ * Requests and answers
+ * ------------------------------------------------------------------------------------------ */
+
+void block_session_break(struct block_session *session)
+{
+    session->gone = true;
+}
+
+enum status block_submit(struct block_session *session, const struct block_request *request)
+{
+    struct block_request sent = *request;
+    uint32_t place;
+
+    if (UNLIKELY(session->gone)) {
+        return STATUS_PEER_GONE;
+    }
+    if (UNLIKELY(session->free_count == 0)) {
+        return STATUS_QUEUE_FULL;
+    }
+    place = session->free_places[session->free_count - 1];
+    sent.tag = place;
+    if (UNLIKELY(queue_producer_put(&session->requests, &sent) != QUEUE_OK)) {
+        /* Open requests fit the queue: it is full only if the driver has answered, and not made
+         * room. Or its index is impossible. */
+        session->gone = true;
+        return STATUS_PEER_GONE;
+    }
+    session->free_count--;
+    session->open_count++;
+    session->places[place] = (struct block_place){.tag = request->tag, .open = true};
+    return STATUS_OK;
+}
+
+/** Write a signal to the driver, if it may be asleep. It goes out with the next kernel entry. */
+static void signal_write(struct block_session *session)
+{
+    struct ring_sqe *sqe;
+
+    if (!queue_producer_publish(&session->requests)) {
+        return;
+    }
+    sqe = rt_ring_sqe(session->ring);
+    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE, SIGNALLER_SIGNAL, 0);
+    sqe->user_data = RT_USER_DATA_QUIET;
+    sqe->target = session->driver_signaller;
+    sqe->buffer_offset = 0;
+    sqe->buffer_length = 0;
+    sqe->payload[0] = session->signal_bits;
+    sqe->payload[1] = 0;
+    sqe->payload[2] = 0;
+    sqe->payload[3] = 0;
+    session->signals_sent++;
+}
+
+void block_kick(struct block_session *session)
+{
+    if (!session->gone) {
+        signal_write(session);
+        rt_ring_flush(session->ring);
+    }
+}
+
+/** The place of a request is free again. */
+static void place_free(struct block_session *session, uint32_t place)
+{
+    session->places[place].open = false;
+    session->free_places[session->free_count++] = (uint8_t)place;
+    session->open_count--;
+}
+
+/** Answer one of the open requests of a session that is gone. */
+static bool gone_answer(struct block_session *session, struct block_answer *answer)
+{
+    for (uint32_t place = 0; place < session->depth; place++) {
+        if (session->places[place].open) {
+            *answer = (struct block_answer){.tag = session->places[place].tag,
+                                            .status = BLOCK_STATUS_GONE};
+            place_free(session, place);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool block_poll(struct block_session *session, struct block_answer *answer)
+{
+    struct block_answer entry;
+    enum queue_result result;
+
+    if (session->open_count == 0) {
+        return false;
+    }
+    result = queue_consumer_take(&session->answers, &entry);
+    if (LIKELY(result == QUEUE_OK)) {
+        if (LIKELY(entry.tag < session->depth && session->places[entry.tag].open &&
+                   entry.status < BLOCK_STATUS_COUNT)) {
+            *answer = entry;
+            answer->tag = session->places[entry.tag].tag;
+            place_free(session, (uint32_t)entry.tag);
+            return true;
+        }
+        session->gone = true; /* it answers what it was not asked */
+    } else if (result == QUEUE_POISONED) {
+        session->gone = true;
+    }
+    return session->gone && gone_answer(session, answer);
+}
+
+/* ------------------------------------------------------------------------------------------
+ * Waiting
+ * ------------------------------------------------------------------------------------------ */
+
+static void wait_write(struct block_session *session)
+{
+    struct ring_sqe *const sqe = rt_ring_sqe(session->ring);
+
+    rt_sqe_set_head(sqe, RING_OPERATION_WAIT, 0, 0, 0);
+    sqe->user_data = session->wait.user_data;
+    sqe->target = session->notification;
+    sqe->buffer_offset = 0;
+    sqe->buffer_length = 0;
+    sqe->payload[0] = 0;
+    sqe->payload[1] = 0;
+    sqe->payload[2] = 0;
+    sqe->payload[3] = 0;
+    rt_ring_rearm(session->ring, &session->wait);
+}
+
+/** Take the completions that are next, if they are this session's; the others stay for later. */
+static void completions_take(struct block_session *session)
+{
+    struct rt_ring *const ring = session->ring;
+    const struct ring_cqe *cqe;
+
+    while ((cqe = ring_user_peek(&ring->user)) != NULL) {
+        if (cqe->user_data == RT_USER_DATA_QUIET) {
+            ring->quiet_count++;
+        } else if (cqe->user_data == session->wait.user_data) {
+            session->wait.state = RT_OPERATION_IDLE;
+        } else {
+            rt_ring_drain(ring);
+            break;
+        }
+        ring_user_consume(&ring->user);
+    }
+    if (UNLIKELY(session->wait.state == RT_OPERATION_DONE)) {
+        rt_ring_await(ring, &session->wait); /* it has: off the list of completed ones */
+    }
+    if (UNLIKELY(session->watch.state == RT_OPERATION_DONE)) {
+        session->gone = true;
+    }
+}
+
+/**
+ * One kernel entry that ends when something of the session's has happened, or something else, or
+ * at the deadline. False: it has passed.
+ */
+static bool enter(struct block_session *session, uint64_t deadline_ns)
+{
+    struct rt_ring *const ring = session->ring;
+    uint64_t submitted, entered;
+    int64_t quiet;
+
+    signal_write(session);
+    if (session->wait.state == RT_OPERATION_IDLE) {
+        wait_write(session);
+    }
+    /* Signals complete at once, and are not what is waited for. Another user of the ring's quiet
+     * submissions can make this too small, never too large: then it is one entry more. */
+    quiet = (int64_t)(session->signals_sent - (ring->quiet_count - session->quiet_base));
+    submitted = ring_user_publish(&ring->user);
+    entered = rt_arch_cap_enter(submitted, 1 + (quiet > 0 ? (uint64_t)quiet : 0), deadline_ns);
+    if (UNLIKELY(entered != submitted)) {
+        if (entered >> 32 == STATUS_TIMED_OUT) {
+            rt_ring_settle(ring, submitted, entered & UINT32_MAX);
+            completions_take(session);
+            return false;
+        }
+        rt_ring_settle(ring, submitted, entered);
+    }
+    completions_take(session);
+    return true;
+}
+
+enum status block_wait(struct block_session *session, uint64_t deadline_ns,
+                       struct block_answer *answer)
+{
+    if (session->open_count == 0) {
+        return STATUS_NOT_FOUND;
+    }
+    while (!block_poll(session, answer)) {
+        if (session->open_count == 0) {
+            return STATUS_NOT_FOUND;
+        }
+        if (queue_consumer_prepare_wait(&session->answers) == QUEUE_EMPTY &&
+            !enter(session, deadline_ns) && !block_poll(session, answer)) {
+            return STATUS_TIMED_OUT;
+        }
+    }
+    return STATUS_OK;
+}

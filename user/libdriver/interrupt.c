@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#include "libdriver/interrupt.h"
+
+#include "rt/device_objects.h"
+
+uint32_t driver_interrupt_start(const struct driver_device *device, uint32_t index,
+                                uint64_t notification, uint64_t bits)
+{
+    struct interrupt_state state;
+
+    if (index >= device->interrupt_count) {
+        driver_fail(DRIVER_EXIT_GRANT,
+                    "%s: %u interrupts are needed, %u were granted. Raise `interrupts` of the "
+                    "device's grant; a device without MSI or MSI-X has none",
+                    device->name, index + 1, device->interrupt_count);
+    }
+    driver_require(interrupt_bind(device->interrupts[index], notification, bits),
+                   "binding the interrupt");
+    driver_require(interrupt_info(device->interrupts[index], &state), "asking for the interrupt");
+    driver_require(interrupt_unmask(device->interrupts[index]), "unmasking the interrupt");
+    return state.index;
+}
