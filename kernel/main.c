@@ -16,6 +16,7 @@
 #include "arch/x86_64/uart.h"
 #include "bootinfo/bootinfo.h"
 #include "diag/log.h"
+#include "iommu/iommu.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
 #include "mm/layout.h"
@@ -104,6 +105,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     apic_init(firmware.local_apic);
     apic_init_cpu();
     apic_measure_timer();
+    iommu_init(NULL);
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();

@@ -23,6 +23,7 @@
 #include "account/account.h"
 #include "list.h"
 #include "types.h"
+#include "vtd/fault.h"
 #include "vtd/invalidate.h"
 #include "vtd/scope.h"
 
@@ -106,13 +107,14 @@ struct iommu_domain {
     uint64_t *leaf;          /* the table last used, NULL: none */
     uint64_t leaf_number;    /* of the 2 MiB that it translates */
     uint64_t end;            /* [I] one past the last address it can translate */
-    uint32_t stranded;       /* table frames that can never be given back: chain */
-    uint32_t stranded_count;
-    uint16_t id;        /* [I] never 0 */
-    uint8_t levels;     /* [I] 3 or 4 */
-    uint16_t attached;  /* sources */
-    uint16_t detaching; /* detach operations under way */
-    bool is_lost;       /* a detach failed: a device may still use it */
+    uint32_t stranded;       /* chain of table frames that can never be given back */
+    uint32_t table_count;    /* frames charged, those included */
+    uint32_t attached;       /* sources */
+    uint32_t pending;        /* operations under way */
+    uint32_t detaching;      /* detach operations among them */
+    uint16_t id;             /* [I] never 0 */
+    uint8_t levels;          /* [I] 3 or 4 */
+    bool is_lost;            /* an operation failed: devices may still use the tables */
 };
 
 /** Bits of the largest address that domains of a unit translate: 39 or 48, or less. */
@@ -127,16 +129,15 @@ MUST_CHECK enum status iommu_domain_init(struct iommu_domain *domain, struct iom
 
 /**
  * End of a domain that maps nothing, with no source attached and no operation under way.
- * False: a unit failed in the middle of an operation and may still read the tables. They stay
- * charged; see iommu_domain_abandon().
+ *
+ * False: a unit failed in the middle of an operation and may still read the tables. Neither they
+ * nor the domain's id are given back, ever; their frames (iommu_domain_table_frames()) stay charged
+ * to the account, until quarantine takes them over.
  */
 MUST_CHECK bool iommu_domain_fini(struct iommu_domain *domain);
 
-/**
- * The frames of a lost domain's tables, all of them: what quarantine has to take over. Nothing is
- * given back, ever. For iommu_domain_fini() that returned false.
- */
-uint32_t iommu_domain_lost_frames(const struct iommu_domain *domain);
+/** Frames of a domain's tables, all of them charged to its account. */
+uint32_t iommu_domain_table_frames(const struct iommu_domain *domain);
 
 /** Whether pages can be mapped there: aligned, below the limit, not page 0, not 0xFEExxxxx. */
 bool iommu_range_is_valid(const struct iommu_domain *domain, struct iova iova, uint64_t page_count);
@@ -148,7 +149,7 @@ bool iommu_range_is_valid(const struct iommu_domain *domain, struct iova iova, u
  * Make room in the tables for a range; no page of it becomes accessible.
  *
  * To give up after this, iommu_unmap() the range.
- * Returns: STATUS_OK; STATUS_INVALID_ARGUMENT if iommu_range_is_valid() is not; STATUS_OVER_BUDGET
+ * Returns: STATUS_OK; STATUS_BAD_RANGE if iommu_range_is_valid() is not; STATUS_OVER_BUDGET
  * or STATUS_NO_MEMORY, nothing changed.
  */
 MUST_CHECK enum status iommu_map_prepare(struct iommu_domain *domain, struct iova iova,
@@ -234,19 +235,9 @@ MUST_CHECK bool iommu_route_io_apic(uint8_t io_apic_id, const struct iommu_route
 
 /* ------------------------------------------------------------------------ faults */
 
-enum iommu_fault_kind {
-    IOMMU_FAULT_READ,
-    IOMMU_FAULT_WRITE,
-    IOMMU_FAULT_ATOMIC,
-    IOMMU_FAULT_INTERRUPT
-};
-
 struct iommu_fault {
-    enum iommu_fault_kind kind;
-    uint8_t reason; /* VT-d 4.1 appendix A; vtd_fault_name() */
-    uint16_t segment;
-    uint16_t source;  /* requester id */
-    uint64_t address; /* page, or index of the route for an interrupt */
+    struct vtd_fault record;
+    uint16_t segment; /* of record.source */
     struct iommu *unit;
 };
 

@@ -9,6 +9,7 @@
 #include "arch/x86_64/uart.h"
 #include "diag/log.h"
 #include "diag/panic.h"
+#include "iommu/iommu.h"
 #include "object/console.h"
 #include "object/flush.h"
 #include "sched/sched.h"
@@ -54,6 +55,10 @@ void irq_dispatch(uint32_t vector)
     case VECTOR_COM1:
         apic_end_of_interrupt();
         console_input();
+        break;
+    case VECTOR_IOMMU:
+        apic_end_of_interrupt();
+        iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
         panic_stop_this_cpu();

@@ -26,6 +26,7 @@
 #define VECTOR_RESCHEDULE      0xe1u
 #define VECTOR_FLUSH           0xe2u
 #define VECTOR_STOP            0xe3u
+#define VECTOR_IOMMU           0xe4u
 #define VECTOR_SPURIOUS        0xffu
 
 /** Registers of an interrupted context, as trap.S pushes them. */
