@@ -28,14 +28,20 @@ static bool is_done(const struct iommu *unit, uint32_t sequence)
 static void send(struct iommu *unit, struct iommu_wait *wait)
 {
     const uint64_t status = image_paddr((const void *)&unit->done_sequence).value;
+    struct vtd_descriptor *queue = unit->queue;
+    const uint32_t first = unit->tail;
+    uint32_t tail = first;
 
     wait->sequence = ++unit->last_sequence;
-    for (uint32_t i = 0; i <= wait->count; i++) {
-        struct vtd_descriptor *entry = &unit->queue[unit->tail];
-
-        *entry = i < wait->count ? wait->descriptors[i] : vtd_wait(wait->sequence, status);
-        vtd_write_back(unit, entry, sizeof(*entry));
-        unit->tail = (unit->tail + 1) % QUEUE_ENTRIES;
+    for (uint32_t i = 0; i < wait->count; i++, tail++) {
+        queue[tail % QUEUE_ENTRIES] = wait->descriptors[i];
+    }
+    queue[tail % QUEUE_ENTRIES] = vtd_wait(wait->sequence, status);
+    unit->tail = (tail + 1) % QUEUE_ENTRIES;
+    if (LIKELY(tail < QUEUE_ENTRIES)) {
+        vtd_write_back(unit, &queue[first], (wait->count + 1u) * sizeof(*queue));
+    } else {
+        vtd_write_back(unit, queue, PAGE_BYTES);
     }
     unit->used += wait->count + 1u;
     __atomic_thread_fence(__ATOMIC_RELEASE);

@@ -242,13 +242,17 @@ void iommu_map_page(struct iommu_domain *domain, struct iova iova, struct paddr 
 /** Write back the entries of a range that have tables. */
 static void write_back_range(struct iommu_domain *domain, uint64_t start, uint64_t page_count)
 {
-    for (uint64_t page = 0; page < page_count; page++) {
+    for (uint64_t page = 0; page < page_count;) {
         const uint64_t address = start + page * PAGE_BYTES;
+        const uint32_t index = vtd_table_index(address, 0);
+        const uint64_t left = page_count - page;
+        const uint64_t here = left < VTD_TABLE_ENTRIES - index ? left : VTD_TABLE_ENTRIES - index;
         const uint64_t *leaf = leaf_of(domain, address);
 
         if (leaf != NULL) {
-            vtd_write_back(domain->unit, &leaf[vtd_table_index(address, 0)], sizeof(*leaf));
+            vtd_write_back(domain->unit, &leaf[index], here * sizeof(*leaf));
         }
+        page += here;
     }
 }
 
@@ -329,22 +333,24 @@ static void prune(struct iommu_domain *domain, uint64_t address, uint32_t *chain
 static void clear_range(struct iommu_domain *domain, uint64_t start, uint64_t page_count,
                         uint32_t *chain)
 {
-    uint64_t page = 0;
-
-    while (page < page_count) {
+    for (uint64_t page = 0; page < page_count;) {
         const uint64_t address = start + page * PAGE_BYTES;
-        uint32_t index = vtd_table_index(address, 0);
+        const uint32_t index = vtd_table_index(address, 0);
+        const uint64_t left = page_count - page;
+        const uint64_t here = left < VTD_TABLE_ENTRIES - index ? left : VTD_TABLE_ENTRIES - index;
         uint64_t *leaf = leaf_of(domain, address);
 
+        page += here;
         if (leaf == NULL) {
-            page += VTD_TABLE_ENTRIES - index;
             continue;
         }
-        for (; index < VTD_TABLE_ENTRIES && page < page_count; index++, page++) {
-            set_entry(&leaf[index], 0);
-            vtd_write_back(domain->unit, &leaf[index], sizeof(leaf[index]));
+        for (uint64_t i = 0; i < here; i++) {
+            set_entry(&leaf[index + i], 0);
         }
-        prune(domain, address, chain);
+        vtd_write_back(domain->unit, &leaf[index], here * sizeof(*leaf));
+        if (record_of(leaf)->next == 0) {
+            prune(domain, address, chain);
+        }
     }
 }
 
