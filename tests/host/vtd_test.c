@@ -154,7 +154,7 @@ static void test_faults(void **state)
 /* What QEMU 7.2 says of itself with intremap=on,caching-mode=on,aw-bits=48. */
 #define QEMU_VERSION  0x10u
 #define QEMU_CAP      0x00d2008c222f0686ull
-#define QEMU_EXTENDED 0xf0f4aull
+#define QEMU_EXTENDED 0xf00f4aull
 
 static void test_capabilities(void **state)
 {
