@@ -31,13 +31,13 @@ static const char *kind_name(enum vtd_fault_kind kind)
 {
     switch (kind) {
     case VTD_FAULT_READ:
-        return "read of";
+        return "read of IOVA";
     case VTD_FAULT_WRITE:
-        return "write to";
+        return "write to IOVA";
     case VTD_FAULT_ATOMIC:
-        return "atomic operation on";
+        return "atomic operation on IOVA";
     case VTD_FAULT_PAGE_REQUEST:
-        return "page request for";
+        return "page request for IOVA";
     case VTD_FAULT_INTERRUPT:
         return "interrupt by entry";
     }

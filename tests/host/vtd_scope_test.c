@@ -11,8 +11,7 @@
 #include <cmocka.h>
 
 /* 00:1c.0 is a port to bus 4, 04:00.0 a bridge to bus 5, 05:03.1 a device there. */
-static const struct vtd_path deep = {
-    .count = 3, .hops = {{0, 0x1c, 0}, {4, 0, 0}, {5, 3, 1}}};
+static const struct vtd_path deep = {.count = 3, .hops = {{0, 0x1c, 0}, {4, 0, 0}, {5, 3, 1}}};
 static const struct vtd_path middle = {.count = 2, .hops = {{0, 0x1c, 0}, {4, 0, 0}}};
 static const struct vtd_path top = {.count = 1, .hops = {{0, 0x1c, 0}}};
 static const struct vtd_path other = {.count = 1, .hops = {{0, 2, 0}}};
@@ -78,7 +77,7 @@ static void test_function_and_type(void **state)
 static void test_list(void **state)
 {
     /* An I/O APIC, then 00:02.0 as an endpoint, then the port as a bridge. */
-    static const uint8_t bytes[] = {3, 8, 0, 0, 0, 0xff, 0, 0,    1, 8, 0, 0,
+    static const uint8_t bytes[] = {3, 8, 0, 0, 0, 0xff, 0, 0, 1, 8, 0,    0,
                                     0, 0, 2, 0, 2, 8,    0, 0, 0, 0, 0x1c, 0};
     const struct acpi_bytes scopes = {bytes, sizeof(bytes)};
     const struct acpi_bytes first = {bytes, 16};
