@@ -122,8 +122,13 @@ interface Memory {
 interface Endpoint {
   # The receiving end: RECV takes messages here.
 
-  mint @0 (badge :UInt64) -> (client :CapId);
+  mint @0 (badge :UInt64, notification :CapId, bits :UInt64) -> (client :CapId);
   # A sending end. Each is an object of its own: revoking one leaves the others alone.
+  # With a notification, `bits` are signalled once when the end is gone: nobody has a capability
+  # for it any more, whether released, revoked or lost by a process that ended, and no call made
+  # through it waits to be received. Whoever mints has one too, until it moves or releases it.
+  # The notification may be a Notification or a Signaller whose mask covers `bits`; if that is
+  # revoked or gone by then, nothing is signalled. 0 and 0: nobody wants to know.
 }
 
 interface EndpointClient {
@@ -650,7 +655,9 @@ interface Share {
   # A server that hands out shared memory: exercises transfer and revocation.
 
   open @0 (pageCount :UInt32) -> (session :UInt64);
-  # A Memory capability and a Signaller are in the transfer list.
+  # A Memory, a Signaller and an EndpointClient are in the transfer list. The session is closed
+  # when the last capability for the latter is gone, so that of a client that dies, and its place
+  # is free for another only then.
   close @1 (session :UInt64);
   # The server revokes the session's memory: mappings in the client disappear.
 }

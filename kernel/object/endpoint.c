@@ -30,18 +30,20 @@ enum status endpoint_create(struct process *process, struct object **out)
 }
 
 enum status endpoint_mint(struct endpoint *endpoint, struct process *process, uint64_t badge,
-                          struct object **out)
+                          struct endpoint_client **out)
 {
-    const enum status status = object_create(OBJECT_KIND_ENDPOINT_CLIENT, process, out);
+    struct object *object;
+    const enum status status = object_create(OBJECT_KIND_ENDPOINT_CLIENT, process, &object);
 
     if (status == STATUS_OK) {
-        struct endpoint_client *client = client_of(*out);
+        struct endpoint_client *client = client_of(object);
 
         client->endpoint = endpoint;
         client->badge = badge;
         list_init(&client->callers);
         list_init(&client->ready);
         object_get(&endpoint->object);
+        *out = client;
     }
     return status;
 }
@@ -415,7 +417,13 @@ static void client_revoked(struct object *object, struct process *revoker)
 
 static bool client_destroy(struct object *object)
 {
-    object_put(&client_of(object)->endpoint->object);
+    struct endpoint_client *client = client_of(object);
+
+    if (notification_promise_holds(&client->when_gone)) {
+        notification_signal(client->when_gone.target, client->when_gone.bits);
+    }
+    notification_promise_drop(&client->when_gone);
+    object_put(&client->endpoint->object);
     return true;
 }
 

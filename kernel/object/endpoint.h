@@ -18,6 +18,7 @@
  */
 
 #include "arch/x86_64/cpu.h"
+#include "object/notification.h"
 #include "object/object.h"
 #include "object/operation.h"
 
@@ -37,8 +38,9 @@ struct endpoint_client {
     struct object object;
     struct endpoint *endpoint; /* a reference */
     uint64_t badge;
-    struct list callers; /* struct operation.link, OPERATION_QUEUED */
-    struct list ready;   /* in endpoint->clients while `callers` is not empty */
+    struct list callers;                   /* struct operation.link, OPERATION_QUEUED */
+    struct list ready;                     /* in endpoint->clients while `callers` is not empty */
+    struct notification_promise when_gone; /* kept when it is destroyed: no capability, no caller */
 };
 
 /** CALL on a client end. The submission's completion is reserved. */
@@ -67,8 +69,9 @@ struct thread *endpoint_caller_changed(struct operation *call);
 void endpoint_operation_cancelled(struct operation *operation);
 
 MUST_CHECK enum status endpoint_create(struct process *process, struct object **out);
+/** A client end. The caller may fill in `when_gone` of it before anybody has it. */
 MUST_CHECK enum status endpoint_mint(struct endpoint *endpoint, struct process *process,
-                                     uint64_t badge, struct object **out);
+                                     uint64_t badge, struct endpoint_client **out);
 
 extern const struct object_type endpoint_type;
 extern const struct object_type endpoint_client_type;

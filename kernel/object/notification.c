@@ -50,6 +50,29 @@ void notification_signal(struct notification *notification, uint64_t bits)
     }
 }
 
+void notification_promise_make(struct notification_promise *promise, const struct object *via,
+                               struct notification *target, uint64_t bits)
+{
+    KASSERT(promise->target == NULL);
+    object_get(&target->object);
+    *promise = (struct notification_promise){target, via->place, via->place->generation, bits};
+}
+
+bool notification_promise_holds(const struct notification_promise *promise)
+{
+    return promise->target != NULL && promise->via->generation == promise->via_generation;
+}
+
+void notification_promise_drop(struct notification_promise *promise)
+{
+    struct notification *target = promise->target;
+
+    promise->target = NULL;
+    if (target != NULL) {
+        object_put(&target->object);
+    }
+}
+
 enum status notification_wait(struct notification *notification, struct thread *thread,
                               const struct ring_sqe *sqe)
 {

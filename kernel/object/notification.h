@@ -23,12 +23,36 @@ struct signaller {
     uint64_t mask;
 };
 
+/**
+ * A signal that somebody else will give: a timer when its time has come, a client end when it is
+ * gone. Lies in that object; cleared: none.
+ */
+struct notification_promise {
+    struct notification *target; /* a reference; NULL: none */
+    struct cap_object_slot *via; /* the object that was named: the notification or a signaller */
+    uint64_t via_generation; /* which it had; another one means that it was revoked or is gone */
+    uint64_t bits;
+};
+
 MUST_CHECK enum status notification_create(struct process *process, struct object **out);
 MUST_CHECK enum status notification_mint(struct notification *notification, struct process *process,
                                          uint64_t mask, struct object **out);
 
 /** Set bits and wake the first waiter. */
 void notification_signal(struct notification *notification, uint64_t bits);
+
+/**
+ * Fill in a promise to signal `target`, which the caller has by notification_target() from `via`.
+ * There is none in it yet.
+ */
+void notification_promise_make(struct notification_promise *promise, const struct object *via,
+                               struct notification *target, uint64_t bits);
+
+/** Whether what was named for it still is what it was. */
+bool notification_promise_holds(const struct notification_promise *promise);
+
+/** Take it back, if there is one. */
+void notification_promise_drop(struct notification_promise *promise);
 
 /** WAIT: take the bits now or when there are some. */
 enum status notification_wait(struct notification *notification, struct thread *thread,

@@ -13,17 +13,15 @@ enum status timer_object_create(struct process *process, struct object **out)
 static void timer_object_fire(struct timer *timer)
 {
     struct timer_object *object = CONTAINER_OF(timer, struct timer_object, timer);
-    struct notification *target = object->target;
+    struct notification_promise *promise = &object->promise;
 
-    if (object->via->generation != object->via_generation) {
-        object->target = NULL;
-        object_put(&target->object);
+    if (!notification_promise_holds(promise)) {
+        notification_promise_drop(promise);
         return;
     }
     if (object->period_ns == 0) {
-        object->target = NULL;
-        notification_signal(target, object->bits);
-        object_put(&target->object);
+        notification_signal(promise->target, promise->bits);
+        notification_promise_drop(promise);
         return;
     }
     /* A period that was missed is not made up for: bits do not count. */
@@ -34,30 +32,23 @@ static void timer_object_fire(struct timer *timer)
     object->next_ns += late;
     object->next_ns = wait < NO_DEADLINE - object->next_ns ? object->next_ns + wait : NO_DEADLINE;
     timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
-    notification_signal(target, object->bits);
+    notification_signal(promise->target, promise->bits);
 }
 
 void timer_object_disarm(struct timer_object *timer)
 {
-    struct notification *target = timer->target;
-
     timer_disarm(&timer->timer);
-    timer->target = NULL;
-    if (target != NULL) {
-        object_put(&target->object);
-    }
+    notification_promise_drop(&timer->promise);
 }
 
 void timer_object_arm(struct timer_object *timer, const struct object *via,
                       struct notification *target, uint64_t bits, uint64_t deadline_ns,
                       uint64_t period_ns)
 {
-    object_get(&target->object);
+    object_get(&target->object); /* it may be all that keeps it */
     timer_object_disarm(timer);
-    timer->target = target;
-    timer->via = via->place;
-    timer->via_generation = via->place->generation;
-    timer->bits = bits;
+    notification_promise_make(&timer->promise, via, target, bits);
+    object_put(&target->object);
     timer->next_ns = deadline_ns;
     timer->period_ns = period_ns;
     timer_arm(&timer->timer, ns_to_ticks(deadline_ns), timer_object_fire);

@@ -15,10 +15,7 @@
 struct timer_object {
     struct object object;
     struct timer timer;
-    struct notification *target; /* a reference while armed */
-    struct cap_object_slot *via; /* the object it was armed with: the notification or a signaller */
-    uint64_t via_generation; /* which it had; another one means that it was revoked or is gone */
-    uint64_t bits;
+    struct notification_promise promise; /* while armed */
     uint64_t next_ns;
     uint64_t period_ns;
 };

@@ -10,14 +10,39 @@
 #include "object/services.h"
 #include "syscall/methods.h"
 
+/** What the caller names to be signalled later: a notification, or a signaller that may. */
+static enum status find_target(const struct method *method, uint64_t id, uint64_t bits,
+                               struct object **via, struct notification **target)
+{
+    const enum status status = object_find(method->process, id, via);
+
+    return status != STATUS_OK ? status : notification_target(*via, bits, target);
+}
+
 static enum status endpoint_mint_method(struct method *method)
 {
     INLINE_PARAMETERS(parameters, endpoint_mint_params)
-    struct object *object;
-    const enum status status = endpoint_mint(CONTAINER_OF(method->object, struct endpoint, object),
-                                             method->process, parameters->badge, &object);
+    const bool is_watched = parameters->notification != 0 || parameters->bits != 0;
+    struct endpoint_client *client;
+    struct object *via = NULL;
+    struct notification *target = NULL;
+    enum status status = STATUS_OK;
 
-    return status != STATUS_OK ? status : method_grant_new(method, object);
+    if (is_watched) {
+        status = find_target(method, parameters->notification, parameters->bits, &via, &target);
+    }
+    if (status == STATUS_OK) {
+        status = endpoint_mint(CONTAINER_OF(method->object, struct endpoint, object),
+                               method->process, parameters->badge, &client);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = method_grant_new(method, &client->object);
+    if (status == STATUS_OK && is_watched) {
+        notification_promise_make(&client->when_gone, via, target, parameters->bits);
+    }
+    return status;
 }
 
 method_function *const endpoint_methods[] = {
@@ -64,11 +89,9 @@ static enum status timer_arm_method(struct method *method)
     INLINE_PARAMETERS(parameters, timer_arm_params)
     struct object *object;
     struct notification *target;
-    enum status status = object_find(method->process, parameters->notification, &object);
+    const enum status status =
+        find_target(method, parameters->notification, parameters->bits, &object, &target);
 
-    if (status == STATUS_OK) {
-        status = notification_target(object, parameters->bits, &target);
-    }
     if (status != STATUS_OK) {
         return status;
     }

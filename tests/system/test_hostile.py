@@ -11,7 +11,7 @@ import pytest
 from shell import claim, process_table
 
 ATTACKS = ["forge", "sqe", "indices", "pointers", "flood", "messages", "spawn", "die", "faults",
-           "lifetimes", "race", "cycles"]
+           "lifetimes", "ends", "race", "cycles"]
 
 
 def attack(machine, name):

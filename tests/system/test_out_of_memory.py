@@ -8,7 +8,7 @@ import oracle
 import pytest
 from harness import Machine, Unexpected
 from injection import Injection, plain_kernel
-from shell import claim, fresh_prompt, process_table
+from shell import claim, process_table
 
 KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
@@ -66,22 +66,19 @@ def test_every_allocation_of_a_start(boot, image):
 @pytest.mark.deadline(150)
 def test_every_allocation_of_messages_and_memory(boot):
     """The same for a program that makes threads, endpoints and memory, transfers capabilities and
-    shares memory with a service: it ends, and once that service has been started again (it keeps
-    the sessions of clients that died in the middle) everything is as before. Else: as above."""
+    shares memory with a service: it ends, the service hears that its client is gone, and everything
+    is as before each time. Else: as above."""
     machine = boot(cpus=1, memory="64M", kernel=plain_kernel())
     machine.expect(machine.PROMPT)
 
     def baseline():
-        machine.shell(f"kill {process_table(machine)['share']['pid']}")
-        machine.expect("was killed")
-        fresh_prompt(machine)
-        machine.shell("run share &")
         claim("demo: exit code 0" in machine.shell("run demo", 30), "demo: exit code 0", machine.tail())
         return oracle.Snapshot(machine)
 
     baseline()
     before = baseline()
-    seen = each_allocation(machine, "run demo", oracle.inspect)
+    seen = each_allocation(machine, "run demo",
+                           lambda machine: oracle.Snapshot(machine).must_equal(before))
     claim(all(re.search(r"demo: (not started|exit code|crashed)", said) for _, _, said in seen),
           "an end of demo each time", [said[-200:] for _, _, said in seen])
     claim(len(seen) > 80, "more than eighty allocations", len(seen))

@@ -160,6 +160,21 @@ static inline MUST_CHECK enum status endpoint_mint(uint64_t endpoint, uint64_t b
     return rt_kernel_call_word(endpoint, ENDPOINT_MINT, RT_WORDS(params), client);
 }
 
+/**
+ * A client end whose maker hears of its end: `bits` of the notification are signalled when nobody
+ * has a capability for it. The one that this gives counts: move it to the client, or release it
+ * after the client has a copy.
+ */
+static inline MUST_CHECK enum status endpoint_mint_watched(uint64_t endpoint, uint64_t badge,
+                                                           uint64_t notification, uint64_t bits,
+                                                           uint64_t *client)
+{
+    const struct endpoint_mint_params params = {
+        .badge = badge, .notification = notification, .bits = bits};
+
+    return rt_kernel_call_word(endpoint, ENDPOINT_MINT, RT_WORDS(params), client);
+}
+
 static ALWAYS_INLINE MUST_CHECK enum status notification_signal(uint64_t notification,
                                                                 uint64_t bits)
 {

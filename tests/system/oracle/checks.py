@@ -4,6 +4,7 @@
 Each function yields complaints: one line each, naming the thing and the place. No complaint means
 that the claim in its docstring holds."""
 
+import functools
 from collections import Counter
 
 from .state import NONE, PAGE
@@ -313,14 +314,15 @@ def handles(state):
         if memory.mapping_count != mapped[address]:
             yield (f"{state.objects[address]} counts {memory.mapping_count} mappings, there are "
                    f"{mapped[address]}")
-    inner = {"endpoint_client": ("endpoint_client", "endpoint"),
-             "signaller": ("signaller", "notification"),
-             "timer": ("timer_object", "target")}
+    inner = {"endpoint_client": ("endpoint_client", ["endpoint", "when_gone.target"]),
+             "signaller": ("signaller", ["notification"]),
+             "timer": ("timer_object", ["promise.target"])}
     for found in state.objects.values():
         if found.kind in inner:
-            struct, member = inner[found.kind]
+            struct, members = inner[found.kind]
             value = state.struct("object", found.address).container(struct, "object")
-            references[int(getattr(value, member))] += 1
+            for member in members:
+                references[int(functools.reduce(getattr, member.split("."), value))] += 1
     for found in state.objects.values():
         if found.handles != found_handles[found.address]:
             yield (f"{found} counts {found.handles} capabilities, there are "

@@ -147,7 +147,7 @@ static void demo_transfer(void)
 
 /** Share.open. */
 static enum status share_open(uint64_t share, uint32_t page_count, uint64_t *session,
-                              uint64_t *memory, uint64_t *signaller)
+                              uint64_t *memory, uint64_t *signaller, uint64_t *held)
 {
     const struct share_open_params params = {.page_count = page_count};
     struct rt_exchange exchange;
@@ -162,6 +162,7 @@ static enum status share_open(uint64_t share, uint32_t page_count, uint64_t *ses
         *session = share_open_results_get_session(results);
         *memory = rt_exchange_capability(&exchange, 0);
         *signaller = rt_exchange_capability(&exchange, 1);
+        *held = rt_exchange_capability(&exchange, 2);
     }
     rt_exchange_end(&exchange);
     return status;
@@ -212,17 +213,41 @@ static void share_work(void *address, uint64_t signaller)
           "the service has counted and added up all of them");
 }
 
+/** A session ends without a word when nobody has its client end any more. */
+static void share_let_go(uint64_t share)
+{
+    uint64_t session = 0, memory = 0, signaller = 0, held = 0;
+    struct memory_size_results size;
+    enum status status = STATUS_OK;
+
+    check_status(share_open(share, SHARE_PAGES_MIN, &session, &memory, &signaller, &held),
+                 STATUS_OK, "another session");
+    if (memory == 0) {
+        return;
+    }
+    check_status(memory_size(memory, &size), STATUS_OK, "which lasts while its client end does");
+    capability_release(held);
+    for (unsigned round = 0; round < WAIT_ROUNDS && status == STATUS_OK; round++) {
+        rt_sleep(RT_NS_PER_MS);
+        status = memory_size(memory, &size);
+    }
+    check_status(status, STATUS_STALE, "and no longer");
+    check_status(share_close(share, session), STATUS_NOT_FOUND, "closing it then");
+    capability_release(memory);
+    capability_release(signaller);
+}
+
 static void demo_share(uint64_t share)
 {
-    uint64_t session = 0, memory = 0, signaller = 0;
+    uint64_t session = 0, memory = 0, signaller = 0, held = 0;
     struct memory_size_results size;
     void *address = NULL;
 
     rt_print("Memory shared with the share service\n");
-    check_status(share_open(share, 1u << 20, &session, &memory, &signaller), STATUS_BAD_RANGE,
-                 "more pages than it gives");
-    check_status(share_open(share, SHARE_PAGES_MIN, &session, &memory, &signaller), STATUS_OK,
-                 "a session");
+    check_status(share_open(share, 1u << 20, &session, &memory, &signaller, &held),
+                 STATUS_BAD_RANGE, "more pages than it gives");
+    check_status(share_open(share, SHARE_PAGES_MIN, &session, &memory, &signaller, &held),
+                 STATUS_OK, "a session");
     if (memory == 0) {
         return;
     }
@@ -244,6 +269,8 @@ static void demo_share(uint64_t share)
     check_status(share_close(share, session), STATUS_NOT_FOUND, "closing it again");
     capability_release(memory);
     capability_release(signaller);
+    capability_release(held);
+    share_let_go(share);
 }
 
 int main(int count, char **arguments)

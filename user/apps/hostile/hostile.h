@@ -13,6 +13,7 @@
  *   calls.c     death on either side of a call, in every phase
  *   faults.c    every kind of processor exception
  *   lifetimes.c things that end, are taken back or change while they are in use
+ *   client_ends.c  client ends that are watched, gone in every way
  *   races.c     threads against each other; processes started and killed by the thousand
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
@@ -64,6 +65,7 @@ void attack_spawn(void);
 void attack_die(void);
 void attack_faults(void);
 void attack_lifetimes(void);
+void attack_ends(void);
 void attack_race(void);
 void attack_cycles(void);
 
@@ -80,5 +82,6 @@ int child_server(const char *detail);
 int child_fault(const char *detail);
 int child_lifetimes(const char *detail);
 int child_receiver(const char *detail);
+int child_minter(const char *detail);
 int child_race(const char *detail);
 int child_exit(const char *detail);

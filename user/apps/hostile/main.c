@@ -18,7 +18,8 @@ static const struct {
     {"forge", attack_forge},         {"sqe", attack_sqe},     {"indices", attack_indices},
     {"pointers", attack_pointers},   {"flood", attack_flood}, {"messages", attack_messages},
     {"spawn", attack_spawn},         {"die", attack_die},     {"faults", attack_faults},
-    {"lifetimes", attack_lifetimes}, {"race", attack_race},   {"cycles", attack_cycles},
+    {"lifetimes", attack_lifetimes}, {"ends", attack_ends},   {"race", attack_race},
+    {"cycles", attack_cycles},
 };
 
 static const struct {
@@ -30,7 +31,7 @@ static const struct {
     {"caller", child_caller},     {"server", child_server},
     {"fault", child_fault},       {"race", child_race},
     {"exit", child_exit},         {"lifetimes", child_lifetimes},
-    {"receiver", child_receiver},
+    {"receiver", child_receiver}, {"minter", child_minter},
 };
 
 uint64_t cycle_count = 200;

@@ -6,7 +6,10 @@
  *
  * Each session has a Memory and a Notification of its own. The client gets a view of the one and a
  * Signaller for the other, so that taking those back leaves the service's own mapping and its
- * waiting alone.
+ * waiting alone; and a client end of which nothing is wanted but that it goes with its holder.
+ *
+ * A session is unused, open, or ended: then what was shared has been taken back, and the place
+ * waits for the client end, which the service pays for, to go.
  */
 #include "services/share/share.h"
 
@@ -20,8 +23,12 @@
 
 #define SESSIONS_MAX 16u
 
+/* The bit of a session's notification that says that its client is gone, beside SHARE_WORK. */
+#define SESSION_GONE 2ull
+
 struct session {
-    uint64_t number; /* 0: entry unused; never used twice */
+    bool is_used;    /* open or ended */
+    uint64_t number; /* 0: not open; never used twice */
     uint64_t badge;  /* of the client that opened it */
     uint32_t page_count;
     uint64_t memory; /* the service's own */
@@ -38,8 +45,8 @@ static struct session sessions[SESSIONS_MAX];
 static uint64_t next_number = 1;
 static struct rt_server server;
 
-/** Give back everything of a session. Safe on one that was only half made. */
-static void session_close(struct session *session)
+/** Take back what a session shares. Safe on one that was only half made, or has ended. */
+static void session_end(struct session *session)
 {
     if (session->view != 0) {
         /* Every copy of the view is gone when this returns, and every mapping made with one. */
@@ -50,12 +57,6 @@ static void session_close(struct session *session)
         capability_revoke(session->signaller);
         capability_release(session->signaller);
     }
-    if (session->notification != 0) {
-        if (session->work.state == RT_OPERATION_PENDING) {
-            (void)rt_ring_cancel(rt_ring_self(), &session->work);
-        }
-        capability_release(session->notification);
-    }
     if (session->address != NULL) {
         rt_space_unmap(session->address, session->page_count);
     }
@@ -63,13 +64,30 @@ static void session_close(struct session *session)
         capability_release(session->memory);
     }
     session->number = 0;
-    session->view = session->signaller = session->notification = session->memory = 0;
+    session->view = session->signaller = session->memory = 0;
     session->address = NULL;
     session->result = (struct share_result){0};
 }
 
-/** Make memory, view, signaller and queue. On failure the caller closes the session. */
-static enum status session_make(struct session *session, uint32_t page_count)
+/** End a session, if it has not, and give its place back. */
+static void session_free(struct session *session)
+{
+    session_end(session);
+    if (session->notification != 0) {
+        if (session->work.state == RT_OPERATION_PENDING) {
+            (void)rt_ring_cancel(rt_ring_self(), &session->work);
+        }
+        capability_release(session->notification);
+    }
+    session->notification = 0;
+    session->is_used = false;
+}
+
+/**
+ * Make memory, view, signaller, queue, and the client end that `held` is for until it is released.
+ * On failure the caller frees the session.
+ */
+static enum status session_make(struct session *session, uint32_t page_count, uint64_t *held)
 {
     enum status status = memory_create(page_count, &session->memory);
 
@@ -97,6 +115,8 @@ static enum status session_make(struct session *session, uint32_t page_count)
         RT_ASSERT(queue_consumer_init(&session->queue, memory, SHARE_PAGE_BYTES,
                                       SHARE_QUEUE_CAPACITY, SHARE_ENTRY_BYTES));
         RT_ASSERT(queue_consumer_prepare_wait(&session->queue) == QUEUE_EMPTY);
+        status =
+            endpoint_mint_watched(server.endpoint, 0, session->notification, SESSION_GONE, held);
     }
     return status;
 }
@@ -105,6 +125,7 @@ static void handle_open(uint64_t badge, uint32_t page_count)
 {
     struct wire_build_struct results;
     struct session *session = NULL;
+    uint64_t held;
     enum status status;
 
     if (page_count < SHARE_PAGES_MIN || page_count > SHARE_PAGES_MAX) {
@@ -112,7 +133,7 @@ static void handle_open(uint64_t badge, uint32_t page_count)
         return;
     }
     for (uint32_t i = 0; i < SESSIONS_MAX && session == NULL; i++) {
-        if (sessions[i].number == 0 && sessions[i].work.state == RT_OPERATION_IDLE) {
+        if (!sessions[i].is_used && sessions[i].work.state == RT_OPERATION_IDLE) {
             session = &sessions[i];
         }
     }
@@ -120,9 +141,10 @@ static void handle_open(uint64_t badge, uint32_t page_count)
         rt_server_refuse(&server, STATUS_QUEUE_FULL);
         return;
     }
-    status = session_make(session, page_count);
+    session->is_used = true;
+    status = session_make(session, page_count, &held);
     if (status != STATUS_OK) {
-        session_close(session);
+        session_free(session);
         rt_server_refuse(&server, status);
         return;
     }
@@ -132,7 +154,10 @@ static void handle_open(uint64_t badge, uint32_t page_count)
     share_open_results_set_session(&results, session->number);
     rt_server_transfer(&server, session->view, RING_TRANSFER_COPY);
     rt_server_transfer(&server, session->signaller, RING_TRANSFER_COPY);
+    rt_server_transfer(&server, held, RING_TRANSFER_COPY);
     rt_server_reply_end(&server);
+    /* Behind the answer: if nobody takes that, this was the last capability for it. */
+    capability_release(held);
 }
 
 static void handle_close(uint64_t badge, uint64_t number)
@@ -141,7 +166,7 @@ static void handle_close(uint64_t badge, uint64_t number)
         struct session *const session = &sessions[i];
 
         if (session->number == number && number != 0 && session->badge == badge) {
-            session_close(session);
+            session_end(session);
             rt_server_reply_words(&server, (struct rt_words){{0}});
             return;
         }
@@ -171,7 +196,7 @@ static void session_work(struct session *session)
     if (result == QUEUE_POISONED) {
         rt_print("share: session %llu: the client's index is impossible, closed\n",
                  (unsigned long long)session->number);
-        session_close(session);
+        session_end(session);
     }
 }
 
@@ -202,13 +227,15 @@ static void handle_request(const struct ring_cqe *request)
 /** The WAIT of a session has completed. */
 static void handle_signal(struct session *session)
 {
-    if (session->number == 0 || session->work.cqe.status != STATUS_OK) {
-        return; /* it was closed meanwhile */
+    if (!session->is_used || session->work.cqe.status != STATUS_OK) {
+        return; /* it was freed meanwhile */
     }
-    session_work(session);
-    if (session->number != 0 &&
+    if (session->number != 0) {
+        session_work(session);
+    }
+    if ((session->work.cqe.payload[0] & SESSION_GONE) != 0 ||
         rt_ring_start_wait(rt_ring_self(), &session->work, session->notification, 0) != STATUS_OK) {
-        session_close(session);
+        session_free(session);
     }
 }
 
