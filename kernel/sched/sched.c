@@ -265,9 +265,9 @@ static void refill(struct timer *timer)
 }
 
 /** A new period begins, less what was overspent; less than a whole budget, if it may run. */
-static void begin_period(struct process *process, uint64_t now)
+static void begin_period(struct process *process, uint64_t start)
 {
-    process->period_end = now + process->period_ticks;
+    process->period_end = start + process->period_ticks;
     process->budget_left = process->budget_ticks - process->overspent;
     process->overspent = 0;
 }
@@ -275,7 +275,14 @@ static void begin_period(struct process *process, uint64_t now)
 void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
 {
     if (now >= process->period_end && !process->throttled) {
-        begin_period(process, now);
+        /* What was run before the old period's end was in its budget, the timer saw to that. The
+         * new one begins there, or when the process began to run again. */
+        const uint64_t began = now - ticks;
+        uint64_t start = began > process->period_end ? began : process->period_end;
+
+        start += (now - start) / process->period_ticks * process->period_ticks;
+        ticks = now - start;
+        begin_period(process, start);
     }
     if (ticks < process->budget_left) {
         process->budget_left -= ticks;
