@@ -43,8 +43,6 @@ $(KERNEL_DIR)/capos.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
 	    -Wl,-T,$(KERNEL_LINKER_SCRIPT) $(KERNEL_OBJECTS) -o $@
 
 # The other builds, for checks and tests: make once more, with other variables.
-KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
-
 ifeq ($(KERNEL_DIR),$(BUILD)/kernel)
 $(KERNEL_VARIANTS): $(BUILD)/kernel/capos.elf
 	@$(MAKE) $@ DEPS=no $(if $(findstring clang,$@),KCC=clang) $(if $(findstring debug,$@),DEBUG=1)

@@ -5,6 +5,7 @@
 # mk/kernel.mk and mk/user.mk make $(KERNEL) and $(PACKAGE).
 
 KERNEL  := $(BUILD)/kernel/capos.elf
+KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
 PACKAGE := $(BUILD)/capos.pkg
 
 BOOT   ?= pvh
