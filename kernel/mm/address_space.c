@@ -10,6 +10,7 @@
 #include "mm/slab.h"
 #include "object/memory.h"
 #include "object/process.h"
+#include "refund.h"
 #include "ring/ring.h"
 
 enum status address_space_create(struct address_space *space, struct process *process)
@@ -97,7 +98,7 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     struct mapping *mapping = slab_take_uncleared(sizeof(*mapping));
 
     if (UNLIKELY(mapping == NULL)) {
-        account_refund(account, ACCOUNT_OBJECTS, 1);
+        refund(account, ACCOUNT_OBJECTS, 1);
         return STATUS_NO_MEMORY;
     }
     mapping->space = space;
@@ -213,7 +214,7 @@ static void mapping_finish(struct mapping *mapping)
         object_put(&mapping->memory->object);
     }
     slab_give(mapping, sizeof(*mapping));
-    account_refund(&process->account, ACCOUNT_OBJECTS, 1);
+    refund(&process->account, ACCOUNT_OBJECTS, 1);
     if (removed != NULL) {
         removed(context);
     }

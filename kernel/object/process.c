@@ -9,6 +9,7 @@
 #include "mm/slab.h"
 #include "object/object.h"
 #include "object/services.h"
+#include "refund.h"
 #include "sched/sched.h"
 #include "sched/thread.h"
 
@@ -66,7 +67,7 @@ close_account:
 free_process:
     slab_give(process, sizeof(*process));
 refund:
-    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
+    refund(parent_account, ACCOUNT_OBJECTS, 1);
     return status;
 }
 
@@ -195,7 +196,7 @@ void process_account_changed(struct process *process)
         struct process *parent = process->parent;
 
         account_close(&process->account);
-        account_refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
+        refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
         list_remove(&process->all);
         slab_give(process, sizeof(*process));
         process = parent;
