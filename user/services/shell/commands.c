@@ -79,6 +79,7 @@ static const struct command commands[] = {
      "All in bytes; K, M and G stand for 2^10, 2^20, 2^30, 0x for hexadecimal. Only write,\n"
      "check write, discard and zero change the disk. `blk disk1 ...` means the second one.\n",
      command_blk},
+    {"random", "[LENGTH]", "bytes from the hardware's source of entropy", NULL, command_random},
     {"run", "PROGRAM [ARGUMENTS] [&]", "start a program of the manifest",
      "Waits until it ends and says how, or returns at once with &. ^C kills a program\n"
      "that is being waited for. `run` alone lists the programs.\n",

@@ -13,6 +13,7 @@
  *   devices.c      devices
  *   device_lists.c irqs, dma, iommu, audit
  *   blk.c          blk, with blk_check.c
+ *   random.c       random
  *   programs.c     run, bench, kill
  */
 
@@ -100,6 +101,9 @@ void command_audit(struct words *words);
 
 /* blk.c */
 void command_blk(struct words *words);
+
+/* random.c */
+void command_random(struct words *words);
 
 /* programs.c */
 void command_run(struct words *words);
