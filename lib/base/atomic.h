@@ -32,6 +32,26 @@ static inline void atomic_store_relaxed_u32(uint32_t *place, uint32_t value)
     __atomic_store_n(place, value, __ATOMIC_RELAXED);
 }
 
+static inline uint16_t atomic_load_acquire_u16(const uint16_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_ACQUIRE);
+}
+
+static inline uint16_t atomic_load_relaxed_u16(const uint16_t *place)
+{
+    return __atomic_load_n(place, __ATOMIC_RELAXED);
+}
+
+static inline void atomic_store_release_u16(uint16_t *place, uint16_t value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELEASE);
+}
+
+static inline void atomic_store_relaxed_u16(uint16_t *place, uint16_t value)
+{
+    __atomic_store_n(place, value, __ATOMIC_RELAXED);
+}
+
 /** Orders every earlier access before every later one, StoreLoad included. */
 static inline void atomic_fence_seq_cst(void)
 {
