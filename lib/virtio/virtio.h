@@ -80,9 +80,8 @@ uint32_t virtio_device_of_pci(uint16_t vendor, uint16_t device);
     (VIRTIO_FEATURES_DEMANDED | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |                      \
      VIRTIO_F_ORDER_PLATFORM)
 
-/** The bits that belong to the device type: §2.2. Bits from 50 up are too, but need 64 bits more.
- */
-#define VIRTIO_FEATURES_OF_TYPE 0x0000000000ffffffull
+/** The bits that belong to the device type (§2.2), of the 64 that the library looks at. */
+#define VIRTIO_FEATURES_OF_TYPE 0xfffc000000ffffffull
 
 /* ------------------------------------------------------------------------------------------
  * Device status: §2.1
