@@ -331,8 +331,8 @@ MUST_CHECK static inline bool virtqueue_publish(struct virtqueue *queue)
  * success.
  * Returns: VIRTQUEUE_OK; VIRTQUEUE_EMPTY; VIRTQUEUE_BROKEN.
  */
-MUST_CHECK static inline enum virtqueue_result virtqueue_take(struct virtqueue *queue,
-                                                              uint64_t *token, uint32_t *written)
+MUST_CHECK static ALWAYS_INLINE enum virtqueue_result
+virtqueue_take(struct virtqueue *queue, uint64_t *token, uint32_t *written)
 {
     const struct virtqueue_used_element *element;
     struct virtqueue_slot *slot;
