@@ -109,10 +109,9 @@ void virtqueue_stop(struct virtqueue *queue, enum virtio_error reason)
 bool virtqueue_reclaim(struct virtqueue *queue, uint64_t *token)
 {
     while (queue->broken != VIRTIO_OK && queue->reclaimed < queue->size) {
-        struct virtqueue_slot *slot = &queue->slots[queue->reclaimed++];
+        const struct virtqueue_slot *slot = &queue->slots[queue->reclaimed++];
 
         if (slot->count != 0) {
-            slot->count = 0;
             *token = slot->token;
             queue->taken++;
             queue->used_seen++;

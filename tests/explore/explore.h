@@ -106,3 +106,4 @@ _Noreturn void explore_fail(const char *format, ...) __attribute__((format(print
 extern const struct explore_scenario litmus_scenarios[];
 extern const struct explore_scenario queue_scenarios[];
 extern const struct explore_scenario ring_scenarios[];
+extern const struct explore_scenario virtqueue_scenarios[];

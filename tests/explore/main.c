@@ -12,7 +12,7 @@
 #include <time.h>
 
 static const struct explore_scenario *const tables[] = {litmus_scenarios, queue_scenarios,
-                                                        ring_scenarios};
+                                                        ring_scenarios, virtqueue_scenarios};
 
 struct options {
     bool longer;
