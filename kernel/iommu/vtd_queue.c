@@ -85,11 +85,7 @@ bool vtd_submit(struct iommu *unit, struct iommu_wait *wait, iommu_done *done)
         for (uint32_t i = 0; i < INLINE_LOOKS; i++) {
             if (LIKELY(is_done(unit, wait->sequence))) {
                 /* Those sent before it are done too; the work item tells them so. */
-                if (list_is_empty(&unit->sent)) {
-                    unit->used = 0;
-                } else {
-                    unit->used -= wait->count + 1u;
-                }
+                unit->used -= wait->count + 1u;
                 vtd_settle(wait);
                 return true;
             }
@@ -108,7 +104,7 @@ bool vtd_submit(struct iommu *unit, struct iommu_wait *wait, iommu_done *done)
 
 bool vtd_submit_at_boot(struct iommu *unit, struct iommu_wait *wait)
 {
-    KVERIFY(list_is_empty(&unit->sent) && list_is_empty(&unit->unsent));
+    KVERIFY(list_is_empty(&unit->unsent) && has_room(unit, wait));
     send(unit, wait);
     set_deadline(wait);
     while (!is_done(unit, wait->sequence)) {
@@ -117,7 +113,7 @@ bool vtd_submit_at_boot(struct iommu *unit, struct iommu_wait *wait)
         }
         cpu_relax();
     }
-    unit->used = 0;
+    unit->used -= wait->count + 1u;
     return true;
 }
 
