@@ -11,7 +11,7 @@ import pytest
 from shell import claim, process_table
 
 ATTACKS = ["forge", "sqe", "indices", "pointers", "flood", "messages", "spawn", "die", "faults",
-           "lifetimes", "ends", "race", "cycles"]
+           "lifetimes", "ends", "stale", "race", "cycles"]
 
 
 def attack(machine, name):
@@ -49,7 +49,7 @@ def test_attack(boot, name):
     attack(boot(cpus=2), name)
 
 
-@pytest.mark.parametrize("name", ["flood", "die", "race"])
+@pytest.mark.parametrize("name", ["flood", "die", "stale", "race"])
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_attack_with_other_cpus(boot, name, cpus):
     """The attacks that depend on timing fail on one CPU and on four as well. Else: as above."""

@@ -14,6 +14,7 @@
  *   faults.c    every kind of processor exception
  *   lifetimes.c things that end, are taken back or change while they are in use
  *   client_ends.c  client ends that are watched, gone in every way
+ *   stale.c     pages that are unmapped or revoked while another CPU reads them
  *   races.c     threads against each other; processes started and killed by the thousand
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
@@ -66,6 +67,7 @@ void attack_die(void);
 void attack_faults(void);
 void attack_lifetimes(void);
 void attack_ends(void);
+void attack_stale(void);
 void attack_race(void);
 void attack_cycles(void);
 
