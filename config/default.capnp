@@ -52,15 +52,64 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # Any virtio disk, transitional or modern; the first in the order of the PCI ledger. The pool
+      # has room for eight sessions of 1 MiB and the queues.
+      name = "virtio-blk",
+      image = "virtio_blk",
+      start = device,
+      priority = 21, maxPriority = 21,
+      budget = (frames = 512, capSlots = 256, objects = 256, threads = 1,
+        dmaPages = 2304, mmioPages = 16, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "disk", source = (device = (
+          vendor = 0x1af4, devices = [0x1042, 0x1001], nth = 0, poolPages = 2304))),
+        (name = "service", source = (serves = "disk")),
+      ]
+    ),
+    (
+      # The second one, if there is one.
+      name = "virtio-blk1",
+      image = "virtio_blk",
+      start = device,
+      priority = 21, maxPriority = 21,
+      budget = (frames = 512, capSlots = 256, objects = 256, threads = 1,
+        dmaPages = 2304, mmioPages = 16, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "disk", source = (device = (
+          vendor = 0x1af4, devices = [0x1042, 0x1001], nth = 1, poolPages = 2304))),
+        (name = "service", source = (serves = "disk1")),
+      ]
+    ),
+    (
+      name = "virtio-rng",
+      image = "virtio_rng",
+      start = device,
+      priority = 20, maxPriority = 20,
+      budget = (frames = 128, capSlots = 64, objects = 64, threads = 1,
+        dmaPages = 16, mmioPages = 16, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "rng", source = (device = (
+          vendor = 0x1af4, devices = [0x1044, 0x1005], poolPages = 16))),
+        (name = "service", source = (serves = "random")),
+      ]
+    ),
+    (
       name = "shell",
       image = "shell",
       priority = 22, maxPriority = 22,
-      budget = (frames = 160, capSlots = 64, objects = 32, threads = 1),
+      # `blk check` has 64 pages in flight.
+      budget = (frames = 256, capSlots = 64, objects = 48, threads = 1),
       grants = [
         (name = "console", source = (console = void)),
         (name = "diagnostics", source = (diagnostics = void)),
         (name = "power", source = (power = void)),
         (name = "launcher", source = (uses = "launcher")),
+        (name = "disk", source = (uses = "disk")),
+        (name = "disk1", source = (uses = "disk1")),
+        (name = "random", source = (uses = "random")),
       ]
     ),
     (
@@ -81,6 +130,30 @@ const bootPackage :Capos.BootPackage = (
         (name = "console", source = (console = void)),
         (name = "echo", source = (uses = "echo")),
         (name = "share", source = (uses = "share")),
+      ]
+    ),
+    (
+      # QEMU's teaching device, which drives 28 address bits: for tests of what a device may do.
+      name = "edu",
+      image = "edu",
+      start = demand,
+      budget = (frames = 256, capSlots = 64, objects = 64, threads = 1,
+        dmaPages = 64, mmioPages = 256, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "edu", source = (device = (
+          vendor = 0x1234, devices = [0x11e8], poolPages = 64, addressBits = 28))),
+      ]
+    ),
+    (
+      # Tests the disk as its clients see it.
+      name = "blktest",
+      image = "blktest",
+      start = demand,
+      budget = (frames = 2048, capSlots = 256, objects = 256, threads = 4),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "disk", source = (uses = "disk")),
       ]
     ),
     (
@@ -130,6 +203,10 @@ const bootPackage :Capos.BootPackage = (
     (name = "shell", elf = embed "/user/shell.elf"),
     (name = "hello", elf = embed "/user/hello.elf"),
     (name = "demo", elf = embed "/user/demo.elf"),
+    (name = "virtio_blk", elf = embed "/user/virtio_blk.elf"),
+    (name = "virtio_rng", elf = embed "/user/virtio_rng.elf"),
+    (name = "edu", elf = embed "/user/edu.elf"),
+    (name = "blktest", elf = embed "/user/blktest.elf"),
     (name = "bench", elf = embed "/user/bench.elf"),
     (name = "rttest", elf = embed "/user/rttest.elf"),
     (name = "hostile", elf = embed "/user/hostile.elf"),

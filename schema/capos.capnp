@@ -641,6 +641,7 @@ struct LaunchResult {
     unknownProgram @1 :Void;
     refused @2 :Status;         # what the kernel said to the spawn
     missingService @3 :Text;    # a grant whose service no running program serves
+    missingDevice @4 :Text;     # a device that was granted and is not in the machine
   }
 }
 

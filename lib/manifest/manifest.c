@@ -2,6 +2,7 @@
 #include "manifest/manifest.h"
 
 #include "base/memory.h"
+#include "manifest/reading.h"
 #include "text/text.h"
 
 static const char *const error_text[MANIFEST_ERROR_COUNT] = {
@@ -23,6 +24,9 @@ static const char *const error_text[MANIFEST_ERROR_COUNT] = {
     [MANIFEST_TOO_MANY] = "too many",
     [MANIFEST_UNKNOWN_SERVICE] = "no program serves this service",
     [MANIFEST_SERVED_TWICE] = "another program serves this service",
+    [MANIFEST_NO_DEVICE] = "starts with its devices, and no grant names one",
+    [MANIFEST_ABOVE_BUDGET] = "above the program's budget",
+    [MANIFEST_TOO_MANY_CAPABILITIES] = "more capabilities than a new process can be given",
 };
 
 const char *manifest_error_text(enum manifest_error error)
@@ -56,35 +60,13 @@ void manifest_fault_format(const struct manifest_fault *fault, char *out, size_t
     }
 }
 
-/* ------------------------------------------------------------------------------------------
- * Faults
- * ------------------------------------------------------------------------------------------ */
-
-static bool name_character(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-';
-}
-
-/** Copy a name for people: cut to what fits, other characters replaced. */
-static void name_print(char out[MANIFEST_NAME_MAX + 1], struct wire_bytes name)
-{
-    size_t length = name.length < MANIFEST_NAME_MAX ? name.length : MANIFEST_NAME_MAX;
-
-    for (size_t i = 0; i < length; i++) {
-        out[i] = (char)(name_character(name.bytes[i]) ? name.bytes[i] : '?');
-    }
-    out[length] = '\0';
-}
-
-static bool bytes_equal(struct wire_bytes a, struct wire_bytes b)
+bool manifest_bytes_equal(struct wire_bytes a, struct wire_bytes b)
 {
     return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
 }
 
-/** Record an error. `field` may be a format with one index in it. */
-static PRINTF_LIKE(3, 4) enum manifest_error
-    fail(struct manifest_fault *fault, enum manifest_error error, const char *field, ...)
+enum manifest_error manifest_fail(struct manifest_fault *fault, enum manifest_error error,
+                                  const char *field, ...)
 {
     va_list arguments;
 
@@ -95,15 +77,14 @@ static PRINTF_LIKE(3, 4) enum manifest_error
     return error;
 }
 
-static enum manifest_error fail_wire(const struct boot_package *package,
-                                     struct manifest_fault *fault, const char *field)
+enum manifest_error manifest_fail_wire(const struct boot_package *package,
+                                       struct manifest_fault *fault, const char *field)
 {
     fault->wire = package->message.fault;
-    return fail(fault, MANIFEST_BAD_WIRE, "%s", field);
+    return manifest_fail(fault, MANIFEST_BAD_WIRE, "%s", field);
 }
 
-/** Renew the traversal limit: each function below is a walk of its own. */
-static void package_rewind(struct boot_package *package)
+void manifest_rewind(struct boot_package *package)
 {
     package->message.words_left = package->words_limit;
 }
@@ -126,38 +107,37 @@ enum manifest_error boot_package_open(struct boot_package *package, const void *
                                      BOOT_PACKAGE_SEGMENTS, &package->length);
     if (error != WIRE_OK) {
         fault->wire.error = error;
-        return fail(fault, MANIFEST_BAD_WIRE, "boot package");
+        return manifest_fail(fault, MANIFEST_BAD_WIRE, "boot package");
     }
     package->words_limit = package->message.words_left;
     if (wire_read_root(&package->message, &root) != WIRE_OK) {
-        return fail_wire(package, fault, "boot package");
+        return manifest_fail_wire(package, fault, "boot package");
     }
     level = boot_package_get_abi_level(root);
     if (level != CAPOS_ABI_LEVEL) {
         text_format(fault->value, sizeof(fault->value), "%u, not %u", level, CAPOS_ABI_LEVEL);
-        return fail(fault, MANIFEST_BAD_ABI_LEVEL, "abiLevel");
+        return manifest_fail(fault, MANIFEST_BAD_ABI_LEVEL, "abiLevel");
     }
     if (boot_package_get_manifest(root, &manifest) != WIRE_OK) {
-        return fail_wire(package, fault, "manifest");
+        return manifest_fail_wire(package, fault, "manifest");
     }
     if (manifest_get_programs(manifest, &package->programs) != WIRE_OK) {
-        return fail_wire(package, fault, "manifest.programs");
+        return manifest_fail_wire(package, fault, "manifest.programs");
     }
     if (boot_package_get_images(root, &package->images) != WIRE_OK) {
-        return fail_wire(package, fault, "images");
+        return manifest_fail_wire(package, fault, "images");
     }
     if (package->programs.count == 0) {
-        return fail(fault, MANIFEST_NO_PROGRAMS, "manifest.programs");
+        return manifest_fail(fault, MANIFEST_NO_PROGRAMS, "manifest.programs");
     }
     if (package->programs.count > MANIFEST_PROGRAMS_MAX) {
-        return fail(fault, MANIFEST_TOO_MANY_PROGRAMS, "manifest.programs");
+        return manifest_fail(fault, MANIFEST_TOO_MANY_PROGRAMS, "manifest.programs");
     }
     return MANIFEST_OK;
 }
 
-/** Read a program. Returns the name of the first field that cannot be read, NULL if all can. */
-static const char *program_read(struct boot_package *package, uint32_t index,
-                                struct manifest_program *program)
+const char *manifest_read_program(struct boot_package *package, uint32_t index,
+                                  struct manifest_program *program)
 {
     struct wire_struct fields, budget;
 
@@ -182,6 +162,9 @@ static const char *program_read(struct boot_package *package, uint32_t index,
     program->cap_slots = budget_get_cap_slots(budget);
     program->objects = budget_get_objects(budget);
     program->threads = budget_get_threads(budget);
+    program->dma_pages = budget_get_dma_pages(budget);
+    program->mmio_pages = budget_get_mmio_pages(budget);
+    program->interrupts = budget_get_interrupts(budget);
     if (program_get_arguments(fields, &program->arguments) != WIRE_OK) {
         return "arguments";
     }
@@ -194,14 +177,34 @@ static const char *program_read(struct boot_package *package, uint32_t index,
 bool manifest_get_program(struct boot_package *package, uint32_t index,
                           struct manifest_program *program)
 {
-    package_rewind(package);
-    return program_read(package, index, program) == NULL;
+    manifest_rewind(package);
+    return manifest_read_program(package, index, program) == NULL;
 }
 
-static bool grant_read(const struct manifest_program *program, uint32_t index,
-                       struct manifest_grant *grant)
+/** Read a device grant. Ids beyond those that fit are counted and not kept. */
+static bool device_read(struct wire_struct fields, struct manifest_device *device)
 {
-    struct wire_struct fields;
+    struct wire_list ids;
+
+    if (device_grant_get_devices(fields, &ids) != WIRE_OK) {
+        return false;
+    }
+    device->vendor = device_grant_get_vendor(fields);
+    device->nth = device_grant_get_nth(fields);
+    device->pool_pages = device_grant_get_pool_pages(fields);
+    device->interrupts = device_grant_get_interrupts(fields);
+    device->address_bits = device_grant_get_address_bits(fields);
+    device->device_count = ids.count;
+    for (uint32_t i = 0; i < ids.count && i < MANIFEST_DEVICE_IDS_MAX; i++) {
+        device->devices[i] = wire_list_get_u16(&ids, i);
+    }
+    return true;
+}
+
+bool manifest_read_grant(const struct manifest_program *program, uint32_t index,
+                         struct manifest_grant *grant)
+{
+    struct wire_struct fields, device;
 
     if (wire_list_get_struct(&program->grants, index, &fields) != WIRE_OK ||
         grant_get_name(fields, &grant->name) != WIRE_OK) {
@@ -209,11 +212,24 @@ static bool grant_read(const struct manifest_program *program, uint32_t index,
     }
     grant->source = grant_source_which(fields);
     grant->service = (struct wire_bytes){.bytes = (const uint8_t *)""};
-    if (grant->source == GRANT_SOURCE_WHICH_SERVES) {
+    grant->device = (struct manifest_device){0};
+    switch (grant->source) {
+    case GRANT_SOURCE_WHICH_SERVES:
         return grant_source_get_serves(fields, &grant->service) == WIRE_OK;
-    }
-    if (grant->source == GRANT_SOURCE_WHICH_USES) {
+    case GRANT_SOURCE_WHICH_USES:
         return grant_source_get_uses(fields, &grant->service) == WIRE_OK;
+    case GRANT_SOURCE_WHICH_DEVICE:
+        return grant_source_get_device(fields, &device) == WIRE_OK &&
+               device_read(device, &grant->device);
+    case GRANT_SOURCE_WHICH_CONSOLE:
+    case GRANT_SOURCE_WHICH_DIAGNOSTICS:
+    case GRANT_SOURCE_WHICH_POWER:
+    case GRANT_SOURCE_WHICH_SPAWNER:
+    case GRANT_SOURCE_WHICH_BOOT_PACKAGE:
+    case GRANT_SOURCE_WHICH_TIMER:
+    case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
+    case GRANT_SOURCE_WHICH_COUNT:
+        break;
     }
     return true;
 }
@@ -221,8 +237,38 @@ static bool grant_read(const struct manifest_program *program, uint32_t index,
 bool manifest_get_grant(struct boot_package *package, const struct manifest_program *program,
                         uint32_t index, struct manifest_grant *grant)
 {
-    package_rewind(package);
-    return grant_read(program, index, grant);
+    manifest_rewind(package);
+    return manifest_read_grant(program, index, grant);
+}
+
+uint32_t manifest_grant_capabilities(const struct manifest_grant *grant)
+{
+    return grant->source == GRANT_SOURCE_WHICH_DEVICE
+               ? MANIFEST_DEVICE_INTERRUPT + (uint32_t)grant->device.interrupts
+               : 1;
+}
+
+size_t manifest_grant_name(const struct manifest_grant *grant, uint32_t number, char *out,
+                           size_t capacity)
+{
+    const int length =
+        (int)(grant->name.length <= MANIFEST_NAME_MAX ? grant->name.length : MANIFEST_NAME_MAX);
+    const char *const name = (const char *)grant->name.bytes;
+
+    if (grant->source != GRANT_SOURCE_WHICH_DEVICE) {
+        return text_format(out, capacity, "%.*s", length, name);
+    }
+    switch (number) {
+    case MANIFEST_DEVICE_MMIO:
+        return text_format(out, capacity, "%.*s.mmio", length, name);
+    case MANIFEST_DEVICE_POOL:
+        return text_format(out, capacity, "%.*s.pool", length, name);
+    case MANIFEST_DEVICE_INTERRUPT:
+        return text_format(out, capacity, "%.*s.interrupt", length, name);
+    default:
+        return text_format(out, capacity, "%.*s.interrupt%u", length, name,
+                           number - MANIFEST_DEVICE_INTERRUPT);
+    }
 }
 
 bool manifest_find_program(struct boot_package *package, struct wire_bytes name, uint32_t *index)
@@ -230,7 +276,8 @@ bool manifest_find_program(struct boot_package *package, struct wire_bytes name,
     struct manifest_program program;
 
     for (uint32_t i = 0; i < package->programs.count; i++) {
-        if (manifest_get_program(package, i, &program) && bytes_equal(program.name, name)) {
+        if (manifest_get_program(package, i, &program) &&
+            manifest_bytes_equal(program.name, name)) {
             *index = i;
             return true;
         }
@@ -248,8 +295,9 @@ bool manifest_find_server(struct boot_package *package, struct wire_bytes servic
             continue;
         }
         for (uint32_t g = 0; g < program.grants.count && g < MANIFEST_GRANTS_MAX; g++) {
-            if (grant_read(&program, g, &grant) && grant.source == GRANT_SOURCE_WHICH_SERVES &&
-                bytes_equal(grant.service, service)) {
+            if (manifest_read_grant(&program, g, &grant) &&
+                grant.source == GRANT_SOURCE_WHICH_SERVES &&
+                manifest_bytes_equal(grant.service, service)) {
                 *index = i;
                 return true;
             }
@@ -265,213 +313,13 @@ bool manifest_find_image(struct boot_package *package, struct wire_bytes name,
     struct wire_bytes image_name, bytes;
 
     for (uint32_t i = 0; i < package->images.count; i++) {
-        package_rewind(package);
+        manifest_rewind(package);
         if (wire_list_get_struct(&package->images, i, &image) == WIRE_OK &&
-            image_get_name(image, &image_name) == WIRE_OK && bytes_equal(image_name, name) &&
-            image_get_elf(image, &bytes) == WIRE_OK) {
+            image_get_name(image, &image_name) == WIRE_OK &&
+            manifest_bytes_equal(image_name, name) && image_get_elf(image, &bytes) == WIRE_OK) {
             *elf = bytes;
             return true;
         }
     }
     return false;
-}
-
-/* ------------------------------------------------------------------------------------------
- * Checks
- * ------------------------------------------------------------------------------------------ */
-
-/** What is wrong with a name. */
-static enum manifest_error name_check(struct wire_bytes name)
-{
-    if (name.length == 0) {
-        return MANIFEST_EMPTY;
-    }
-    if (name.length > MANIFEST_NAME_MAX) {
-        return MANIFEST_TOO_LONG;
-    }
-    for (size_t i = 0; i < name.length; i++) {
-        if (!name_character(name.bytes[i])) {
-            return MANIFEST_BAD_CHARACTER;
-        }
-    }
-    return MANIFEST_OK;
-}
-
-/** Check one name and record it as the value found. */
-static enum manifest_error fail_name(struct manifest_fault *fault, enum manifest_error error,
-                                     const char *field, uint32_t index, struct wire_bytes name)
-{
-    name_print(fault->value, name);
-    fault->error = error;
-    /* A field of a program itself has no index. */
-    if (index == UINT32_MAX) {
-        return fail(fault, error, "%s", field);
-    }
-    return fail(fault, error, "grants[%u].%s", index, field);
-}
-
-static enum manifest_error fail_number(struct manifest_fault *fault, enum manifest_error error,
-                                       const char *field, uint32_t number)
-{
-    text_format(fault->value, sizeof(fault->value), "%u", number);
-    return fail(fault, error, "%s", field);
-}
-
-static enum manifest_error check_numbers(const struct manifest_program *program,
-                                         struct manifest_fault *fault)
-{
-    const struct {
-        const char *field;
-        uint32_t value;
-    } positive[] = {
-        {"budget.frames", program->frames},
-        {"budget.capSlots", program->cap_slots},
-        {"budget.objects", program->objects},
-        {"budget.threads", program->threads},
-    };
-
-    if (program->start == START_COUNT) {
-        return fail(fault, MANIFEST_UNKNOWN_VALUE, "start");
-    }
-    if (program->max_priority > MANIFEST_PRIORITY_MAX) {
-        return fail_number(fault, MANIFEST_OUT_OF_RANGE, "maxPriority", program->max_priority);
-    }
-    if (program->priority > program->max_priority) {
-        return fail_number(fault, MANIFEST_ABOVE_MAXIMUM, "priority", program->priority);
-    }
-    if (program->cpu_budget_us != 0 && program->cpu_period_us == 0) {
-        return fail(fault, MANIFEST_ZERO, "cpuPeriodMicros");
-    }
-    if (program->cpu_budget_us > program->cpu_period_us) {
-        return fail_number(fault, MANIFEST_ABOVE_MAXIMUM, "cpuBudgetMicros",
-                           program->cpu_budget_us);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(positive); i++) {
-        if (positive[i].value == 0) {
-            return fail(fault, MANIFEST_ZERO, "%s", positive[i].field);
-        }
-    }
-    return MANIFEST_OK;
-}
-
-static enum manifest_error check_arguments(const struct boot_package *package,
-                                           const struct manifest_program *program,
-                                           struct manifest_fault *fault)
-{
-    struct wire_bytes argument;
-    size_t total = 0;
-
-    if (program->arguments.count > MANIFEST_ARGUMENTS_MAX) {
-        return fail_number(fault, MANIFEST_TOO_MANY, "arguments", program->arguments.count);
-    }
-    for (uint32_t i = 0; i < program->arguments.count; i++) {
-        if (wire_list_get_text(&program->arguments, i, &argument) != WIRE_OK) {
-            return fail_wire(package, fault, "arguments");
-        }
-        total += argument.length + 1;
-        if (total > MANIFEST_ARGUMENT_BYTES) {
-            return fail(fault, MANIFEST_OUT_OF_RANGE, "arguments");
-        }
-    }
-    return MANIFEST_OK;
-}
-
-/** Check one grant of program number `index`. */
-static enum manifest_error check_grant(struct boot_package *package, uint32_t index,
-                                       const struct manifest_program *program, uint32_t number,
-                                       struct manifest_fault *fault)
-{
-    struct manifest_grant grant, other;
-    enum manifest_error error;
-    const char *service_field;
-    uint32_t server;
-
-    if (!manifest_get_grant(package, program, number, &grant)) {
-        return fail_wire(package, fault, "grants");
-    }
-    error = name_check(grant.name);
-    if (error != MANIFEST_OK) {
-        return fail_name(fault, error, "name", number, grant.name);
-    }
-    for (uint32_t i = 0; i < number; i++) {
-        if (grant_read(program, i, &other) && bytes_equal(other.name, grant.name)) {
-            return fail_name(fault, MANIFEST_DUPLICATE, "name", number, grant.name);
-        }
-    }
-    if (grant.source >= GRANT_SOURCE_WHICH_COUNT) {
-        return fail(fault, MANIFEST_UNKNOWN_VALUE, "grants[%u].source", number);
-    }
-    if (grant.source != GRANT_SOURCE_WHICH_SERVES && grant.source != GRANT_SOURCE_WHICH_USES) {
-        return MANIFEST_OK;
-    }
-    service_field = grant.source == GRANT_SOURCE_WHICH_SERVES ? "source.serves" : "source.uses";
-    error = name_check(grant.service);
-    if (error == MANIFEST_OK && !manifest_find_server(package, grant.service, &server)) {
-        error = MANIFEST_UNKNOWN_SERVICE;
-    }
-    if (error == MANIFEST_OK && grant.source == GRANT_SOURCE_WHICH_SERVES && server != index) {
-        error = MANIFEST_SERVED_TWICE;
-    }
-    return error == MANIFEST_OK ? MANIFEST_OK
-                                : fail_name(fault, error, service_field, number, grant.service);
-}
-
-enum manifest_error manifest_check_program(struct boot_package *package, uint32_t index,
-                                           struct manifest_fault *fault)
-{
-    struct manifest_program program;
-    struct wire_bytes elf;
-    enum manifest_error error;
-    const char *unreadable;
-    uint32_t first;
-
-    memset(fault, 0, sizeof(*fault));
-    text_format(fault->program, sizeof(fault->program), "#%u", index);
-    package_rewind(package);
-    unreadable = program_read(package, index, &program);
-    if (unreadable != NULL) {
-        return fail_wire(package, fault, unreadable);
-    }
-    error = name_check(program.name);
-    if (error != MANIFEST_OK) {
-        return fail_name(fault, error, "name", UINT32_MAX, program.name);
-    }
-    name_print(fault->program, program.name);
-    if (manifest_find_program(package, program.name, &first) && first != index) {
-        return fail_name(fault, MANIFEST_DUPLICATE, "name", UINT32_MAX, program.name);
-    }
-    error = name_check(program.image);
-    if (error != MANIFEST_OK) {
-        return fail_name(fault, error, "image", UINT32_MAX, program.image);
-    }
-    if (!manifest_find_image(package, program.image, &elf)) {
-        return fail_name(fault, MANIFEST_MISSING_IMAGE, "image", UINT32_MAX, program.image);
-    }
-    if (elf.length == 0) {
-        return fail_name(fault, MANIFEST_EMPTY_IMAGE, "image", UINT32_MAX, program.image);
-    }
-    package_rewind(package);
-    error = check_numbers(&program, fault);
-    if (error == MANIFEST_OK) {
-        error = check_arguments(package, &program, fault);
-    }
-    if (error == MANIFEST_OK && program.grants.count > MANIFEST_GRANTS_MAX) {
-        error = fail_number(fault, MANIFEST_TOO_MANY, "grants", program.grants.count);
-    }
-    for (uint32_t i = 0; error == MANIFEST_OK && i < program.grants.count; i++) {
-        error = check_grant(package, index, &program, i, fault);
-    }
-    return error;
-}
-
-enum manifest_error manifest_check(struct boot_package *package, struct manifest_fault *fault)
-{
-    for (uint32_t i = 0; i < package->programs.count; i++) {
-        const enum manifest_error error = manifest_check_program(package, i, fault);
-
-        if (error != MANIFEST_OK) {
-            return error;
-        }
-    }
-    return MANIFEST_OK;
 }

@@ -103,6 +103,44 @@ static uint32_t servers_of(struct boot_package *package, struct wire_bytes servi
     return count;
 }
 
+/** What a device grant may say, and that what it makes can be told apart from all else. */
+static void check_device(const struct manifest_grant *grant)
+{
+    const struct manifest_device *device = &grant->device;
+
+    check(device->vendor != 0);
+    check(device->device_count > 0 && device->device_count <= MANIFEST_DEVICE_IDS_MAX);
+    check(device->interrupts <= MANIFEST_DEVICE_INTERRUPTS_MAX);
+    check(device->address_bits >= MANIFEST_ADDRESS_BITS_MIN &&
+          device->address_bits <= MANIFEST_ADDRESS_BITS_MAX);
+    check(manifest_grant_capabilities(grant) == 2u + device->interrupts);
+}
+
+/** Every name that a program finds is one, and no two are the same. */
+static void check_capabilities(struct boot_package *package, const struct manifest_program *program)
+{
+    char names[MANIFEST_GRANTS_MAX][MANIFEST_GRANT_NAME_BYTES];
+    uint64_t pool_pages = 0, interrupts = 0;
+    struct manifest_grant grant;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < program->grants.count; i++) {
+        check(manifest_get_grant(package, program, i, &grant));
+        pool_pages += grant.device.pool_pages;
+        interrupts += grant.device.interrupts;
+        for (uint32_t n = 0; n < manifest_grant_capabilities(&grant); n++) {
+            check(count < MANIFEST_GRANTS_MAX);
+            check(manifest_grant_name(&grant, n, names[count], sizeof(names[count])) <=
+                  MANIFEST_NAME_MAX);
+            for (uint32_t j = 0; j < count; j++) {
+                check(strcmp(names[j], names[count]) != 0);
+            }
+            count++;
+        }
+    }
+    check(pool_pages <= program->dma_pages && interrupts <= program->interrupts);
+}
+
 static void check_grants(struct boot_package *package, const struct manifest_program *program)
 {
     struct wire_bytes names[MANIFEST_GRANTS_MAX];
@@ -121,8 +159,12 @@ static void check_grants(struct boot_package *package, const struct manifest_pro
             check_name(package, grant.service);
             check(servers_of(package, grant.service) == 1);
         }
+        if (grant.source == GRANT_SOURCE_WHICH_DEVICE) {
+            check_device(&grant);
+        }
     }
     check(!manifest_get_grant(package, program, program->grants.count, &grant));
+    check_capabilities(package, program);
 }
 
 /** All that manifest.h promises of a package that was accepted. */

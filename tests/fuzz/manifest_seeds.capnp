@@ -210,3 +210,51 @@ const noBudget :Capos.BootPackage = (
   manifest = (programs = [(name = "a", image = "i")]),
   images = .images
 );
+
+# Devices, and the refusals that come with them.
+
+const deviceBudget :Capos.Budget = (frames = 1, capSlots = 1, objects = 1, threads = 1,
+  dmaPages = 64, mmioPages = 8, interrupts = 3);
+
+const devices :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [
+    (name = "a", image = "i", start = device, budget = .deviceBudget, grants = [
+      (name = "m", source = (deviceManager = void)),
+      (name = "d", source = (device = (vendor = 0x1af4, devices = [0x1042, 0x1001], nth = 1,
+        poolPages = 60, interrupts = 2))),
+      (name = "e", source = (device = (vendor = 0x1234, devices = [0x11e8], poolPages = 4))),
+      (name = "s", source = (serves = "x")),
+    ]),
+    (name = "b", image = "i", budget = .budget, grants = [(name = "s", source = (uses = "x"))]),
+  ]),
+  images = .images
+);
+
+const noDevice :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [(name = "a", image = "i", start = device, budget = .deviceBudget)]),
+  images = .images
+);
+
+const manyIds :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [(name = "a", image = "i", budget = .deviceBudget, grants = [
+    (name = "d", source = (device = (vendor = 1, devices = [1, 2, 3, 4, 5, 6, 7, 8, 9])))])]),
+  images = .images
+);
+
+const poolAboveBudget :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [(name = "a", image = "i", budget = .deviceBudget, grants = [
+    (name = "d", source = (device = (vendor = 1, devices = [1], poolPages = 65)))])]),
+  images = .images
+);
+
+const sameDeviceNames :Capos.BootPackage = (
+  abiLevel = Capos.abiLevel,
+  manifest = (programs = [(name = "a", image = "i", budget = .deviceBudget, grants = [
+    (name = "d.pool", source = (timer = void)),
+    (name = "d", source = (device = (vendor = 1, devices = [1])))])]),
+  images = .images
+);

@@ -10,12 +10,23 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #define WORDS 65536u
+
+/** A device grant; unlike in a recipe, zero is zero. */
+struct device_recipe {
+    const char *name; /* NULL: no more */
+    uint16_t vendor;
+    uint16_t id_count;
+    uint16_t interrupts;
+    uint32_t pool_pages;
+    uint8_t address_bits; /* 0: the schema's default */
+};
 
 /** What one program of a test package is made of; zero fields take sensible values. */
 struct recipe {
@@ -27,7 +38,8 @@ struct recipe {
     unsigned argument_count;
     size_t argument_length;
     const char *grants[20]; /* "name", "name>service" (serves), "name<service" (uses) */
-    uint16_t raw_source;    /* instead of the last grant's */
+    struct device_recipe devices[3];
+    uint32_t dma_pages, interrupts; /* budget */
 };
 
 static uint64_t words[WORDS + 1];
@@ -56,12 +68,34 @@ static void build_grant(struct wire_build_list *list, uint32_t index, const char
     }
 }
 
+static void build_device(struct wire_build_list *list, uint32_t index,
+                         const struct device_recipe *recipe)
+{
+    struct wire_build_struct grant, device;
+    struct wire_build_list ids;
+
+    wire_list_build_struct(list, index, &grant);
+    grant_set_name(&grant, recipe->name, strlen(recipe->name));
+    grant_source_init_device(&grant, &device);
+    device_grant_set_vendor(&device, recipe->vendor);
+    device_grant_set_nth(&device, 1);
+    device_grant_set_pool_pages(&device, recipe->pool_pages);
+    device_grant_set_interrupts(&device, recipe->interrupts);
+    if (recipe->address_bits != 0) {
+        device_grant_set_address_bits(&device, recipe->address_bits);
+    }
+    device_grant_init_devices(&device, recipe->id_count, &ids);
+    for (uint16_t i = 0; i < recipe->id_count; i++) {
+        wire_list_set_u16(&ids, i, (uint16_t)(0x1000 + i));
+    }
+}
+
 static void build_program(struct wire_build_struct *program, const struct recipe *recipe)
 {
     static char argument[8192];
     struct wire_build_struct budget;
     struct wire_build_list list;
-    uint32_t count = 0;
+    uint32_t count = 0, devices = 0;
 
     program_set_name(program, recipe->name, strlen(recipe->name));
     program_set_image(program, recipe->image, strlen(recipe->image));
@@ -75,6 +109,9 @@ static void build_program(struct wire_build_struct *program, const struct recipe
     budget_set_cap_slots(&budget, number(recipe->cap_slots, 10));
     budget_set_objects(&budget, number(recipe->objects, 10));
     budget_set_threads(&budget, number(recipe->threads, 1));
+    budget_set_dma_pages(&budget, recipe->dma_pages);
+    budget_set_mmio_pages(&budget, 77);
+    budget_set_interrupts(&budget, recipe->interrupts);
     memset(argument, 'x', sizeof(argument));
     program_init_arguments(program, recipe->argument_count, &list);
     for (uint32_t i = 0; i < recipe->argument_count; i++) {
@@ -83,9 +120,15 @@ static void build_program(struct wire_build_struct *program, const struct recipe
     while (count < 20 && recipe->grants[count] != NULL) {
         count++;
     }
-    program_init_grants(program, count, &list);
+    while (devices < ARRAY_COUNT(recipe->devices) && recipe->devices[devices].name != NULL) {
+        devices++;
+    }
+    program_init_grants(program, count + devices, &list);
     for (uint32_t i = 0; i < count; i++) {
         build_grant(&list, i, recipe->grants[i]);
+    }
+    for (uint32_t i = 0; i < devices; i++) {
+        build_device(&list, count + i, &recipe->devices[i]);
     }
 }
 
@@ -175,6 +218,65 @@ static void accepted(void **state)
     }
 }
 
+/** Device grants at their limits: what is read, and the names of what they make. */
+static void devices_accepted(void **state)
+{
+    const struct recipe recipes[] = {
+        init,
+        {.name = "disk",
+         .image = "elf",
+         .start = START_DEVICE,
+         .grants = {"disk.mmi", "disk.interrupt13"},
+         .devices = {{"disk", 0x1af4, MANIFEST_DEVICE_IDS_MAX, 12, 40, 0}},
+         .dma_pages = 40,
+         .interrupts = 12},
+        /* The longest names that there can be, and no interrupt: no ".interrupt" to fit. */
+        {.name = "long",
+         .image = "elf",
+         .devices = {{"12345678901234567890123456", 1, 1, 0, 0, 12}, {"1", 1, 1, 10, 1, 28}},
+         .dma_pages = 1,
+         .interrupts = 10},
+    };
+    struct manifest_program program;
+    struct manifest_grant grant;
+    char name[MANIFEST_GRANT_NAME_BYTES];
+
+    (void)state;
+    assert_int_equal(check(recipes, ARRAY_COUNT(recipes)), MANIFEST_OK);
+    assert_true(manifest_get_program(&package, 1, &program));
+    assert_int_equal(program.start, START_DEVICE);
+    assert_int_equal(program.dma_pages, 40);
+    assert_int_equal(program.mmio_pages, 77);
+    assert_int_equal(program.interrupts, 12);
+    assert_true(manifest_get_grant(&package, &program, 2, &grant));
+    assert_int_equal(grant.source, GRANT_SOURCE_WHICH_DEVICE);
+    assert_int_equal(grant.device.vendor, 0x1af4);
+    assert_int_equal(grant.device.nth, 1);
+    assert_int_equal(grant.device.pool_pages, 40);
+    assert_int_equal(grant.device.interrupts, 12);
+    assert_int_equal(grant.device.address_bits, 64);
+    assert_int_equal(grant.device.device_count, MANIFEST_DEVICE_IDS_MAX);
+    assert_int_equal(grant.device.devices[MANIFEST_DEVICE_IDS_MAX - 1], 0x1007);
+    assert_int_equal(manifest_grant_capabilities(&grant), 14);
+    assert_int_equal(manifest_grant_name(&grant, 0, name, sizeof(name)), 9);
+    assert_string_equal(name, "disk.mmio");
+    (void)manifest_grant_name(&grant, 1, name, sizeof(name));
+    assert_string_equal(name, "disk.pool");
+    (void)manifest_grant_name(&grant, 2, name, sizeof(name));
+    assert_string_equal(name, "disk.interrupt");
+    (void)manifest_grant_name(&grant, 13, name, sizeof(name));
+    assert_string_equal(name, "disk.interrupt11");
+    assert_int_equal(manifest_grant_name(&grant, 13, name, 5), 16);
+    assert_string_equal(name, "disk");
+    assert_true(manifest_get_grant(&package, &program, 0, &grant));
+    assert_int_equal(manifest_grant_capabilities(&grant), 1);
+    (void)manifest_grant_name(&grant, 0, name, sizeof(name));
+    assert_string_equal(name, "disk.mmi");
+    assert_true(manifest_get_program(&package, 2, &program));
+    assert_true(manifest_get_grant(&package, &program, 1, &grant));
+    assert_int_equal(grant.device.address_bits, 28);
+}
+
 static void refused(void **state)
 {
     static const struct {
@@ -200,7 +302,7 @@ static void refused(void **state)
         {{.name = "p", .image = "empty"},
          MANIFEST_EMPTY_IMAGE,
          "program \"p\": image: the image is empty: \"empty\""},
-        {{.name = "p", .image = "elf", .start = 2},
+        {{.name = "p", .image = "elf", .start = START_COUNT},
          MANIFEST_UNKNOWN_VALUE,
          "program \"p\": start: not a value of this ABI level"},
         {{.name = "p", .image = "elf", .max_priority = 32},
@@ -255,6 +357,70 @@ static void refused(void **state)
          MANIFEST_SERVED_TWICE,
          "program \"p\": grants[0].source.serves: another program serves this service: "
          "\"launcher\""},
+        {{.name = "p", .image = "elf", .start = START_DEVICE},
+         MANIFEST_NO_DEVICE,
+         "program \"p\": start: starts with its devices, and no grant names one"},
+        {{.name = "p", .image = "elf", .devices = {{"d", 0, 1, 0, 0, 0}}},
+         MANIFEST_ZERO,
+         "program \"p\": grants[0].source.device.vendor: must not be zero"},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 0, 0, 0, 0}}},
+         MANIFEST_EMPTY,
+         "program \"p\": grants[0].source.device.devices: must not be empty"},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 9, 0, 0, 0}}},
+         MANIFEST_TOO_MANY,
+         "program \"p\": grants[0].source.device.devices: too many: \"9\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 17, 0, 0}}, .interrupts = 17},
+         MANIFEST_OUT_OF_RANGE,
+         "program \"p\": grants[0].source.device.interrupts: out of range: \"17\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 0, 0, 11}}},
+         MANIFEST_OUT_OF_RANGE,
+         "program \"p\": grants[0].source.device.addressBits: out of range: \"11\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 0, 0, 65}}},
+         MANIFEST_OUT_OF_RANGE,
+         "program \"p\": grants[0].source.device.addressBits: out of range: \"65\""},
+        {{.name = "p", .image = "elf", .devices = {{"d", 1, 1, 15, 0, 0}}, .interrupts = 15},
+         MANIFEST_TOO_MANY_CAPABILITIES,
+         "program \"p\": grants: more capabilities than a new process can be given: \"17\""},
+        {{.name = "p",
+          .image = "elf",
+          .grants = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13"},
+          .devices = {{"d", 1, 1, 2, 0, 0}},
+          .interrupts = 2},
+         MANIFEST_TOO_MANY_CAPABILITIES,
+         "program \"p\": grants: more capabilities than a new process can be given: \"17\""},
+        {{.name = "p", .image = "elf", .devices = {{"123456789012345678901234567", 1, 1, 0, 0, 0}}},
+         MANIFEST_TOO_LONG,
+         "program \"p\": grants[0].name: longer than 31 bytes: "
+         "\"123456789012345678901234567.mmi\""},
+        {{.name = "p",
+          .image = "elf",
+          .devices = {{"123456789012345678901", 1, 1, 2, 0, 0}},
+          .interrupts = 2},
+         MANIFEST_TOO_LONG,
+         "program \"p\": grants[0].name: longer than 31 bytes: "
+         "\"123456789012345678901.interrupt\""},
+        {{.name = "p", .image = "elf", .grants = {"d"}, .devices = {{"d", 1, 1, 0, 0, 0}}},
+         MANIFEST_DUPLICATE,
+         "program \"p\": grants[1].name: given twice: \"d\""},
+        {{.name = "p",
+          .image = "elf",
+          .grants = {"d.interrupt"},
+          .devices = {{"d", 1, 1, 1, 0, 0}},
+          .interrupts = 1},
+         MANIFEST_DUPLICATE,
+         "program \"p\": grants[1].name: given twice: \"d.interrupt\""},
+        {{.name = "p",
+          .image = "elf",
+          .devices = {{"a", 1, 1, 0, 0xffffffff, 0}, {"b", 1, 1, 0, 1, 0}},
+          .dma_pages = 0xffffffff},
+         MANIFEST_ABOVE_BUDGET,
+         "program \"p\": grants: poolPages: above the program's budget: \"4294967296\""},
+        {{.name = "p",
+          .image = "elf",
+          .devices = {{"a", 1, 1, 1, 0, 0}, {"b", 1, 1, 2, 0, 0}},
+          .interrupts = 2},
+         MANIFEST_ABOVE_BUDGET,
+         "program \"p\": grants: interrupts: above the program's budget: \"3\""},
     };
 
     (void)state;
@@ -269,13 +435,16 @@ static void refused(void **state)
 static void refused_as_a_whole(void **state)
 {
     static struct recipe many[MANIFEST_PROGRAMS_MAX + 1];
+    char expected[64];
     size_t length;
 
     (void)state;
     length = build(CAPOS_ABI_LEVEL + 1, &init, 1);
     assert_int_equal(boot_package_open(&package, words, length, &fault), MANIFEST_BAD_ABI_LEVEL);
     manifest_fault_format(&fault, text, sizeof(text));
-    assert_string_equal(text, "abiLevel: made for another ABI level: \"2, not 1\"");
+    snprintf(expected, sizeof(expected), "abiLevel: made for another ABI level: \"%u, not %u\"",
+             CAPOS_ABI_LEVEL + 1, CAPOS_ABI_LEVEL);
+    assert_string_equal(text, expected);
     length = build(CAPOS_ABI_LEVEL, NULL, 0);
     assert_int_equal(boot_package_open(&package, words, length, &fault), MANIFEST_NO_PROGRAMS);
     for (size_t i = 0; i < ARRAY_COUNT(many); i++) {
@@ -305,8 +474,14 @@ static void damaged(void **state)
                                       0x0001000100000000,
                                       1ull << 35 | 6ull << 32 | 1};
     const struct recipe recipes[] = {
-        init, {.name = "shell", .image = "elf", .grants = {"console", "launcher<launcher"}}};
-    const size_t length = build(CAPOS_ABI_LEVEL, recipes, 2);
+        init,
+        {.name = "shell", .image = "elf", .grants = {"console", "launcher<launcher"}},
+        {.name = "disk",
+         .image = "elf",
+         .devices = {{"disk", 1, 2, 3, 4, 0}},
+         .dma_pages = 4,
+         .interrupts = 3}};
+    const size_t length = build(CAPOS_ABI_LEVEL, recipes, ARRAY_COUNT(recipes));
     uint64_t *const original = malloc(length);
     uint64_t *const copy = malloc(length); /* exactly as long: reads beyond are seen */
 
@@ -332,9 +507,8 @@ static void damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(accepted),
-        cmocka_unit_test(refused),
-        cmocka_unit_test(refused_as_a_whole),
+        cmocka_unit_test(accepted), cmocka_unit_test(devices_accepted),
+        cmocka_unit_test(refused),  cmocka_unit_test(refused_as_a_whole),
         cmocka_unit_test(damaged),
     };
 

@@ -6,15 +6,35 @@
 #define SPAWN_MESSAGE_BYTES (START_INFO_BYTES + 1024u)
 #define START_INFO_BYTES    4096u
 
-/** Write the request. The start message is built in `start_info`. */
-static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spawn *spawn,
-                               void *start_info)
+/** Bytes of a text in a message, with its end and its pointer. */
+static size_t text_bytes(size_t length)
 {
+    return sizeof(uint64_t) + (length + 1 + 7) / 8 * 8;
+}
+
+/** Bytes of the StartInfo: the root's pointer, two list pointers, and the texts. */
+static size_t start_info_bytes(const struct rt_spawn *spawn)
+{
+    size_t length = 3 * sizeof(uint64_t);
+
+    for (uint32_t i = 0; i < spawn->argument_count; i++) {
+        length += text_bytes(spawn->arguments[i].length);
+    }
+    for (uint32_t i = 0; i < spawn->grant_count; i++) {
+        length += text_bytes(spawn->grants[i].name_length);
+    }
+    return length;
+}
+
+/** Write the request, and the start message inside it. */
+static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spawn *spawn)
+{
+    const size_t expected = start_info_bytes(spawn);
     struct wire_build_struct params, request, budget;
+    uint8_t *start_info;
     size_t length;
 
-    if (rt_start_info_build(start_info, START_INFO_BYTES, spawn->arguments, spawn->argument_count,
-                            spawn->grants, spawn->grant_count, &length) != WIRE_OK) {
+    if (expected > START_INFO_BYTES) {
         return STATUS_TOO_LONG;
     }
     process_spawner_spawn_params_init_root(&exchange->builder, &params);
@@ -32,7 +52,14 @@ static enum status spawn_build(struct rt_exchange *exchange, const struct rt_spa
     budget_set_cap_slots(&budget, spawn->cap_slots);
     budget_set_objects(&budget, spawn->objects);
     budget_set_threads(&budget, spawn->threads);
-    spawn_request_set_start_message(&request, start_info, length);
+    budget_set_dma_pages(&budget, spawn->dma_pages);
+    budget_set_mmio_pages(&budget, spawn->mmio_pages);
+    budget_set_interrupts(&budget, spawn->interrupts);
+    if (spawn_request_init_start_message(&request, expected, &start_info) != WIRE_OK ||
+        rt_start_info_build(start_info, expected, spawn->arguments, spawn->argument_count,
+                            spawn->grants, spawn->grant_count, &length) != WIRE_OK) {
+        return STATUS_TOO_LONG;
+    }
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         rt_exchange_transfer(exchange, spawn->grants[i].capability, spawn->grants[i].mode);
     }
@@ -43,7 +70,6 @@ enum status process_spawn(uint64_t spawner, const struct rt_spawn *spawn, uint64
 {
     struct rt_exchange exchange;
     struct wire_struct results;
-    uint32_t offset;
     enum status status;
 
     if (spawn->grant_count > RING_MAX_TRANSFERS) {
@@ -53,19 +79,13 @@ enum status process_spawn(uint64_t spawner, const struct rt_spawn *spawn, uint64
     if (status != STATUS_OK) {
         return status;
     }
-    status = rt_area_allocate(exchange.ring, START_INFO_BYTES, &offset);
-    if (status != STATUS_OK) {
-        goto end;
-    }
-    status = spawn_build(&exchange, spawn, rt_area_at(exchange.ring, offset));
-    rt_area_free(exchange.ring, offset, START_INFO_BYTES);
+    status = spawn_build(&exchange, spawn);
     if (status == STATUS_OK) {
         status = rt_exchange_call(&exchange, spawner, PROCESS_SPAWNER_SPAWN, &results);
     }
     if (status == STATUS_OK) {
         *process = process_spawner_spawn_results_get_process(results);
     }
-end:
     rt_exchange_end(&exchange);
     return status;
 }

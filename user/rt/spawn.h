@@ -20,6 +20,7 @@ struct rt_spawn {
     uint32_t cpu_budget_us; /* per period; 0: no limit */
     uint32_t cpu_period_us;
     uint32_t frames, cap_slots, objects, threads; /* struct Budget in the schema */
+    uint32_t dma_pages, mmio_pages, interrupts;   /* as well */
     const struct rt_text *arguments;              /* the first is the program's name */
     uint32_t argument_count;
     const struct rt_grant *grants; /* at most RING_MAX_TRANSFERS */

@@ -35,7 +35,7 @@ static void package_init(void)
     }
 }
 
-/** Start every program that the manifest wants at boot, in its order. */
+/** Start every program that the manifest wants at boot and the machine can have, in its order. */
 static void boot_programs(void)
 {
     struct manifest_program program;
@@ -43,9 +43,12 @@ static void boot_programs(void)
     for (uint32_t i = 1; i < init.package.programs.count; i++) {
         struct init_outcome outcome = {.which = LAUNCH_RESULT_WHICH_UNKNOWN_PROGRAM};
 
-        if (init.programs[i].usable && manifest_get_program(&init.package, i, &program) &&
-            program.start == START_BOOT) {
-            program_start(&init, i, NULL, 0, &outcome);
+        if (!init.programs[i].usable || !manifest_get_program(&init.package, i, &program) ||
+            program.start == START_DEMAND) {
+            continue;
+        }
+        program_start(&init, i, NULL, 0, &outcome);
+        if (program.start != START_DEVICE || outcome.which != LAUNCH_RESULT_WHICH_MISSING_DEVICE) {
             outcome_report(&init, program.name, &outcome);
         }
     }
@@ -59,7 +62,7 @@ static void report_end(const struct init_process *process)
 
     if (cqe->status == STATUS_OK && cqe->payload[1] != EXIT_REASON_EXITED &&
         manifest_get_program(&init.package, process->program, &program) &&
-        program.start == START_BOOT) {
+        program.start != START_DEMAND) {
         rt_print("init: %.*s (pid %u) was %s, code %u\n", (int)program.name.length,
                  (const char *)program.name.bytes, (unsigned)process->pid,
                  exit_reason_name((enum exit_reason)cqe->payload[1]), (unsigned)cqe->payload[0]);
@@ -75,18 +78,16 @@ int main(int count, char **arguments)
     (void)arguments;
     package_init();
     programs_init(&init);
+    devices_init(&init.devices);
     launcher_init(&init);
     boot_programs();
     for (;;) {
         struct rt_operation *done;
 
-        if (init.launcher_serves && rt_server_arm(&init.launcher) != STATUS_OK) {
-            rt_panic("no room for the launcher's receive operation");
-        }
+        services_settle(&init);
+        launcher_arm(&init);
         done = rt_ring_wait(rt_ring_self(), RT_NO_DEADLINE);
-        if (done != NULL && rt_server_owns(&init.launcher, done)) {
-            launcher_handle(&init, done);
-        } else if (done != NULL) {
+        if (done != NULL && !launcher_handle(&init, done) && !service_handle(&init, done)) {
             report_end(done->context);
             process_gone(&init, done->context);
         }

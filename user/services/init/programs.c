@@ -6,38 +6,12 @@
 #include "rt/print.h"
 #include "rt/process.h"
 #include "rt/spawn.h"
+#include "text/text.h"
 
 /** Badges of sending ends: which program a call comes from. 0 is nobody's. */
 static uint64_t program_badge(uint32_t index)
 {
     return index + 1;
-}
-
-static bool bytes_equal(struct wire_bytes a, struct wire_bytes b)
-{
-    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
-static struct init_service *service_find(struct init *init, struct wire_bytes name)
-{
-    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
-        if (init->services[i].name.length != 0 && bytes_equal(init->services[i].name, name)) {
-            return &init->services[i];
-        }
-    }
-    return NULL;
-}
-
-static void service_add(struct init *init, struct wire_bytes name, uint32_t program)
-{
-    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
-        if (init->services[i].name.length == 0) {
-            init->services[i] = (struct init_service){.name = name, .program = program};
-            return;
-        }
-    }
-    rt_print("init: too many services; \"%.*s\" is not available\n", (int)name.length,
-             (const char *)name.bytes);
 }
 
 void programs_init(struct init *init)
@@ -56,17 +30,39 @@ void programs_init(struct init *init)
         }
         init->programs[i].usable = true;
         for (uint32_t g = 0; g < program.grants.count; g++) {
-            if (manifest_get_grant(&init->package, &program, g, &grant) &&
-                grant.source == GRANT_SOURCE_WHICH_SERVES) {
+            if (!manifest_get_grant(&init->package, &program, g, &grant)) {
+                continue;
+            }
+            if (grant.source == GRANT_SOURCE_WHICH_SERVES) {
                 service_add(init, grant.service, i);
+            } else if (grant.source == GRANT_SOURCE_WHICH_DEVICE) {
+                init->programs[i].has_device = true;
             }
         }
     }
 }
 
+/** struct device_owners: true if a process that is not init's may be alive, too. */
+static bool process_runs(const struct device_owners *owners, uint64_t pid)
+{
+    const struct init *const init = owners->init;
+
+    for (uint32_t i = 0; i < INIT_PROCESSES_MAX; i++) {
+        const struct init_process *const process = &init->processes[i];
+        struct process_handle_info_results info;
+
+        if (process->handle != 0 && process->pid == pid) {
+            return process_info(process->handle, &info) == STATUS_OK &&
+                   (info.state == PROCESS_STATE_RUNNING || info.state == PROCESS_STATE_STARTING);
+        }
+    }
+    return true;
+}
+
 /** Capabilities that were made for one start; given up if it fails. */
 struct grant_set {
     struct rt_grant grants[MANIFEST_GRANTS_MAX];
+    char names[MANIFEST_GRANTS_MAX][MANIFEST_NAME_MAX + 1];
     uint32_t count;
     uint64_t fresh[MANIFEST_GRANTS_MAX]; /* made here, to be moved or given up */
     uint32_t fresh_count;
@@ -79,97 +75,105 @@ static void grant_set_fini(struct grant_set *set)
     }
 }
 
-/** Make the endpoint of a service that is about to be served. */
-static enum status service_begin(struct init *init, struct wire_bytes name, uint64_t *endpoint)
+/** Give capability number `number` of a grant. The check of the manifest says that there is room.
+ */
+static void grant_add(struct grant_set *set, const struct manifest_grant *grant, uint32_t number,
+                      uint64_t capability, bool fresh)
 {
-    struct init_service *const service = service_find(init, name);
-    enum status status = STATUS_OK;
+    char *const name = set->names[set->count];
 
-    if (service == NULL) {
-        return STATUS_NOT_FOUND;
+    set->grants[set->count] = (struct rt_grant){
+        .name = name,
+        .name_length = manifest_grant_name(grant, number, name, sizeof(set->names[0])),
+        .capability = capability,
+        .mode = fresh ? RING_TRANSFER_MOVE : RING_TRANSFER_COPY,
+    };
+    set->count++;
+    if (fresh) {
+        set->fresh[set->fresh_count++] = capability;
     }
-    if (service->endpoint == 0) {
-        status = endpoint_create(&service->endpoint);
+}
+
+/** Claim the device of a grant. */
+static enum status grant_device(struct init *init, const struct manifest_grant *grant,
+                                struct grant_set *set, struct init_outcome *outcome)
+{
+    uint64_t capabilities[MANIFEST_GRANTS_MAX];
+    const struct device_owners owners = {.runs = process_runs, .init = init};
+    struct device_state *const device = &outcome->device;
+    uint32_t count;
+    enum status status;
+
+    /* Looked for before; but a device of the same group may have been claimed since. */
+    device_find(&init->devices, &grant->device, &owners, device);
+    if (device->answer != DEVICE_READY) {
+        return device->answer == DEVICE_REFUSED ? device->status : STATUS_BUSY;
     }
-    *endpoint = service->endpoint;
-    return status;
+    status = device_claim(&init->devices, &grant->device, device, capabilities, &count);
+    if (status != STATUS_OK) {
+        text_format(device->reason, sizeof(device->reason), "%s cannot be claimed: %s",
+                    device->place, status_name(status));
+        return status;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        grant_add(set, grant, i, capabilities[i], true);
+    }
+    return STATUS_OK;
 }
 
 /**
- * Find or make the capability that a grant asks for.
+ * Find or make what a grant asks for.
  *
  * Returns: STATUS_OK; what the kernel refused; STATUS_PEER_GONE if a service has no server.
  */
 static enum status grant_prepare(struct init *init, uint32_t program,
-                                 const struct manifest_grant *grant, struct grant_set *set)
+                                 const struct manifest_grant *grant, struct grant_set *set,
+                                 struct init_outcome *outcome)
 {
-    struct rt_grant *const given = &set->grants[set->count];
-    const struct init_service *service;
     enum status status = STATUS_OK;
+    uint64_t capability = 0;
     bool fresh = false;
 
     switch (grant->source) {
     case GRANT_SOURCE_WHICH_CONSOLE:
-        given->capability = rt_capability("console");
+        capability = rt_capability("console");
         break;
     case GRANT_SOURCE_WHICH_DIAGNOSTICS:
-        given->capability = rt_capability("diagnostics");
+        capability = rt_capability("diagnostics");
         break;
     case GRANT_SOURCE_WHICH_POWER:
-        given->capability = rt_capability("power");
+        capability = rt_capability("power");
         break;
     case GRANT_SOURCE_WHICH_SPAWNER:
-        given->capability = rt_capability("spawner");
+        capability = rt_capability("spawner");
         break;
     case GRANT_SOURCE_WHICH_BOOT_PACKAGE:
-        given->capability = init->package_memory;
+        capability = init->package_memory;
         break;
     case GRANT_SOURCE_WHICH_TIMER:
-        status = timer_create(&given->capability);
+        status = timer_create(&capability);
         fresh = true;
         break;
     case GRANT_SOURCE_WHICH_SERVES:
-        status = service_begin(init, grant->service, &given->capability);
+        status = service_serve(init, grant->service, &capability);
         break;
     case GRANT_SOURCE_WHICH_USES:
-        service = service_find(init, grant->service);
-        if (service == NULL || service->endpoint == 0) {
-            return STATUS_PEER_GONE;
-        }
-        status = endpoint_mint(service->endpoint, program_badge(program), &given->capability);
+        status = service_use(init, grant->service, program_badge(program), &capability);
         fresh = true;
         break;
     case GRANT_SOURCE_WHICH_DEVICE:
+        return grant_device(init, grant, set, outcome);
     case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
+        capability = init->devices.manager;
+        status = capability == 0 ? STATUS_UNSUPPORTED : STATUS_OK;
+        break;
     case GRANT_SOURCE_WHICH_COUNT:
         return STATUS_UNSUPPORTED;
     }
-    if (status != STATUS_OK) {
-        return status;
+    if (status == STATUS_OK) {
+        grant_add(set, grant, 0, capability, fresh);
     }
-    given->name = (const char *)grant->name.bytes;
-    given->name_length = grant->name.length;
-    given->mode = fresh ? RING_TRANSFER_MOVE : RING_TRANSFER_COPY;
-    if (fresh) {
-        set->fresh[set->fresh_count++] = given->capability;
-    }
-    set->count++;
-    return STATUS_OK;
-}
-
-/** End the services that a program was to serve: nobody does any more. */
-static void services_end(struct init *init, uint32_t program)
-{
-    for (uint32_t i = 0; i < ARRAY_COUNT(init->services); i++) {
-        struct init_service *const service = &init->services[i];
-
-        if (service->name.length != 0 && service->program == program && service->endpoint != 0) {
-            /* The last holder of the receiving end: callers get STATUS_PEER_GONE. */
-            capability_revoke(service->endpoint);
-            capability_release(service->endpoint);
-            service->endpoint = 0;
-        }
-    }
+    return status;
 }
 
 /** The arguments of a process: its name, those of the manifest, those of the caller. */
@@ -229,6 +233,41 @@ static void process_add(struct init *init, struct init_process *process, uint32_
     }
 }
 
+/**
+ * See whether every device of a program is there and free, before anything is claimed.
+ *
+ * Returns: true; false and what became of the start in `outcome`.
+ */
+static bool devices_ready(struct init *init, const struct manifest_program *program,
+                          struct init_outcome *outcome)
+{
+    const struct device_owners owners = {.runs = process_runs, .init = init};
+    struct device_state *const device = &outcome->device;
+    struct manifest_grant grant;
+
+    for (uint32_t i = 0; i < program->grants.count; i++) {
+        if (!manifest_get_grant(&init->package, program, i, &grant) ||
+            grant.source != GRANT_SOURCE_WHICH_DEVICE) {
+            continue;
+        }
+        device_find(&init->devices, &grant.device, &owners, device);
+        switch (device->answer) {
+        case DEVICE_READY:
+            break;
+        case DEVICE_MISSING:
+            outcome->which = LAUNCH_RESULT_WHICH_MISSING_DEVICE;
+            return false;
+        case DEVICE_TEARDOWN:
+            outcome->which = LAUNCH_RESULT_WHICH_COUNT;
+            return false;
+        case DEVICE_REFUSED:
+            outcome_refused(outcome, device->status);
+            return false;
+        }
+    }
+    return true;
+}
+
 void program_start(struct init *init, uint32_t index, const struct rt_text *extra,
                    uint32_t extra_count, struct init_outcome *outcome)
 {
@@ -263,6 +302,9 @@ void program_start(struct init *init, uint32_t index, const struct rt_text *extr
         .cap_slots = program.cap_slots,
         .objects = program.objects,
         .threads = program.threads,
+        .dma_pages = program.dma_pages,
+        .mmio_pages = program.mmio_pages,
+        .interrupts = program.interrupts,
         .arguments = arguments,
         .grants = set.grants,
     };
@@ -271,12 +313,16 @@ void program_start(struct init *init, uint32_t index, const struct rt_text *extr
         outcome_refused(outcome, STATUS_TOO_LONG);
         return;
     }
+    if (!devices_ready(init, &program, outcome)) {
+        return;
+    }
+    services_hand_over(init, index);
     for (uint32_t i = 0; i < program.grants.count && status == STATUS_OK; i++) {
         struct manifest_grant grant;
 
         status = STATUS_BAD_MESSAGE;
         if (manifest_get_grant(&init->package, &program, i, &grant)) {
-            status = grant_prepare(init, index, &grant, &set);
+            status = grant_prepare(init, index, &grant, &set, outcome);
         }
         if (status == STATUS_PEER_GONE) {
             outcome->which = LAUNCH_RESULT_WHICH_MISSING_SERVICE;
@@ -328,13 +374,21 @@ void outcome_report(const struct init *init, struct wire_bytes name,
         rt_print("init: no program \"%.*s\"\n", length, text);
         return;
     case LAUNCH_RESULT_WHICH_REFUSED:
-        rt_print("init: program \"%.*s\" not started: %s\n", length, text,
-                 status_name(outcome->refused));
+        if (outcome->device.reason[0] != '\0') {
+            rt_print("init: %.*s: %s\n", length, text, outcome->device.reason);
+        } else {
+            rt_print("init: program \"%.*s\" not started: %s\n", length, text,
+                     status_name(outcome->refused));
+        }
         return;
     case LAUNCH_RESULT_WHICH_MISSING_SERVICE:
         rt_print("init: program \"%.*s\" not started: no running program serves \"%.*s\"\n", length,
                  text, (int)outcome->missing_service.length,
                  (const char *)outcome->missing_service.bytes);
+        return;
+    case LAUNCH_RESULT_WHICH_MISSING_DEVICE:
+        rt_print("init: program \"%.*s\" not started: no device %s\n", length, text,
+                 outcome->device.reason);
         return;
     }
 }

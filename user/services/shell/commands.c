@@ -51,11 +51,41 @@ static const struct command commands[] = {
      command_caps},
     {"mem", "", "what the machine's memory is used for", NULL, command_mem},
     {"cpus", "", "the processors and their load", NULL, command_cpus},
+    {"devices", "[-v BDF|INDEX]", "the machine's PCI functions and who has them",
+     "LEVEL is what keeps the device from memory that was not given to it. NOTE says why\n"
+     "nobody can have it, what its teardown waits for, or what is left of the last\n"
+     "owner. -v tells all about one, say `devices -v 00:03.0`.\n",
+     command_devices},
+    {"irqs", "", "interrupts of devices, and where they go",
+     "NUMBER is the vector within the function. Those that are not REMAPPED could be\n"
+     "forged by another device.\n",
+     command_irqs},
+    {"dma", "", "memory that devices can reach",
+     "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
+    {"iommu", "", "the units that keep devices from memory",
+     "DMA and INT: translates addresses, remaps interrupts.\n", command_iommu},
+    {"audit", "[RECORD]", "changes of device authority, from a record on",
+     "TIME is in seconds since boot, GEN the function's generation, DETAIL (hexadecimal)\n"
+     "an address, index or count. STATUS stands only where something was refused.\n",
+     command_audit},
+    {"blk", "SUBCOMMAND ...", "look at a disk and change it",
+     "  blk info                       what the disk is\n"
+     "  blk read OFFSET LENGTH         show bytes, at most 16K of them\n"
+     "  blk write OFFSET TEXT|0xHEX... write words, or bytes as pairs of hexadecimal digits\n"
+     "  blk check [LENGTH]             read all of it, or so much; print rate and CRC-32\n"
+     "  blk check write OFFSET LENGTH  overwrite that range with a pattern and read it back\n"
+     "  blk flush                      bring what was written to the medium\n"
+     "  blk discard|zero OFFSET LENGTH give up a range, or fill it with zeroes\n"
+     "All in bytes; K, M and G stand for 2^10, 2^20, 2^30, 0x for hexadecimal. Only write,\n"
+     "check write, discard and zero change the disk. `blk disk1 ...` means the second one.\n",
+     command_blk},
+    {"random", "[LENGTH]", "bytes from the hardware's source of entropy", NULL, command_random},
     {"run", "PROGRAM [ARGUMENTS] [&]", "start a program of the manifest",
      "Waits until it ends and says how, or returns at once with &. ^C kills a program\n"
      "that is being waited for. `run` alone lists the programs.\n",
      command_run},
-    {"kill", "PID", "end a process that was started by init or by `run`", NULL, command_kill},
+    {"kill", "PID|NAME", "end a process that was started by init or by `run`",
+     "A name must be that of one process only.\n", command_kill},
     {"log", "", "what the kernel has logged", NULL, command_log},
     {"bench", "[-j]", "measure the kernel's basic operations",
      "In instructions if the machine counts those, else in cycles. -j prints one record\n"

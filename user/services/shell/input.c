@@ -99,3 +99,16 @@ bool input_interrupts(struct rt_operation *operation)
     }
     return false;
 }
+
+bool input_interrupted(void)
+{
+    rt_ring_drain(rt_ring_self());
+    while (input_read.state == RT_OPERATION_DONE) {
+        rt_ring_await(rt_ring_self(), &input_read);
+        if (input_collect()) {
+            input_length = 0;
+            return true;
+        }
+    }
+    return false;
+}

@@ -14,9 +14,8 @@
 #define US_PER_MS     1000u
 #define NO_LIMIT      1000000u /* counts above are as good as none, and would not fit the table */
 
-/** Call Diagnostics, begin reading, complain if that does not work. */
-static bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct rt_words words,
-                         struct wire_struct *results)
+bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct rt_words words,
+                  struct wire_struct *results)
 {
     enum status status = rt_exchange_begin(exchange, 2 * RT_EXCHANGE_BYTES);
 
@@ -28,8 +27,61 @@ static bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct r
         }
         rt_exchange_end(exchange);
     }
-    rt_print("the kernel's answer: %s\n", status_name(status));
+    if (status == STATUS_BAD_METHOD || status == STATUS_UNSUPPORTED) {
+        rt_print("this kernel has no device manager\n");
+    } else {
+        rt_print("the kernel's answer: %s\n", status_name(status));
+    }
     return false;
+}
+
+bool inspect_walk(const struct inspect_list *list, void *context)
+{
+    /* All lists of this kind begin with their index. */
+    struct diagnostics_functions_params params = {.from_index = 0};
+    uint32_t count = 1;
+
+    while (count != 0) {
+        struct rt_exchange exchange;
+        struct wire_struct results, item;
+        struct wire_list items;
+
+        if (!inspect_call(&exchange, list->method, RT_WORDS(params), &results)) {
+            return false;
+        }
+        count = list->get(results, &items) == WIRE_OK ? items.count : 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (wire_list_get_struct(&items, i, &item) != WIRE_OK ||
+                list->index(item) < params.from_index) {
+                count = 0; /* a list that does not grow would never end */
+                break;
+            }
+            params.from_index = list->index(item) + 1;
+            list->print(item, context);
+        }
+        rt_exchange_end(&exchange);
+    }
+    return true;
+}
+
+void inspect_process_name(uint64_t pid, char *name, size_t capacity)
+{
+    const struct diagnostics_processes_params params = {.after_pid = pid - 1};
+    struct rt_exchange exchange;
+    struct wire_struct results, process;
+    struct wire_list list;
+    struct wire_bytes text;
+
+    text_format(name, capacity, "?");
+    if (pid == 0 || !inspect_call(&exchange, DIAGNOSTICS_PROCESSES, RT_WORDS(params), &results)) {
+        return;
+    }
+    if (diagnostics_processes_results_get_processes(results, &list) == WIRE_OK && list.count != 0 &&
+        wire_list_get_struct(&list, 0, &process) == WIRE_OK &&
+        process_info_get_pid(process) == pid && process_info_get_name(process, &text) == WIRE_OK) {
+        text_format(name, capacity, "%.*s", (int)text.length, (const char *)text.bytes);
+    }
+    rt_exchange_end(&exchange);
 }
 
 /** "12/345" */

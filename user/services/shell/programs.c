@@ -6,6 +6,7 @@
 #include "rt/message.h"
 #include "rt/print.h"
 #include "rt/process.h"
+#include "text/text.h"
 
 #define SUGGESTION_MAX_DISTANCE 2u
 
@@ -120,6 +121,12 @@ static bool program_launch(char *const *words, size_t count, uint64_t *handle, u
                          (const char *)service.bytes);
             }
             break;
+        case LAUNCH_RESULT_WHICH_MISSING_DEVICE:
+            if (launch_result_get_missing_device(result, &service) == WIRE_OK) {
+                rt_print("%s: not started: no device %s in this machine\n", words[0],
+                         (const char *)service.bytes);
+            }
+            break;
         case LAUNCH_RESULT_WHICH_COUNT:
             rt_print("%s: an answer that this shell does not know\n", words[0]);
             break;
@@ -210,6 +217,71 @@ void command_bench(struct words *words)
     program_run(words->word, words->count, words->background);
 }
 
+/** The processes of one name. */
+struct namesakes {
+    const char *name;
+    uint32_t count;
+    uint64_t pid; /* of the last one */
+};
+
+/** Look for processes by name. False: the list could not be read, which has been said. */
+static bool namesakes_find(struct namesakes *namesakes)
+{
+    struct diagnostics_processes_params params = {.after_pid = 0};
+    uint32_t count = 1;
+
+    while (count != 0) {
+        struct rt_exchange exchange;
+        struct wire_struct results, process;
+        struct wire_list list;
+        struct wire_bytes name;
+
+        if (!inspect_call(&exchange, DIAGNOSTICS_PROCESSES, RT_WORDS(params), &results)) {
+            return false;
+        }
+        count =
+            diagnostics_processes_results_get_processes(results, &list) == WIRE_OK ? list.count : 0;
+        for (uint32_t i = 0; i < count; i++) {
+            if (wire_list_get_struct(&list, i, &process) != WIRE_OK ||
+                process_info_get_pid(process) <= params.after_pid) {
+                count = 0;
+                break;
+            }
+            params.after_pid = process_info_get_pid(process);
+            if (process_info_get_name(process, &name) == WIRE_OK &&
+                rt_bytes_equal(name, namesakes->name) &&
+                (process_info_get_state(process) == PROCESS_STATE_RUNNING ||
+                 process_info_get_state(process) == PROCESS_STATE_STARTING)) {
+                namesakes->count++;
+                namesakes->pid = process_info_get_pid(process);
+            }
+        }
+        rt_exchange_end(&exchange);
+    }
+    return true;
+}
+
+/** Read the process that a person means: a number, or the name of exactly one. */
+static bool kill_target(const char *word, uint64_t *pid)
+{
+    struct namesakes namesakes = {.name = word};
+
+    if (text_parse_u64(word, strlen(word), pid) == TEXT_OK) {
+        return true;
+    }
+    if (!namesakes_find(&namesakes)) {
+        return false;
+    }
+    if (namesakes.count == 0) {
+        rt_print("no process is called \"%.40s\"; `ps` lists them\n", word);
+    } else if (namesakes.count > 1) {
+        rt_print("%u processes are called \"%.40s\": give the number that `ps` shows\n",
+                 namesakes.count, word);
+    }
+    *pid = namesakes.pid;
+    return namesakes.count == 1;
+}
+
 void command_kill(struct words *words)
 {
     struct launcher_kill_params params;
@@ -217,8 +289,7 @@ void command_kill(struct words *words)
     struct wire_struct results;
     enum status status;
 
-    if (!command_words(words, 2, 2) ||
-        !command_number("process number", words->word[1], &params.pid)) {
+    if (!command_words(words, 2, 2) || !kill_target(words->word[1], &params.pid)) {
         return;
     }
     status = rt_exchange_begin(&exchange, RT_EXCHANGE_BYTES);

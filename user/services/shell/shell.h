@@ -10,9 +10,14 @@
  *   words.c        splitting and suggestions (pure)
  *   commands.c     the table of commands, help, and the small ones
  *   inspect.c      ps, caps, mem, cpus, log
+ *   devices.c      devices
+ *   device_lists.c irqs, dma, iommu, audit
+ *   blk.c          blk, with blk_check.c
+ *   random.c       random
  *   programs.c     run, bench, kill
  */
 
+#include "rt/message.h"
 #include "services/shell/words.h"
 
 #include <stdint.h>
@@ -42,6 +47,9 @@ char input_take(void);
 struct rt_operation;
 bool input_interrupts(struct rt_operation *operation);
 
+/** True if ^C was typed since the last look; does not wait. */
+bool input_interrupted(void);
+
 /* commands.c */
 
 /** Execute a line, which is cut up in the process. */
@@ -54,11 +62,48 @@ bool command_number(const char *what, const char *word, uint64_t *number);
 bool command_words(const struct words *words, size_t least, size_t most);
 
 /* inspect.c */
+
+/**
+ * Call Diagnostics and begin reading the answer, or say why that does not work. On true the caller
+ * ends the exchange.
+ */
+bool inspect_call(struct rt_exchange *exchange, uint16_t method, struct rt_words words,
+                  struct wire_struct *results);
+
+/** A list of Diagnostics that is read from an index on. */
+struct inspect_list {
+    uint16_t method;
+    enum wire_error (*get)(struct wire_struct results, struct wire_list *list);
+    uint32_t (*index)(struct wire_struct item);
+    void (*print)(struct wire_struct item, void *context);
+};
+
+/** Print every item of a list. False: it could not be read, which has been said. */
+bool inspect_walk(const struct inspect_list *list, void *context);
+
+/** The name of a process, or "?" if there is none of that number. */
+void inspect_process_name(uint64_t pid, char *name, size_t capacity);
+
 void command_ps(struct words *words);
 void command_caps(struct words *words);
 void command_mem(struct words *words);
 void command_cpus(struct words *words);
 void command_log(struct words *words);
+
+/* devices.c */
+void command_devices(struct words *words);
+
+/* device_lists.c */
+void command_irqs(struct words *words);
+void command_dma(struct words *words);
+void command_iommu(struct words *words);
+void command_audit(struct words *words);
+
+/* blk.c */
+void command_blk(struct words *words);
+
+/* random.c */
+void command_random(struct words *words);
 
 /* programs.c */
 void command_run(struct words *words);

@@ -99,3 +99,102 @@ unsigned words_distance(const char *a, const char *b)
     }
     return last[b_length];
 }
+
+enum text_error words_size(const char *word, uint64_t *number)
+{
+    size_t length = strlen(word);
+    unsigned shift = 0;
+    uint64_t value;
+    enum text_error error;
+
+    if (length != 0) {
+        switch (word[length - 1]) {
+        case 'K':
+        case 'k':
+            shift = 10;
+            break;
+        case 'M':
+        case 'm':
+            shift = 20;
+            break;
+        case 'G':
+        case 'g':
+            shift = 30;
+            break;
+        default:
+            break;
+        }
+    }
+    error = text_parse_u64(word, length - (shift == 0 ? 0 : 1), &value);
+    if (error == TEXT_OK && value > UINT64_MAX >> shift) {
+        error = TEXT_OUT_OF_RANGE;
+    }
+    if (error == TEXT_OK) {
+        *number = value << shift;
+    }
+    return error;
+}
+
+/** The value of a hexadecimal digit; 16 if it is none. */
+static unsigned hex_digit(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return (unsigned)(c - '0');
+    }
+    if (c >= 'a' && c <= 'f') {
+        return (unsigned)(c - 'a') + 10;
+    }
+    return c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10 : 16;
+}
+
+/** Read one to four hexadecimal digits up to `end`, and step behind that. */
+static bool hex_field(const char **text, char end, unsigned most, unsigned *value)
+{
+    const char *from = *text;
+
+    *value = 0;
+    while (hex_digit(*from) < 16 && from - *text < 4) {
+        *value = *value << 4 | hex_digit(*from++);
+    }
+    if (from == *text || *from != end || *value > most) {
+        return false;
+    }
+    *text = from + (end == '\0' ? 0 : 1);
+    return true;
+}
+
+bool words_bdf(const char *word, uint16_t *segment, uint16_t *bdf)
+{
+    unsigned colons = 0, domain = 0, bus, device, function;
+
+    for (const char *c = word; *c != '\0'; c++) {
+        colons += *c == ':' ? 1 : 0;
+    }
+    if ((colons == 2 && !hex_field(&word, ':', 0xffff, &domain)) ||
+        !hex_field(&word, ':', 0xff, &bus) || !hex_field(&word, '.', 31, &device) ||
+        !hex_field(&word, '\0', 7, &function)) {
+        return false;
+    }
+    *segment = (uint16_t)domain;
+    *bdf = (uint16_t)(bus << 8 | device << 3 | function);
+    return true;
+}
+
+bool words_hex_bytes(const char *digits, uint8_t *bytes, size_t capacity, size_t *length)
+{
+    const size_t count = strlen(digits);
+
+    if (count == 0 || count % 2 != 0 || count / 2 > capacity) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (hex_digit(digits[i]) > 15) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < count / 2; i++) {
+        bytes[i] = (uint8_t)(hex_digit(digits[2 * i]) << 4 | hex_digit(digits[2 * i + 1]));
+    }
+    *length = count / 2;
+    return true;
+}

@@ -5,8 +5,11 @@
  * Splitting a command line into words, and finding what somebody may have meant. No system calls.
  */
 
+#include "text/text.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define WORDS_MAX 32u
 
@@ -31,3 +34,21 @@ enum words_error words_split(char *line, struct words *words);
 
 /** Edits (insert, delete, replace, swap of neighbours) that lead from `a` to `b`; 99 for far. */
 unsigned words_distance(const char *a, const char *b);
+
+/**
+ * Read a number of bytes or blocks: decimal, or 0x and hexadecimal, with K, M or G behind it for
+ * 2^10, 2^20 or 2^30. Returns: TEXT_OK, and only then `*number` is written; what is wrong.
+ */
+MUST_CHECK enum text_error words_size(const char *word, uint64_t *number);
+
+/** Read the place of a PCI function, "00:03.0" or "0001:00:03.0", in hexadecimal digits. */
+MUST_CHECK bool words_bdf(const char *word, uint16_t *segment, uint16_t *bdf);
+
+/**
+ * Read bytes from hexadecimal digits, two for each, at most `capacity` of them.
+ *
+ * Returns: true and their number; false if there is an odd digit, something that is no digit, none
+ * at all or too many.
+ */
+MUST_CHECK bool words_hex_bytes(const char *digits, uint8_t *bytes, size_t capacity,
+                                size_t *length);
