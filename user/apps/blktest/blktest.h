@@ -28,6 +28,9 @@ bool blktest_is_filled(const void *memory, size_t length, uint32_t seed);
 /** load.c: many requests in flight, of all sizes; every byte checked. */
 void blktest_load(uint64_t endpoint, uint32_t depth, uint32_t rounds);
 
+/** load.c: 4 KiB random reads of the whole disk, nothing looked at: what one costs. */
+void blktest_bench(uint64_t endpoint, uint32_t depth, uint32_t rounds);
+
 /** hostile.c: what no client may. The driver outlives it, and so do other sessions. */
 void blktest_hostile(uint64_t endpoint);
 

@@ -119,3 +119,50 @@ void blktest_load(uint64_t endpoint, uint32_t depth, uint32_t rounds)
     rt_space_unmap(data, page_count);
     capability_release(memory);
 }
+
+void blktest_bench(uint64_t endpoint, uint32_t depth, uint32_t rounds)
+{
+    struct block_request request = {.sector_count = AREA_SECTORS,
+                                    .operation = BLOCK_OPERATION_READ};
+    struct block_session session;
+    struct block_answer answer;
+    struct block_disk disk;
+    uint32_t sent = 0, good = 0, places;
+    uint64_t memory, started_ns;
+    void *data;
+
+    memory = blktest_memory(depth, &data);
+    if (block_info_get(endpoint, &disk) != STATUS_OK ||
+        block_session_open(&session, endpoint, depth, memory, depth) != STATUS_OK) {
+        blktest_claim(false, "a session opens");
+        return;
+    }
+    places = (uint32_t)(disk.sector_count / AREA_SECTORS);
+    places = places < 1u << 24 ? places : 1u << 24;
+    started_ns = blktest_now_ns();
+    while (good < rounds) {
+        while (sent < rounds && session.open_count < depth) {
+            request.tag = sent % depth;
+            request.data_offset = request.tag * AREA_BYTES;
+            request.sector = (uint64_t)random_below(places) * AREA_SECTORS;
+            if (block_submit(&session, &request) != STATUS_OK) {
+                break;
+            }
+            sent++;
+        }
+        if (block_wait(&session, RT_NO_DEADLINE, &answer) != STATUS_OK ||
+            answer.status != BLOCK_STATUS_OK) {
+            break;
+        }
+        good++;
+        while (block_poll(&session, &answer) && answer.status == BLOCK_STATUS_OK) {
+            good++;
+        }
+    }
+    rt_print("blktest: depth %u: %llu ns for each of %u reads\n", depth,
+             (unsigned long long)(blktest_now_ns() - started_ns) / rounds, good);
+    blktest_claim(good == rounds, "every read is answered");
+    block_session_close(&session);
+    rt_space_unmap(data, depth);
+    capability_release(memory);
+}

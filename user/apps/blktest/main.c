@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Tests a disk as its clients see it, on the service granted as "disk". Writes to the disk: its
- * last MiB. Arguments, in order: `basic`, `load`, `hostile`, `die`; none is the first two. Each
- * line of output is one claim; exits 0 only if all hold.
+ * last MiB. Arguments, in order: `basic`, `depth N` (of what follows), `load [REQUESTS]`,
+ * `bench [REQUESTS]`, `hostile`, `die`; none is basic and load. Each line of output is one claim;
+ * exits 0 only if all hold.
  */
 #include "apps/blktest/blktest.h"
 
@@ -13,10 +14,12 @@
 #include "rt/panic.h"
 #include "rt/print.h"
 #include "rt/process.h"
+#include "text/text.h"
 
-#define LOAD_DEPTH  32u
-#define LOAD_ROUNDS 4000u
-#define TEST_BYTES  20000u
+#define LOAD_DEPTH   32u
+#define LOAD_ROUNDS  4000u
+#define BENCH_ROUNDS 10000u
+#define TEST_BYTES   20000u
 
 static unsigned failures;
 static uint8_t written[TEST_BYTES], seen[TEST_BYTES];
@@ -146,25 +149,46 @@ static bool is(const char *argument, const char *name)
     return strlen(argument) == strlen(name) && memcmp(argument, name, strlen(name)) == 0;
 }
 
+/** The number behind argument `*i`, which it then names; `otherwise` if there is none. */
+static uint32_t number_take(char **arguments, int *i, uint32_t otherwise)
+{
+    const char *const next = arguments[*i + 1];
+    uint64_t number;
+
+    if (next == NULL || text_parse_u64(next, strlen(next), &number) != TEXT_OK || number == 0 ||
+        number > UINT32_MAX) {
+        return otherwise;
+    }
+    ++*i;
+    return (uint32_t)number;
+}
+
 int main(int count, char **arguments)
 {
     const uint64_t disk = rt_capability_required("disk");
+    uint32_t depth = LOAD_DEPTH;
 
     if (count < 2) {
         basic_test(disk);
-        blktest_load(disk, LOAD_DEPTH, LOAD_ROUNDS);
+        blktest_load(disk, depth, LOAD_ROUNDS);
     }
     for (int i = 1; i < count; i++) {
         if (is(arguments[i], "basic")) {
             basic_test(disk);
+        } else if (is(arguments[i], "depth")) {
+            depth = number_take(arguments, &i, LOAD_DEPTH);
+            depth = depth < BLOCK_DEPTH_MAX / 4 ? depth : BLOCK_DEPTH_MAX / 4;
         } else if (is(arguments[i], "load")) {
-            blktest_load(disk, LOAD_DEPTH, LOAD_ROUNDS);
+            blktest_load(disk, depth, number_take(arguments, &i, LOAD_ROUNDS));
+        } else if (is(arguments[i], "bench")) {
+            blktest_bench(disk, depth, number_take(arguments, &i, BENCH_ROUNDS));
         } else if (is(arguments[i], "hostile")) {
             blktest_hostile(disk);
         } else if (is(arguments[i], "die")) {
             blktest_die(disk);
         } else {
-            rt_print("blktest: \"%s\" is none of basic, load, hostile, die\n", arguments[i]);
+            rt_print("blktest: \"%s\" is none of basic, depth, load, bench, hostile, die\n",
+                     arguments[i]);
             return 2;
         }
     }
