@@ -229,6 +229,10 @@ static void odd_lists(void **unused)
     ledger_count = 2; /* and now they are gone */
     assert_int_equal(find(0), DEVICE_REFUSED);
     assert_int_equal(state.status, STATUS_NOT_FOUND);
+    ledger_count = 20;
+    stuck = true; /* another one's state is none of this one's */
+    assert_int_equal(find(0), DEVICE_REFUSED);
+    assert_int_equal(state.status, STATUS_NOT_FOUND);
 }
 
 static void refused(void **unused)
