@@ -72,6 +72,7 @@ GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
 GROUPS_dependency-policy-check := test
+GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
 GROUPS_workflow-check          := test
 
@@ -126,6 +127,7 @@ help:
 #: Checks (each leaves its results in build/results)
 #:   make check         all that needs no machine, in minutes: the next block and test-lib
 #:   make fmt-check dependency-policy-check generated-code-check workflow-check lint
+#:   make kernel-stack-check   no kernel stack can overflow (GCC, Clang, debug builds)
 #:   make fmt           let clang-format change the files
 #:   make test-lib      lib/ on the host, GCC and Clang, sanitizers, coverage. One test: T=elf
 #:   make test-ring     interleavings of ring and queue code, all of them for small bounds

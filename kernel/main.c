@@ -15,12 +15,15 @@
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/uart.h"
 #include "bootinfo/bootinfo.h"
+#include "device_manager/device_manager.h"
 #include "diag/log.h"
+#include "iommu/iommu.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
 #include "mm/layout.h"
 #include "object/boot_package.h"
 #include "object/process.h"
+#include "pci/inventory.h"
 #include "sched/sched.h"
 #include "text/text.h"
 
@@ -104,6 +107,9 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     apic_init(firmware.local_apic);
     apic_init_cpu();
     apic_measure_timer();
+    pci_inventory_init(&boot_info);
+    iommu_init(pci_secondary_bus);
+    device_manager_init();
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();

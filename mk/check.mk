@@ -19,6 +19,9 @@ fmt:
 dependency-policy-check: $(KERNEL) $(PACKAGE)
 	@tools/check-dependency-policy --layer $@ $(KERNEL) $(USER_ELFS)
 
+kernel-stack-check: $(KERNEL) $(KERNEL_VARIANTS)
+	@tools/check-kernel-stack --layer $@ --self-check $^
+
 generated-code-check: $(GEN_HEADERS)
 	@tools/check-generated-code --layer $@
 
@@ -49,7 +52,7 @@ test-config: $(CONFIG_TESTS) $(PACKAGE)
 	@tools/run-host-tests --layer $@ $(CONFIG_TESTS)
 	@tools/check-config --layer $@ --append --package $(PACKAGE) config/*.capnp
 
-CHECK_LAYERS := fmt-check dependency-policy-check generated-code-check workflow-check lint test-lib
+CHECK_LAYERS := fmt-check dependency-policy-check kernel-stack-check generated-code-check workflow-check lint test-lib
 TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring rt-check test-harness test-system fuzz-short
 
 check:
@@ -58,4 +61,4 @@ check:
 test:
 	@tools/run-layers $(TEST_LAYERS)
 
-.PHONY: docs fmt-check fmt dependency-policy-check generated-code-check locks workflow-check lint test-config check test
+.PHONY: docs fmt-check fmt dependency-policy-check kernel-stack-check generated-code-check locks workflow-check lint test-config check test

@@ -42,6 +42,12 @@ $(KERNEL_DIR)/capos.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
 	    -Wl,--fatal-warnings,--no-warn-rwx-segments,--build-id=none \
 	    -Wl,-T,$(KERNEL_LINKER_SCRIPT) $(KERNEL_OBJECTS) -o $@
 
+# The other builds, for checks and tests: make once more, with other variables.
+ifeq ($(KERNEL_DIR),$(BUILD)/kernel)
+$(KERNEL_VARIANTS): $(BUILD)/kernel/capos.elf
+	@$(MAKE) $@ DEPS=no $(if $(findstring clang,$@),KCC=clang) $(if $(findstring debug,$@),DEBUG=1)
+endif
+
 -include $(KERNEL_OBJECTS:.o=.d)
 
 .PHONY: kernel

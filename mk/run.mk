@@ -5,6 +5,7 @@
 # mk/kernel.mk and mk/user.mk make $(KERNEL) and $(PACKAGE).
 
 KERNEL  := $(BUILD)/kernel/capos.elf
+KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
 PACKAGE := $(BUILD)/capos.pkg
 
 BOOT   ?= pvh
@@ -37,7 +38,7 @@ SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 RUN_GATES := run-smoke run-spawn
 
-test-system: $(KERNEL) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
+test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
 
 $(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py

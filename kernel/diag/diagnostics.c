@@ -7,6 +7,7 @@
 
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
+#include "device_manager/device_manager.h"
 #include "diag/log.h"
 #include "mm/frames.h"
 #include "object/object.h"
@@ -153,7 +154,7 @@ static enum status diagnostics_memory(struct method *method)
     memory_info_set_kernel_image(&info, counts[FRAME_KERNEL_IMAGE]);
     memory_info_set_frame_table(&info, counts[FRAME_TABLE]);
     memory_info_set_slabs(&info, counts[FRAME_SLAB]);
-    memory_info_set_page_tables(&info, counts[FRAME_PAGE_TABLE]);
+    memory_info_set_page_tables(&info, counts[FRAME_PAGE_TABLE] + counts[FRAME_IOMMU]);
     memory_info_set_rings(&info, counts[FRAME_RING]);
     memory_info_set_memory_objects(&info, counts[FRAME_MEMORY]);
     memory_info_set_cap_tables(&info, counts[FRAME_CAP_TABLE]);
@@ -215,4 +216,9 @@ method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_MEMORY] = diagnostics_memory,
     [DIAGNOSTICS_CPUS] = diagnostics_cpus,
     [DIAGNOSTICS_LOG] = diagnostics_log,
+    [DIAGNOSTICS_FUNCTIONS] = device_list_functions,
+    [DIAGNOSTICS_INTERRUPTS] = device_list_interrupts,
+    [DIAGNOSTICS_DMA] = device_list_dma,
+    [DIAGNOSTICS_AUDIT] = device_list_audit,
+    [DIAGNOSTICS_IOMMUS] = device_list_iommus,
 };

@@ -4,11 +4,13 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/paging.h"
+#include "device_manager/device_manager.h"
 #include "mm/kernel_map.h"
 #include "mm/layout.h"
 #include "mm/slab.h"
 #include "object/memory.h"
 #include "object/process.h"
+#include "refund.h"
 #include "ring/ring.h"
 
 enum status address_space_create(struct address_space *space, struct process *process)
@@ -96,7 +98,7 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     struct mapping *mapping = slab_take_uncleared(sizeof(*mapping));
 
     if (UNLIKELY(mapping == NULL)) {
-        account_refund(account, ACCOUNT_OBJECTS, 1);
+        refund(account, ACCOUNT_OBJECTS, 1);
         return STATUS_NO_MEMORY;
     }
     mapping->space = space;
@@ -157,7 +159,8 @@ enum status address_space_map(struct address_space *space, struct memory *memory
     if (UNLIKELY(status != STATUS_OK)) {
         return status;
     }
-    fill_pages(space, memory, address, page_offset, page_count, entry, paging_user_bits(access));
+    fill_pages(space, memory, address, page_offset, page_count, entry,
+               paging_user_bits(access) | memory->page_bits);
     mapping->memory = memory;
     mapping->page_offset = page_offset;
     list_append(&memory->mappings, &mapping->in_memory);
@@ -204,11 +207,14 @@ static void mapping_finish(struct mapping *mapping)
         frames_give(mapping->ring_frame, 3, &process->account);
     }
     if (mapping->memory != NULL) {
+        if (UNLIKELY(mapping->memory->device != NULL)) {
+            device_mmio_unmapped(mapping->memory->device, process, mapping->page_count);
+        }
         memory_mapping_removed(mapping->memory);
         object_put(&mapping->memory->object);
     }
     slab_give(mapping, sizeof(*mapping));
-    account_refund(&process->account, ACCOUNT_OBJECTS, 1);
+    refund(&process->account, ACCOUNT_OBJECTS, 1);
     if (removed != NULL) {
         removed(context);
     }

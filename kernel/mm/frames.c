@@ -4,6 +4,7 @@
 #include "diag/log.h"
 #include "lock.h"
 #include "mm/layout.h"
+#include "refund.h"
 
 /* Firmware, the AP trampoline and GRUB's leftovers live in the first MiB; it is never handed out.
  */
@@ -228,7 +229,7 @@ enum status frames_take(uint32_t order, enum frame_kind kind, struct account *ac
 
     if (UNLIKELY(found == BUDDY_NONE)) {
         if (account != NULL) {
-            account_refund(account, ACCOUNT_FRAMES, 1u << order);
+            refund(account, ACCOUNT_FRAMES, 1u << order);
         }
         return STATUS_NO_MEMORY;
     }
@@ -244,7 +245,7 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     buddy_give(&buddy, first, order);
     spin_unlock(&frame_lock);
     if (account != NULL) {
-        account_refund(account, ACCOUNT_FRAMES, 1u << order);
+        refund(account, ACCOUNT_FRAMES, 1u << order);
     }
 }
 

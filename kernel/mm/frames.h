@@ -27,6 +27,7 @@ enum frame_kind {
     FRAME_MEMORY,    /* content of memory objects */
     FRAME_CAP_TABLE, /* capability tables and the object table */
     FRAME_PER_CPU,   /* CPU records and stacks */
+    FRAME_IOMMU,     /* tables that IOMMUs read; of a domain's, `next` counts non-empty entries */
     FRAME_KIND_COUNT
 };
 

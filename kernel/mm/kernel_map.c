@@ -91,6 +91,21 @@ static void check_leaf(void *context, uint64_t address, uint64_t bytes, uint64_t
     check->pages += bytes / PAGE_BYTES;
 }
 
+/** The page through which a CPU sees single registers. */
+static uint64_t register_window(uint32_t cpu)
+{
+    return WINDOW_END - (cpu + 1) * PAGE_BYTES;
+}
+
+static void make_register_windows(void)
+{
+    for (uint32_t cpu = 0; cpu < MAX_CPUS; cpu++) {
+        paging_map_kernel(root, register_window(cpu), (struct paddr){0}, 0,
+                          PTE_WRITE | paging_no_execute());
+        *paging_find(root, register_window(cpu)) = 0;
+    }
+}
+
 void kernel_map_init(const struct boot_info *info)
 {
     uint32_t frame;
@@ -123,6 +138,7 @@ void kernel_map_init(const struct boot_info *info)
             entries[slot] = frame_paddr(frame).value | PTE_PRESENT | PTE_WRITE;
         }
     }
+    make_register_windows();
     write_cr3(root.value);
 }
 
@@ -177,6 +193,18 @@ volatile void *kernel_map_registers(struct paddr address, uint64_t bytes)
 const void *kernel_map_table(struct paddr address, uint64_t bytes)
 {
     return (const void *)(uintptr_t)map_window(address, bytes, paging_no_execute());
+}
+
+volatile void *kernel_map_register(struct paddr address)
+{
+    const uint64_t window = register_window(this_cpu()->index);
+    uint64_t *entry = paging_find(root, window);
+    const uint64_t page = address.value & ~(PAGE_BYTES - 1);
+
+    *(volatile uint64_t *)entry =
+        page | PTE_PRESENT | PTE_WRITE | PTE_NO_CACHE | PTE_WRITE_THRU | paging_no_execute();
+    invlpg(window);
+    return (volatile void *)(uintptr_t)(window + (address.value - page));
 }
 
 uint64_t kernel_map_stack(uint32_t page_count)

@@ -32,6 +32,12 @@ void kernel_map_share(struct paddr root);
 volatile void *kernel_map_registers(struct paddr address, uint64_t bytes);
 const void *kernel_map_table(struct paddr address, uint64_t bytes);
 
+/**
+ * A pointer to a device's register, good until the next call on this CPU: for whatever is touched
+ * too rarely to be mapped for good. `address` to the end of its page. Context: the kernel.
+ */
+volatile void *kernel_map_register(struct paddr address);
+
 /** A stack of `page_count` pages with an unmapped page below; returns its top. Boot only. */
 uint64_t kernel_map_stack(uint32_t page_count);
 

@@ -24,7 +24,7 @@ static const struct {
 } gifts[] = {
     {OBJECT_KIND_MEMORY, "bootPackage"},      {OBJECT_KIND_CONSOLE, "console"},
     {OBJECT_KIND_DIAGNOSTICS, "diagnostics"}, {OBJECT_KIND_POWER, "power"},
-    {OBJECT_KIND_PROCESS_SPAWNER, "spawner"},
+    {OBJECT_KIND_PROCESS_SPAWNER, "spawner"}, {OBJECT_KIND_DEVICE_MANAGER, "deviceManager"},
 };
 
 static struct boot_package package;

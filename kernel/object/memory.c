@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object/memory.h"
 
+#include "arch/x86_64/paging.h"
 #include "mm/address_space.h"
 #include "object/operation.h"
 #include "object/process.h"
@@ -327,6 +328,7 @@ static void revoke_finished(struct memory *memory)
 
     memory->operation = NULL;
     memory->revoker = NULL;
+    memory->is_revoking = false;
     if (operation != NULL) {
         operation->extra = NULL;
         operation->abandon = NULL;
@@ -364,7 +366,16 @@ static bool revoke_step(struct work *work)
 
 bool memory_is_revoking(const struct memory *memory)
 {
-    return memory->revoker != NULL;
+    return memory->is_revoking;
+}
+
+static void start_revoke(struct memory *memory, struct process *revoker)
+{
+    memory->revoker = revoker;
+    memory->is_revoking = true;
+    memory->work.step = revoke_step;
+    object_get(&memory->object);
+    work_start(&memory->work);
 }
 
 static void memory_revoked(struct object *object, struct process *revoker)
@@ -376,10 +387,21 @@ static void memory_revoked(struct object *object, struct process *revoker)
         object_revoke_all(&view->object);
     }
     KVERIFY(!memory_is_revoking(memory));
-    memory->revoker = revoker;
-    memory->work.step = revoke_step;
-    object_get(object);
-    work_start(&memory->work);
+    start_revoke(memory, revoker);
+}
+
+void memory_remove_mappings(struct memory *memory)
+{
+    if (!memory_is_revoking(memory)) {
+        start_revoke(memory, NULL);
+    }
+}
+
+void memory_set_device(struct memory *memory, struct device_function *device)
+{
+    memory->access = ACCESS_READ_WRITE;
+    memory->page_bits = PTE_NO_CACHE | PTE_WRITE_THRU;
+    memory->device = device;
 }
 
 const struct object_type memory_type = {

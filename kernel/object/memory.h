@@ -19,6 +19,8 @@
 #include "object/reaper.h"
 #include "types.h"
 
+struct device_function;
+
 struct memory {
     struct object object;
     struct memory *root;   /* itself, unless it is a view */
@@ -40,8 +42,12 @@ struct memory {
 
     struct work work;            /* filling or revoking */
     struct operation *operation; /* that waits for it, or NULL */
-    struct process *revoker;     /* of the revocation in progress, or NULL */
+    struct process *revoker;     /* of the revocation in progress; NULL: it spares nobody */
     bool revoke_paused;          /* until somebody else's removal is through */
+    bool is_revoking;            /* a revocation is in progress */
+
+    uint64_t page_bits;             /* more bits for the page-table entries of its mappings */
+    struct device_function *device; /* whose registers these are; NULL: it is memory */
 };
 
 /** Largest memory object: what two levels of index reach. */
@@ -101,6 +107,12 @@ static inline bool memory_allows(const struct memory *memory, enum access access
     return access == ACCESS_READ || memory->access == ACCESS_READ_WRITE ||
            (access == ACCESS_READ_EXECUTE && memory->access == ACCESS_READ_EXECUTE);
 }
+
+/** Borrowed frames are a device's registers: mapped uncached, never executable. */
+void memory_set_device(struct memory *memory, struct device_function *device);
+
+/** Remove every mapping of an object that has no views. Harmless if that is under way. */
+void memory_remove_mappings(struct memory *memory);
 
 /** No CPU can use a removed mapping of the object any more. */
 void memory_mapping_removed(struct memory *memory);

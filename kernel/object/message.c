@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "object/message.h"
 
+#include "device_manager/device_manager.h"
 #include "object/object.h"
 #include "object/process.h"
 #include "sched/thread.h"
@@ -97,6 +98,11 @@ static enum status transfer(struct thread *sender, uint32_t transfer_count, cons
     if (receiver->state != PROCESS_STATE_RUNNING && receiver->state != PROCESS_STATE_STARTING) {
         return STATUS_PEER_GONE;
     }
+    status = device_transfer_check(parcels.objects, parcels.moves, parcels.count, sender->process,
+                                   receiver);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (account->limit[ACCOUNT_CAP_SLOTS] - account->used[ACCOUNT_CAP_SLOTS] < parcels.count) {
         return STATUS_OVER_BUDGET;
     }
@@ -107,6 +113,7 @@ static enum status transfer(struct thread *sender, uint32_t transfer_count, cons
     for (uint32_t i = 0; i < parcels.count; i++) {
         KVERIFY(object_grant(parcels.objects[i], receiver, parcels.flags[i], &ids[i]) == STATUS_OK);
     }
+    device_transfer_commit(parcels.objects, parcels.count, sender->process, receiver);
     for (uint32_t i = 0; i < parcels.count; i++) {
         if (parcels.moves[i]) {
             object_ungrant(sender->process, cap_id_index(parcels.ids[i]));

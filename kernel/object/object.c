@@ -5,6 +5,7 @@
 #include "mm/slab.h"
 #include "object/process.h"
 #include "object/reaper.h"
+#include "refund.h"
 
 #define PLACES_PER_PAGE (PAGE_BYTES / sizeof(struct cap_object_slot))
 #define PLACE_PAGES     (OBJECT_COUNT_MAX / PLACES_PER_PAGE)
@@ -121,7 +122,7 @@ free_memory:
     slab_give(object, object_types[kind]->bytes);
 refund:
     if (payer != NULL) {
-        account_refund(&payer->account, ACCOUNT_OBJECTS, 1);
+        refund(&payer->account, ACCOUNT_OBJECTS, 1);
     }
     return status;
 }
@@ -135,7 +136,7 @@ void object_free(struct object *object)
     slab_give(object, object_types[object->kind]->bytes);
     if (payer != NULL) {
         payer->doomed_count--;
-        account_refund(&payer->account, ACCOUNT_OBJECTS, 1);
+        refund(&payer->account, ACCOUNT_OBJECTS, 1);
         process_account_changed(payer);
     }
 }
@@ -180,7 +181,7 @@ enum status object_grant(struct object *object, struct process *process, uint32_
         const enum status status = object_reserve_slots(process, 1);
 
         if (status != STATUS_OK) {
-            account_refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
+            refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
             return status;
         }
     }
@@ -220,7 +221,7 @@ void object_ungrant(struct process *process, uint32_t index)
     struct object *object = cap_entry_object(cap_table_at(&process->caps, index));
 
     cap_table_remove(&process->caps, index);
-    account_refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
+    refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
     if (object != NULL) {
         drop_handle(object);
     }

@@ -4,10 +4,12 @@
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
+#include "device_manager/device_manager.h"
 #include "mm/frames.h"
 #include "mm/slab.h"
 #include "object/object.h"
 #include "object/services.h"
+#include "refund.h"
 #include "sched/sched.h"
 #include "sched/thread.h"
 
@@ -65,7 +67,7 @@ close_account:
 free_process:
     slab_give(process, sizeof(*process));
 refund:
-    account_refund(parent_account, ACCOUNT_OBJECTS, 1);
+    refund(parent_account, ACCOUNT_OBJECTS, 1);
     return status;
 }
 
@@ -101,6 +103,7 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
             apic_send_ipi(cpus[i]->apic_id, VECTOR_RESCHEDULE);
         }
     }
+    device_owner_ended(process);
     start_teardown_if_still(process);
 }
 
@@ -114,12 +117,23 @@ void process_space_unloaded(struct process *process)
     start_teardown_if_still(process);
 }
 
-void process_mappings_gone(struct process *process)
+static void resume_teardown(struct process *process)
 {
     if (process->teardown_paused) {
         process->teardown_paused = false;
         work_start(&process->teardown);
     }
+}
+
+void process_mappings_gone(struct process *process)
+{
+    resume_teardown(process);
+}
+
+void process_claims_changed(struct process *process)
+{
+    resume_teardown(process);
+    process_account_changed(process);
 }
 
 /** Empty up to a step's worth of capability slots; true when the table is empty. */
@@ -153,6 +167,10 @@ static bool teardown_step(struct work *work)
     if (!empty_caps(process)) {
         return false;
     }
+    if (process->claim_count > 0) {
+        process->teardown_paused = true;
+        return true; /* process_claims_changed() goes on */
+    }
     if (process->doomed_count > 0) {
         return false; /* whoever waits for the end may want to use what it held at once */
     }
@@ -178,7 +196,7 @@ void process_account_changed(struct process *process)
         struct process *parent = process->parent;
 
         account_close(&process->account);
-        account_refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
+        refund(parent == NULL ? &root_account : &parent->account, ACCOUNT_OBJECTS, 1);
         list_remove(&process->all);
         slab_give(process, sizeof(*process));
         process = parent;

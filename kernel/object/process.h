@@ -57,6 +57,7 @@ struct process {
     bool teardown_paused;    /* until the last mapping's flush is through */
     uint32_t teardown_index; /* next capability slot to empty */
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
+    uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */
 };
 
 /** What a new process may hold and how it runs. */
@@ -82,6 +83,9 @@ void process_account_changed(struct process *process);
 
 /** No mapping of the process waits for a flush any more. */
 void process_mappings_gone(struct process *process);
+
+/** It has one device function less. */
+void process_claims_changed(struct process *process);
 
 /** No CPU has the address space of an ending process loaded any more, perhaps. */
 void process_space_unloaded(struct process *process);

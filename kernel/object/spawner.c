@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
+#include "device_manager/device_manager.h"
 #include "diag/log.h"
 #include "elf/elf.h"
 #include "mm/layout.h"
@@ -259,21 +260,30 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
 /** Everything is in place: capabilities for the child, the handle for whoever asked. */
 static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
 {
+    struct object *objects[RING_MAX_TRANSFERS];
+    bool moves[RING_MAX_TRANSFERS];
     uint64_t id;
     enum status status;
 
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         struct object *object = object_held(&spawn->grants[i]);
 
+        objects[i] = object;
+        moves[i] = spawn->moved[i] != 0;
+
         /* What moves has stayed with the payer, who may have given it up meanwhile. */
         if (object == NULL || (spawn->moved[i] != 0 &&
                                object_lookup(&spawn->payer->caps, spawn->moved[i]) != object)) {
             return STATUS_STALE;
         }
-        status = object_grant(object, spawn->process, spawn->grant_flags[i], &id);
-        if (status != STATUS_OK) {
-            return status;
-        }
+    }
+    status = device_transfer_check(objects, moves, spawn->grant_count, spawn->payer,
+                                   spawn->process);
+    for (uint32_t i = 0; i < spawn->grant_count && status == STATUS_OK; i++) {
+        status = object_grant(objects[i], spawn->process, spawn->grant_flags[i], &id);
+    }
+    if (status != STATUS_OK) {
+        return status;
     }
     if (spawn->payer == NULL) {
         return STATUS_OK;
@@ -286,6 +296,9 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
     }
     status = object_grant(handle, spawn->operation->thread->process, CAP_ORIGIN, handle_id);
     object_put(handle);
+    if (status == STATUS_OK) {
+        device_transfer_commit(objects, spawn->grant_count, spawn->payer, spawn->process);
+    }
     for (uint32_t i = 0; i < spawn->grant_count && status == STATUS_OK; i++) {
         if (spawn->moved[i] != 0) {
             object_ungrant(spawn->payer, cap_id_index(spawn->moved[i]));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which code stands behind each kind of object. */
+#include "device_manager/device_manager.h"
 #include "object/endpoint.h"
 #include "object/memory.h"
 #include "object/notification.h"
@@ -21,4 +22,9 @@ const struct object_type *const object_types[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_CONSOLE] = &permission_type,
     [OBJECT_KIND_DIAGNOSTICS] = &permission_type,
     [OBJECT_KIND_POWER] = &permission_type,
+    [OBJECT_KIND_DEVICE_MANAGER] = &permission_type,
+    [OBJECT_KIND_DEVICE_MMIO] = &device_mmio_type,
+    [OBJECT_KIND_INTERRUPT] = &interrupt_type,
+    [OBJECT_KIND_DMA_POOL] = &dma_pool_type,
+    [OBJECT_KIND_DMA_BUFFER] = &dma_buffer_type,
 };

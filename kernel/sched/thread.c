@@ -9,6 +9,7 @@
 #include "object/endpoint.h"
 #include "object/process.h"
 #include "object/services.h"
+#include "refund.h"
 #include "sched/sched.h"
 
 #define FPU_ALIGN     64u
@@ -115,7 +116,7 @@ give_operations:
 give_thread:
     frames_give(thread_frame, THREAD_ORDER, account);
 refund_thread:
-    account_refund(account, ACCOUNT_THREADS, 1);
+    refund(account, ACCOUNT_THREADS, 1);
     return status;
 }
 
@@ -157,7 +158,7 @@ void thread_finish(struct thread *thread)
     const uint64_t code = thread->exit_code;
 
     frames_give(thread->thread_frame, THREAD_ORDER, &process->account);
-    account_refund(&process->account, ACCOUNT_THREADS, 1);
+    refund(&process->account, ACCOUNT_THREADS, 1);
     if (process->thread_count == 0) {
         process_end(process, EXIT_REASON_EXITED, code);
         process_thread_gone(process);

@@ -3,6 +3,7 @@
 
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
+#include "device_manager/device_manager.h"
 #include "object/endpoint.h"
 #include "object/memory.h"
 #include "object/message.h"
@@ -90,6 +91,9 @@ static enum status do_wait(struct thread *thread, const struct ring_sqe *sqe)
     }
     if (object->kind == OBJECT_KIND_THREAD || object->kind == OBJECT_KIND_PROCESS_HANDLE) {
         return ending_wait(object, thread, sqe);
+    }
+    if (object->kind == OBJECT_KIND_INTERRUPT) {
+        return interrupt_wait(object, thread, sqe);
     }
     return STATUS_WRONG_TYPE;
 }

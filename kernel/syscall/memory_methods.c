@@ -130,7 +130,8 @@ static enum status virtual_memory_protect(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    if (!memory_allows(mapping->memory, (enum access)parameters->access)) {
+    if (mapping->memory->device != NULL ||
+        !memory_allows(mapping->memory, (enum access)parameters->access)) {
         return STATUS_DENIED;
     }
     struct operation *operation = method_keep(method);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "syscall/methods.h"
 
+#include "device_manager/device_manager.h"
+
 #include "arch/x86_64/cpu.h"
 #include "object/message.h"
 #include "object/notification_inline.h"
@@ -70,6 +72,11 @@ static const struct interface interfaces[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_PROCESS_SPAWNER] = INTERFACE(spawner_methods),
     [OBJECT_KIND_CONSOLE] = INTERFACE(console_methods),
     [OBJECT_KIND_DIAGNOSTICS] = INTERFACE(diagnostics_methods),
+    [OBJECT_KIND_DEVICE_MANAGER] = INTERFACE(device_manager_methods),
+    [OBJECT_KIND_DEVICE_MMIO] = INTERFACE(device_mmio_methods),
+    [OBJECT_KIND_INTERRUPT] = INTERFACE(interrupt_methods),
+    [OBJECT_KIND_DMA_POOL] = INTERFACE(dma_pool_methods),
+    [OBJECT_KIND_DMA_BUFFER] = INTERFACE(dma_buffer_methods),
 };
 
 /** Copy an area message into this CPU's scratch page: what is checked is what is used. */

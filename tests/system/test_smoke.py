@@ -30,7 +30,7 @@ def test_boot_to_prompt(boot):
     """Power-on ends at a prompt, with init's first instruction told before anything of init's
     children, and W^X checked before that. Else: a panic, or a line missing from the boot log."""
     machine = boot()
-    machine.expect("capOS, ABI level 1, PVH")
+    machine.expect("capOS, ABI level 2, PVH")
     machine.expect(re.compile(r"W\^X holds for all \d+ kernel pages"))
     machine.expect("2 online")
     machine.expect("starting init")
@@ -223,7 +223,7 @@ def test_reboot(boot):
     machine.expect(machine.PROMPT)
     machine.write("reboot\r")
     machine.expect("power: reboot")
-    machine.expect("capOS, ABI level 1")
+    machine.expect("capOS, ABI level 2")
     machine.expect(machine.PROMPT)
     claim(machine.shell("echo back") == "back", "a shell after the reboot", machine.tail())
     machine.halt()

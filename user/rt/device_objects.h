@@ -4,27 +4,13 @@
 /*
  * Typed calls of the kernel's interfaces for devices, on the calling thread's ring, in the form of
  * kernel_objects.h: one function per method, named after the schema, which says what each does.
- * Drivers have libdriver on top of this; DeviceManager is init's.
+ * Drivers have libdriver on top of this; DeviceManager is init's. The two whose answers have no
+ * native struct are in device_objects.c.
  */
 
 #include "rt/kernel_objects.h"
-#include "wire/read.h"
 
 #include <stdbool.h>
-
-/** As rt_kernel_call(), for results that have to be read field by field. */
-static inline MUST_CHECK enum status rt_kernel_call_read(uint64_t target, uint16_t method,
-                                                         struct rt_words message,
-                                                         struct rt_words *answer,
-                                                         struct wire_struct *results)
-{
-    const enum status status = rt_kernel_call(target, method, message, answer);
-
-    if (status == STATUS_OK) {
-        *results = wire_struct_inline(answer->word, RING_PAYLOAD_WORDS);
-    }
-    return status;
-}
 
 /* -------- DeviceManager; its lists are read with an rt_exchange -------- */
 
@@ -58,13 +44,12 @@ static inline MUST_CHECK enum status device_manager_revoke(uint64_t manager, uin
 {
     const struct device_manager_revoke_params params = {.function = function,
                                                         .generation = generation};
-    struct rt_words answer;
-    struct wire_struct results;
+    uint64_t word;
     const enum status status =
-        rt_kernel_call_read(manager, DEVICE_MANAGER_REVOKE, RT_WORDS(params), &answer, &results);
+        rt_kernel_call_word(manager, DEVICE_MANAGER_REVOKE, RT_WORDS(params), &word);
 
     if (status == STATUS_OK) {
-        *state = device_manager_revoke_results_get_state(results);
+        *state = (enum function_state)(uint16_t)word;
     }
     return status;
 }
@@ -77,22 +62,7 @@ struct device_mmio_bar {
     bool prefetchable;
 };
 
-static inline MUST_CHECK enum status device_mmio_info(uint64_t mmio, uint32_t bar,
-                                                      struct device_mmio_bar *info)
-{
-    const struct device_mmio_info_params params = {.bar = bar};
-    struct rt_words answer;
-    struct wire_struct results;
-    const enum status status =
-        rt_kernel_call_read(mmio, DEVICE_MMIO_INFO, RT_WORDS(params), &answer, &results);
-
-    if (status == STATUS_OK) {
-        info->bytes = device_mmio_info_results_get_bytes(results);
-        info->mappable = device_mmio_info_results_get_mappable(results);
-        info->prefetchable = device_mmio_info_results_get_prefetchable(results);
-    }
-    return status;
-}
+MUST_CHECK enum status device_mmio_info(uint64_t mmio, uint32_t bar, struct device_mmio_bar *info);
 
 static inline MUST_CHECK enum status device_mmio_map(uint64_t mmio, uint64_t address, uint32_t bar,
                                                      uint64_t offset, uint32_t page_count)
@@ -169,21 +139,7 @@ struct interrupt_state {
     bool masked;
 };
 
-static inline MUST_CHECK enum status interrupt_info(uint64_t interrupt,
-                                                    struct interrupt_state *state)
-{
-    struct rt_words answer;
-    struct wire_struct results;
-    const enum status status =
-        rt_kernel_call_read(interrupt, INTERRUPT_INFO, (struct rt_words){{0}}, &answer, &results);
-
-    if (status == STATUS_OK) {
-        state->delivered = interrupt_info_results_get_delivered(results);
-        state->index = interrupt_info_results_get_index(results);
-        state->masked = interrupt_info_results_get_masked(results);
-    }
-    return status;
-}
+MUST_CHECK enum status interrupt_info(uint64_t interrupt, struct interrupt_state *state);
 
 /** Wait until the interrupt has been delivered since the last WAIT: how often. */
 static inline MUST_CHECK enum status interrupt_wait(uint64_t interrupt, uint64_t deadline_ns,

@@ -117,6 +117,7 @@ void cpu_init_record(struct cpu *cpu, uint32_t index, uint32_t apic_id, uint64_t
     for (uint32_t i = 0; i < PRIORITY_COUNT; i++) {
         list_init(&cpu->ready[i]);
     }
+    list_init(&cpu->route_fences);
     cpu->timer_programmed = NO_DEADLINE;
 }
 

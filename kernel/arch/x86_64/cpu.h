@@ -11,6 +11,7 @@
  * Legend: [I] immutable after start, [cpu] only this CPU, [k] kernel_lock, [a] atomic.
  */
 
+#include "arch/x86_64/trap.h"
 #include "arch/x86_64/trap_offsets.h"
 #include "list.h"
 #include "lock.h"
@@ -77,6 +78,11 @@ struct cpu {
     uint64_t interrupt_count; /* [cpu] */
     uint64_t spurious_count;  /* [cpu] */
     uint64_t flush_done;      /* [a] highest TLB flush sequence this CPU has carried out */
+
+    /* Device interrupts. */
+    uint16_t device_routes[VECTOR_DEVICE_END - VECTOR_DEVICE_FIRST]; /* [k] route + 1; 0: none */
+    struct list route_fences;      /* [k] struct route_fence.link */
+    uint64_t stale_interrupts;     /* [k] of routes that had ended (L5) */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
 };

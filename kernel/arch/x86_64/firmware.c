@@ -3,6 +3,7 @@
 
 #include "acpi/acpi.h"
 #include "acpi/madt.h"
+#include "acpi/mcfg.h"
 #include "diag/log.h"
 #include "mm/kernel_map.h"
 
@@ -60,6 +61,7 @@ static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
 {
     if (firmware.io_apic_count < FIRMWARE_MAX_IO_APICS) {
         firmware.io_apics[firmware.io_apic_count++] = (struct firmware_io_apic){
+            .id = io_apic->id,
             .address = {io_apic->address},
             .interrupt_base = io_apic->interrupt_base,
         };
@@ -103,6 +105,58 @@ static void read_madt(const struct acpi_root *root)
     }
 }
 
+/* A list that is not complete would leave devices without a unit, or break them: it is refused. */
+static bool add_dmar_entry(const struct acpi_dmar_entry *entry)
+{
+    switch (entry->kind) {
+    case ACPI_DMAR_UNIT:
+        if (firmware.unit_count == FIRMWARE_MAX_UNITS) {
+            return false;
+        }
+        firmware.units[firmware.unit_count++] = *entry;
+        break;
+    case ACPI_DMAR_RESERVED:
+        if (firmware.reserved_count == FIRMWARE_MAX_RESERVED) {
+            return false;
+        }
+        firmware.reserved[firmware.reserved_count++] = *entry;
+        break;
+    case ACPI_DMAR_ATS:
+    case ACPI_DMAR_AFFINITY:
+    case ACPI_DMAR_NAMED:
+    case ACPI_DMAR_SATC:
+    case ACPI_DMAR_PROPERTY:
+        break; /* translations are never left to devices, and nodes of memory are not told apart */
+    }
+    return true;
+}
+
+static void read_dmar(const struct acpi_root *root)
+{
+    struct acpi_table table;
+    struct acpi_dmar_entry entry;
+    struct acpi_fault fault;
+    uint32_t cursor = 0;
+
+    if (acpi_root_find(&memory, root, "DMAR", 0, &table) != ACPI_OK) {
+        return;
+    }
+    if (acpi_dmar_open(table.bytes, &firmware.dmar, &fault) != ACPI_OK) {
+        report("DMAR", &fault);
+        return;
+    }
+    while (acpi_dmar_next(&firmware.dmar, &cursor, &entry)) {
+        if (!add_dmar_entry(&entry)) {
+            log_info("acpi", "DMAR: more than %u units or %u reserved ranges; doing without",
+                     FIRMWARE_MAX_UNITS, FIRMWARE_MAX_RESERVED);
+            firmware.unit_count = 0;
+            firmware.reserved_count = 0;
+            return;
+        }
+    }
+    firmware.has_dmar = true;
+}
+
 static void read_fadt(const struct acpi_root *root)
 {
     struct acpi_table table;
@@ -125,6 +179,30 @@ static void read_fadt(const struct acpi_root *root)
     firmware.has_soft_off = true;
 }
 
+static void read_mcfg(const struct acpi_root *root)
+{
+    struct acpi_table table;
+    struct acpi_mcfg_entry entry;
+    struct acpi_fault fault;
+    uint32_t count;
+
+    if (acpi_root_find(&memory, root, "MCFG", 0, &table) != ACPI_OK) {
+        log_info("acpi", "no MCFG: 256 bytes of configuration space for each function");
+        return;
+    }
+    if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
+        report("MCFG", &fault);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (acpi_mcfg_get(table.bytes, i, &entry, &fault) != ACPI_OK) {
+            report("MCFG entry", &fault);
+        } else if (firmware.segment_count < FIRMWARE_MAX_SEGMENTS) {
+            firmware.segments[firmware.segment_count++] = entry;
+        }
+    }
+}
+
 void firmware_init(uint64_t rsdp_address)
 {
     struct acpi_root root;
@@ -142,5 +220,7 @@ void firmware_init(uint64_t rsdp_address)
         return;
     }
     read_madt(&root);
+    read_dmar(&root);
     read_fadt(&root);
+    read_mcfg(&root);
 }

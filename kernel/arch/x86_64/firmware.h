@@ -7,15 +7,22 @@
  * table it refuses is reported and done without.
  */
 
+#include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/mcfg.h"
 #include "acpi/sleep.h"
 #include "arch/x86_64/cpu.h"
 #include "types.h"
 
 #define FIRMWARE_MAX_IO_APICS 16u
+#define FIRMWARE_MAX_SEGMENTS 16u
 #define ISA_IRQ_COUNT         16u
+/* Remapping units and reserved ranges in DMAR tables of real machines: at most 8 and 16 or so. */
+#define FIRMWARE_MAX_UNITS    16u
+#define FIRMWARE_MAX_RESERVED 32u
 
 struct firmware_io_apic {
+    uint8_t id; /* what device scopes call it */
     struct paddr address;
     uint32_t interrupt_base;
 };
@@ -35,6 +42,14 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
+    struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
+    bool has_dmar;
+    struct acpi_dmar dmar;
+    uint32_t unit_count;
+    struct acpi_dmar_entry units[FIRMWARE_MAX_UNITS]; /* scopes stay readable */
+    uint32_t reserved_count;
+    struct acpi_dmar_entry reserved[FIRMWARE_MAX_RESERVED]; /* memory that devices use */
     bool has_fadt;
     struct acpi_fadt fadt;
     bool has_soft_off;

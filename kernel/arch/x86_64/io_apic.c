@@ -2,6 +2,7 @@
 #include "arch/x86_64/io_apic.h"
 
 #include "arch/x86_64/firmware.h"
+#include "iommu/iommu.h"
 #include "mm/kernel_map.h"
 
 #define SELECT_REGISTER     0u /* in 32-bit words */
@@ -15,6 +16,7 @@
 
 struct io_apic {
     volatile uint32_t *registers;
+    uint8_t id;
     uint32_t interrupt_base;
     uint32_t input_count;
 };
@@ -39,6 +41,7 @@ void io_apic_init(void)
         struct io_apic *io_apic = &io_apics[i];
 
         io_apic->registers = kernel_map_registers(firmware.io_apics[i].address, PAGE_BYTES);
+        io_apic->id = firmware.io_apics[i].id;
         io_apic->interrupt_base = firmware.io_apics[i].interrupt_base;
         io_apic->input_count = ((read_register(io_apic, REGISTER_VERSION) >> 16) & 0xff) + 1;
         for (uint32_t input = 0; input < io_apic->input_count; input++) {
@@ -46,6 +49,21 @@ void io_apic_init(void)
             write_register(io_apic, REGISTER_REDIRECT + 2 * input + 1, 0);
         }
     }
+}
+
+/** The redirection entry of an input: what goes through a remapping unit has another format. */
+static uint64_t redirection(const struct io_apic *io_apic, const struct firmware_isa_irq *isa,
+                            uint32_t vector, uint32_t apic_id)
+{
+    const struct iommu_route route = {
+        .vector = (uint8_t)vector, .is_level = isa->level, .apic_id = apic_id};
+    uint64_t entry;
+
+    if (iommu_route_io_apic(io_apic->id, &route, isa->active_low, &entry)) {
+        return entry;
+    }
+    return (uint64_t)apic_id << 56 | vector | (isa->active_low ? REDIRECT_ACTIVE_LOW : 0) |
+           (isa->level ? REDIRECT_LEVEL : 0);
 }
 
 bool io_apic_route_isa(uint32_t irq, uint32_t vector, uint32_t apic_id)
@@ -57,10 +75,10 @@ bool io_apic_route_isa(uint32_t irq, uint32_t vector, uint32_t apic_id)
         const uint32_t input = isa->interrupt - io_apic->interrupt_base;
 
         if (input < io_apic->input_count) {
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input + 1, apic_id << 24);
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input,
-                           vector | (isa->active_low ? REDIRECT_ACTIVE_LOW : 0) |
-                               (isa->level ? REDIRECT_LEVEL : 0));
+            const uint64_t entry = redirection(io_apic, isa, vector, apic_id);
+
+            write_register(io_apic, REGISTER_REDIRECT + 2 * input + 1, (uint32_t)(entry >> 32));
+            write_register(io_apic, REGISTER_REDIRECT + 2 * input, (uint32_t)entry);
             return true;
         }
     }

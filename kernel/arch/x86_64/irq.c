@@ -8,7 +8,10 @@
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/uart.h"
 #include "diag/log.h"
+#include "device_manager/device_manager.h"
+#include "device_manager/route_fence.h"
 #include "diag/panic.h"
+#include "iommu/iommu.h"
 #include "object/console.h"
 #include "object/flush.h"
 #include "sched/sched.h"
@@ -55,14 +58,26 @@ void irq_dispatch(uint32_t vector)
         apic_end_of_interrupt();
         console_input();
         break;
+    case VECTOR_IOMMU:
+        apic_end_of_interrupt();
+        iommu_fault_interrupt();
+        break;
     case VECTOR_STOP:
         panic_stop_this_cpu();
     case VECTOR_SPURIOUS:
         cpu->spurious_count++; /* no end-of-interrupt: SDM vol. 3A 11.9 */
         break;
-    default:
-        cpu->spurious_count++;
+    case VECTOR_ROUTE_FENCE:
         apic_end_of_interrupt();
+        route_fence_arrived();
+        break;
+    default:
+        apic_end_of_interrupt();
+        if (vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END) {
+            interrupt_arrived(vector);
+        } else {
+            cpu->spurious_count++;
+        }
         break;
     }
 }

@@ -15,6 +15,21 @@
 
     .text
 
+    /* The general registers, in the order of struct trap_frame. */
+    .macro push_registers
+    .irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    pushq %\register
+    .endr
+    .endm
+
+    /* And back, and the stub's vector and error code off the stack: what is left is for IRETQ. */
+    .macro pop_registers
+    .irp register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+    popq %\register
+    .endr
+    addq $16, %rsp
+    .endm
+
     .globl syscall_entry
     .align 32
 syscall_entry:
@@ -71,22 +86,7 @@ trap_return_syscall:
 trap_return_full:
     movq %gs:CPU_OFFSET_FRAME_TOP, %rsp
     subq $TRAP_FRAME_BYTES, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
-    addq $16, %rsp
+    pop_registers
     swapgs
     iretq
 
@@ -101,21 +101,7 @@ trap_restart_on_stack:
     .align 32
 trap_common:
     cld
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    push_registers
     testb $3, FRAME_CS(%rsp)
     jz 1f
     swapgs
@@ -127,22 +113,7 @@ trap_common:
 1:  movq %rsp, %rdi
     call trap_from_kernel
 trap_pop_and_return:
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
-    addq $16, %rsp
+    pop_registers
     iretq
 
     /*
@@ -152,21 +123,7 @@ trap_pop_and_return:
     .align 32
 trap_paranoid:
     cld
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    push_registers
     movl $0xc0000101, %ecx          /* MSR_GS_BASE */
     rdmsr
     xorl %ebx, %ebx

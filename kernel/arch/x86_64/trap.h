@@ -21,11 +21,15 @@
 #define VECTOR_PAGE_FAULT      14u
 #define VECTOR_MACHINE_CHECK   18u
 #define VECTOR_EXCEPTION_COUNT 32u
+#define VECTOR_ROUTE_FENCE     0x20u /* lower than any device's: route_fence.h */
 #define VECTOR_COM1            0x30u
+#define VECTOR_DEVICE_FIRST    0x40u
+#define VECTOR_DEVICE_END      0xe0u
 #define VECTOR_TIMER           0xe0u
 #define VECTOR_RESCHEDULE      0xe1u
 #define VECTOR_FLUSH           0xe2u
 #define VECTOR_STOP            0xe3u
+#define VECTOR_IOMMU           0xe4u
 #define VECTOR_SPURIOUS        0xffu
 
 /** Registers of an interrupted context, as trap.S pushes them. */

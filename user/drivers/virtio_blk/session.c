@@ -32,29 +32,43 @@ static void release(uint64_t *capability, bool revoke)
     *capability = 0;
 }
 
-/** Give back all that a session has. Safe on one that was only half made. */
-static void session_fini(struct session *session)
+/**
+ * End what a session does. Its queues stay mapped for a client that still has its end: a revocation
+ * now would take them from under it. Safe on a session that was only half made.
+ */
+static void session_stop(struct session *session)
 {
-    /* First of all the device: from here on nothing of the client's is pinned. */
-    driver_dma_release(&session->data);
+    driver_dma_release(&session->data); /* from here on nothing of the client's is pinned */
     release(&session->driver_signaller, true);
-    if (session->queue_address != NULL) {
-        rt_space_unmap(session->queue_address, session->queue_pages);
-        session->queue_address = NULL;
-    }
-    release(&session->queue_memory, true);
     release(&session->client_signaller, false);
     release(&session->endpoint, false); /* whoever waits at the client end hears of it */
 }
 
+/** Give back the rest, and the place. */
+static void session_free(struct session *session)
+{
+    if (session->queue_address != NULL) {
+        rt_space_unmap(session->queue_address, session->queue_pages);
+        session->queue_address = NULL;
+    }
+    /* Else a client could keep it, and the driver would go on paying. */
+    release(&session->queue_memory, true);
+    session->state = SESSION_FREE;
+}
+
 void session_close(struct blk *blk, struct session *session)
 {
-    blk->active &= ~(1u << session_number(blk, session));
+    const uint32_t bit = 1u << session_number(blk, session);
+
+    blk->active &= ~bit;
     session->state = SESSION_CLOSING;
     if (session->in_flight == 0) {
-        session_fini(session);
-        blk->dirty &= ~(1u << session_number(blk, session));
-        session->state = session->client_gone ? SESSION_FREE : SESSION_DEAD;
+        blk->dirty &= ~bit;
+        session_stop(session);
+        session->state = SESSION_DEAD;
+        if (session->client_gone) {
+            session_free(session);
+        }
     }
 }
 
@@ -64,7 +78,7 @@ void session_client_gone(struct blk *blk, struct session *session)
     if (session->state == SESSION_OPEN) {
         session_close(blk, session);
     } else if (session->state == SESSION_DEAD) {
-        session->state = SESSION_FREE;
+        session_free(session);
     }
 }
 
@@ -187,7 +201,8 @@ enum status session_open(struct blk *blk, uint64_t badge, uint32_t depth, uint32
     /* The pool's buffer keeps the pages: the capability is needed no more. */
     capability_release(memory);
     if (status != STATUS_OK) {
-        session_fini(session);
+        session_stop(session);
+        session_free(session);
         return status;
     }
     session->state = SESSION_OPEN;

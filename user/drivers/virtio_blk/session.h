@@ -11,8 +11,9 @@
  *     +------------------------- DEAD <-----------------------+
  *
  * A session in flight cannot go: the device still reads and writes the client's memory, which
- * stays pinned until then. A dead one keeps only its place, so that the word of the client end's
- * death, which comes once, never meets another session in it.
+ * stays pinned until then. A dead one keeps its queues, which its client may be looking at, and its
+ * place, so that the word of the client end's death, which comes once, never meets another session
+ * in it.
  *
  * The client is an enemy: its queue's indices are lib/queue's to check, its requests lib/block's;
  * its memory is never touched; its Signaller is known to be one.

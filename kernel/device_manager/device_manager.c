@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+#include "device_manager/device_manager.h"
+
+#include "device_manager/audit.h"
+#include "device_manager/handles.h"
+#include "diag/log.h"
+#include "mm/frames.h"
+#include "object/operation.h"
+#include "object/process.h"
+#include "object/services.h"
+#include "sched/thread.h"
+
+struct ledger ledger;
+struct device_function *device_functions;
+struct device_route device_routes[DEVICE_ROUTES_MAX];
+
+static struct ledger_route ledger_routes[DEVICE_ROUTES_MAX];
+static struct ledger_buffer ledger_buffers[DEVICE_BUFFERS_MAX];
+
+void device_ledger_verify(void)
+{
+#ifdef CAPOS_DEBUG
+    uint32_t place;
+    const enum ledger_flaw flaw = ledger_audit(&ledger, &place);
+
+    if (flaw != LEDGER_SOUND) {
+        PANIC("ledger: flaw \"%s\" at %u", ledger_flaw_name(flaw), place);
+    }
+#endif
+}
+
+/* ---- Start ---------------------------------------------------------------------------------- */
+
+static void *take_cleared(uint64_t bytes)
+{
+    uint32_t order = 0;
+    uint32_t frame;
+
+    while ((PAGE_BYTES << order) < bytes) {
+        order++;
+    }
+    if (frames_take(order, FRAME_SLAB, NULL, &frame) != STATUS_OK) {
+        PANIC("memory: too little for the ledger of devices");
+    }
+    memset(frame_pointer(frame), 0, PAGE_BYTES << order);
+    return frame_pointer(frame);
+}
+
+/** Whether a bridge above makes the function's requests look like another's. */
+static bool has_shared_requester(const struct pci_function *pci)
+{
+    for (uint32_t up = pci->found.parent; up != PCI_NOBODY; up = pci_functions[up].found.parent) {
+        const struct pci_found *bridge = &pci_functions[up].found;
+
+        if (!bridge->is_express || bridge->express_type == PCI_EXPRESS_TO_PCI) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum claim_refusal find_refusal(const struct device_function *function)
+{
+    const struct pci_function *pci = function->pci;
+
+    if (pci->refusal != CLAIM_REFUSAL_NONE) {
+        return pci->refusal;
+    }
+    if (function->coverage.kind != IOMMU_COVERED) {
+        return CLAIM_REFUSAL_NO_IOMMU;
+    }
+    if (iommu_has_firmware_memory((uint16_t)pci->config.address.segment, function->source)) {
+        return CLAIM_REFUSAL_FIRMWARE_MEMORY;
+    }
+    return has_shared_requester(pci) ? CLAIM_REFUSAL_SHARED_REQUESTER : CLAIM_REFUSAL_NONE;
+}
+
+static void init_function(struct device_function *function, uint32_t index)
+{
+    struct pci_function *pci = &pci_functions[index];
+    struct vtd_path path;
+    uint32_t vectors = 0;
+
+    if (pci->has_msix) {
+        vectors = pci->msix.count;
+    } else if (pci->has_msi) {
+        vectors = 1;
+    }
+    pci_function_path(pci, &path);
+    function->index = index;
+    function->pci = pci;
+    function->coverage = iommu_find(&path);
+    function->possible = function->coverage.kind != IOMMU_COVERED ? DMA_LEVEL_NONE
+                         : function->coverage.interrupt_remapping ? DMA_LEVEL_CONFINED
+                                                                  : DMA_LEVEL_DMA_CONFINED;
+    function->source = pci_address_id(pci->config.address);
+    function->vector_count = vectors < DEVICE_VECTORS_MAX ? vectors : DEVICE_VECTORS_MAX;
+    list_init(&function->routes);
+    list_init(&function->buffers);
+    list_init(&function->revokers);
+    list_init(&function->teardown.link);
+    ledger.functions[index].group = pci->found.group;
+    ledger.functions[index].refusal = find_refusal(function);
+}
+
+/** An access that the IOMMU has refused. */
+static void note_fault(const struct iommu_fault *fault)
+{
+    for (uint32_t i = 0; i < ledger.function_count; i++) {
+        struct device_function *function = &device_functions[i];
+
+        if (function->source == fault->record.source &&
+            function->pci->config.address.segment == fault->segment) {
+            function->fault_count++;
+            audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, device_record(function)->owner,
+                        0, fault->record.address);
+            return;
+        }
+    }
+}
+
+void device_manager_init(void)
+{
+    uint32_t claimable = 0;
+
+    ledger = (struct ledger){
+        .functions = take_cleared(pci_function_count * sizeof(struct ledger_function) + 1),
+        .function_count = pci_function_count,
+        .routes = ledger_routes,
+        .route_count = DEVICE_ROUTES_MAX,
+        .buffers = ledger_buffers,
+        .buffer_count = DEVICE_BUFFERS_MAX,
+    };
+    device_functions = take_cleared(pci_function_count * sizeof(struct device_function) + 1);
+    ledger_init(&ledger);
+    for (uint32_t i = 0; i < pci_function_count; i++) {
+        init_function(&device_functions[i], i);
+        claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
+    }
+    iommu_watch_faults(note_fault);
+    log_info("devices",
+             "%u functions, %u can be claimed (preview: device authority is not yet "
+             "shown under every attack)",
+             pci_function_count, claimable);
+    device_ledger_verify();
+}
+
+/* ---- Claims --------------------------------------------------------------------------------- */
+
+/** The parts of a new claim, made before it is one. */
+struct claim_parts {
+    struct object *mmio;
+    struct object *pool;
+    struct object *interrupt; /* NULL: the function has no vectors */
+};
+
+static void put_parts(const struct claim_parts *parts)
+{
+    if (parts->mmio != NULL) {
+        object_put(parts->mmio);
+    }
+    if (parts->pool != NULL) {
+        object_put(parts->pool);
+    }
+    if (parts->interrupt != NULL) {
+        object_put(parts->interrupt);
+    }
+}
+
+static enum status prepare_parts(struct device_function *function, struct process *process,
+                                 struct claim_parts *parts)
+{
+    const uint32_t slots = function->vector_count == 0 ? 2 : 3;
+    const struct account *account = &process->account;
+    enum status status;
+
+    *parts = (struct claim_parts){0};
+    if (account->limit[ACCOUNT_CAP_SLOTS] - account->used[ACCOUNT_CAP_SLOTS] < slots) {
+        return STATUS_OVER_BUDGET;
+    }
+    status = object_reserve_slots(process, slots);
+    if (status == STATUS_OK) {
+        status = device_mmio_create(function, process, &parts->mmio);
+    }
+    if (status == STATUS_OK) {
+        status = dma_pool_create(function, process, &parts->pool);
+    }
+    if (status == STATUS_OK && function->vector_count != 0) {
+        status = interrupt_prepare(function, process, &parts->interrupt);
+    }
+    if (status != STATUS_OK) {
+        put_parts(parts);
+    }
+    return status;
+}
+
+/** Room for it was made before. */
+static uint64_t grant_prepared(struct object *object, struct process *process)
+{
+    uint64_t id;
+
+    KVERIFY(object_grant(object, process, 0, &id) == STATUS_OK);
+    object_put(object);
+    return id;
+}
+
+static void commit_claim(struct device_function *function, struct process *process,
+                         const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits)
+{
+    struct device_mmio *mmio = mmio_of(parts->mmio);
+    struct dma_pool *pool = pool_of(parts->pool);
+    const uint32_t reach = iommu_domain_address_bits(function->coverage.unit);
+
+    ledger_claim_commit(&ledger, function->index, process->pid, pool_pages,
+                        1ull << (bits < reach ? bits : reach), &mmio->handle, &pool->handle);
+    function->owner = process;
+    function->mmio = mmio;
+    function->pool = pool;
+    function->is_lost = false;
+    process->claim_count++;
+    pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
+    msi_enable(function);
+    if (parts->interrupt != NULL) {
+        interrupt_commit(interrupt_of(parts->interrupt));
+    }
+    audit_write(AUDIT_EVENT_CLAIMED, STATUS_OK, function, process->pid, 0, pool_pages);
+    device_ledger_verify();
+}
+
+/** The function that a request names, or NULL. */
+static struct device_function *find_function(uint32_t index)
+{
+    return index < ledger.function_count ? &device_functions[index] : NULL;
+}
+
+static enum status claim_method(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, device_manager_claim_params)
+    struct device_function *function = find_function(parameters->function);
+    struct process *process = method->process;
+    const uint32_t bits = parameters->address_bits == 0 ? 64 : parameters->address_bits;
+    struct claim_parts parts;
+    enum status status =
+        ledger_claim_check(&ledger, parameters->function, parameters->generation, process->pid);
+
+    if (status == STATUS_OK && (bits < 21 || bits > 64)) {
+        status = STATUS_BAD_RANGE;
+    }
+    if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;
+        status = STATUS_UNSUPPORTED;
+    }
+    if (status == STATUS_OK) {
+        status = prepare_parts(function, process, &parts);
+    }
+    if (status != STATUS_OK) {
+        return audit_refuse(status, function, process->pid, 0, parameters->generation);
+    }
+    commit_claim(function, process, &parts, parameters->pool_pages, bits);
+
+    struct device_manager_claim_results *results = method_results(method, sizeof(*results));
+
+    results->mmio = grant_prepared(parts.mmio, process);
+    results->pool = grant_prepared(parts.pool, process);
+    if (parts.interrupt != NULL) {
+        results->interrupt = grant_prepared(parts.interrupt, process);
+    }
+    return STATUS_OK;
+}
+
+/** One more vector. */
+static enum status interrupt_method(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, device_manager_interrupt_params)
+    struct device_function *function = find_function(parameters->function);
+    struct process *process = method->process;
+    struct object *interrupt;
+    uint32_t slot;
+    enum status status = ledger_route_check(&ledger, parameters->function, process->pid, &slot);
+
+    if (status == STATUS_OK && device_record(function)->generation != parameters->generation) {
+        status = STATUS_STALE;
+    }
+    if (status == STATUS_OK) {
+        status = interrupt_prepare(function, process, &interrupt);
+    }
+    if (status == STATUS_OK) {
+        uint64_t id;
+
+        status = object_grant(interrupt, process, 0, &id);
+        if (status == STATUS_OK) {
+            interrupt_commit(interrupt_of(interrupt));
+            method->results[0] = id;
+            method->result_words = 1;
+        }
+        object_put(interrupt);
+    }
+    return status == STATUS_OK
+               ? STATUS_OK
+               : audit_refuse(status, function, process->pid, 0, parameters->generation);
+}
+
+static enum status revoke_method(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, device_manager_revoke_params)
+    struct device_function *function = find_function(parameters->function);
+
+    if (function == NULL) {
+        return STATUS_NOT_FOUND;
+    }
+    const struct ledger_function *record = device_record(function);
+
+    /* While it is being torn down the generation is that of the next owner, and welcome as well. */
+    if (device_state_is_owned(record->state)) {
+        if (parameters->generation != record->generation) {
+            return STATUS_STALE;
+        }
+        device_teardown_start(function, method->process->pid);
+    }
+    if (record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING) {
+        list_append(&function->revokers, &method_keep(method)->link);
+        return STATUS_OK;
+    }
+    method->results[0] = record->state;
+    method->result_words = 1;
+    return STATUS_OK;
+}
+
+/* ---- Owners --------------------------------------------------------------------------------- */
+
+static const struct device_handle *handle_of(struct object *object)
+{
+    switch (object->kind) {
+    case OBJECT_KIND_DEVICE_MMIO:
+        return &mmio_of(object)->handle;
+    case OBJECT_KIND_DMA_POOL:
+        return &pool_of(object)->handle;
+    case OBJECT_KIND_DMA_BUFFER:
+        return &buffer_of(object)->handle;
+    default:
+        return &interrupt_of(object)->handle;
+    }
+}
+
+enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
+                                  const struct process *from, const struct process *to)
+{
+    uint32_t object_count = 0;
+    uint32_t interrupt_count = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (!device_is_authority(objects[i]->kind)) {
+            continue;
+        }
+        enum status status = STATUS_DENIED;
+
+        if (moves[i] && from != NULL) {
+            status = ledger_move_check(&ledger, handle_of(objects[i]), from->pid, to->pid);
+        }
+        if (status != STATUS_OK) {
+            return audit_refuse(status, NULL, from == NULL ? 0 : from->pid, objects[i]->number, 0);
+        }
+        object_count++;
+        interrupt_count += objects[i]->kind == OBJECT_KIND_INTERRUPT ? 1 : 0;
+    }
+    if (object_count > to->account.limit[ACCOUNT_OBJECTS] - to->account.used[ACCOUNT_OBJECTS] ||
+        interrupt_count >
+            to->account.limit[ACCOUNT_INTERRUPTS] - to->account.used[ACCOUNT_INTERRUPTS]) {
+        return STATUS_OVER_BUDGET;
+    }
+    return STATUS_OK;
+}
+
+/** A function's account is the new owner's from here on. */
+static void set_owner(struct device_function *function, struct process *from, struct process *to)
+{
+    if (function->owner == to) {
+        return;
+    }
+    function->owner = to;
+    from->claim_count--;
+    to->claim_count++;
+    audit_write(AUDIT_EVENT_MOVED, STATUS_OK, function, to->pid, 0, from->pid);
+}
+
+static void move_object(struct object *object, struct process *from, struct process *to)
+{
+    struct device_function *function;
+
+    switch (object->kind) {
+    case OBJECT_KIND_DEVICE_MMIO:
+        function = mmio_of(object)->function;
+        ledger_move_commit(&ledger, &mmio_of(object)->handle, to->pid);
+        /* Made for mappings of the former owner, of which there are none. */
+        device_mmio_drop_bars(mmio_of(object));
+        break;
+    case OBJECT_KIND_DMA_POOL:
+        function = pool_of(object)->function;
+        ledger_move_commit(&ledger, &pool_of(object)->handle, to->pid);
+        break;
+    default:
+        function = interrupt_of(object)->function;
+        ledger_move_commit(&ledger, &interrupt_of(object)->handle, to->pid);
+        interrupt_silence(interrupt_of(object));
+        KVERIFY(account_charge(&to->account, ACCOUNT_INTERRUPTS, 1));
+        account_refund(&from->account, ACCOUNT_INTERRUPTS, 1);
+        break;
+    }
+    KVERIFY(account_charge(&to->account, ACCOUNT_OBJECTS, 1));
+    account_refund(&from->account, ACCOUNT_OBJECTS, 1);
+    object->payer = to;
+    set_owner(function, from, to);
+}
+
+void device_transfer_commit(struct object *const *objects, uint32_t count, struct process *from,
+                            struct process *to)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (device_is_authority(objects[i]->kind)) {
+            move_object(objects[i], from, to);
+        }
+    }
+    device_ledger_verify();
+}
+
+void device_owner_ended(struct process *process)
+{
+    for (uint32_t i = 0; i < ledger.function_count && process->claim_count > 0; i++) {
+        if (device_functions[i].owner == process) {
+            device_teardown_start(&device_functions[i], process->pid);
+        }
+    }
+}
+
+void device_claim_shrunk(struct device_function *function)
+{
+    const struct ledger_function *record = device_record(function);
+
+    if (!device_state_is_owned(record->state) || record->has_mmio || record->has_pool) {
+        return;
+    }
+    LIST_FOR_EACH(node, &function->routes)
+    {
+        if (!CONTAINER_OF(node, struct device_route, of_function)->is_ending) {
+            return;
+        }
+    }
+    device_teardown_start(function, record->owner);
+}
+
+void device_start(struct device_function *function)
+{
+    if (function->is_started) {
+        return;
+    }
+    function->is_started = true;
+    for (uint32_t up = function->pci->found.parent; up != PCI_NOBODY;
+         up = pci_functions[up].found.parent) {
+        pci_command_set(&pci_functions[up], PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, 0);
+    }
+    pci_command_set(function->pci, PCI_COMMAND_MASTER, 0);
+}
+
+method_function *const device_manager_methods[] = {
+    [DEVICE_MANAGER_FUNCTIONS] = device_list_functions,
+    [DEVICE_MANAGER_CLAIM] = claim_method,
+    [DEVICE_MANAGER_INTERRUPT] = interrupt_method,
+    [DEVICE_MANAGER_REVOKE] = revoke_method,
+};

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Device authority: who owns which function of the machine's buses, and all that an owner can do.
+ *
+ *   device_manager.c  claims, owners, and what the rest of the kernel calls
+ *   handles.h         the records behind it all
+ *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
+ *   dma_pool.c, dma_buffer.c               memory that a device can reach
+ *   teardown.c        taking it all back   reset.c   the device's share in that
+ *   config_policy.c   configuration space as an owner sees it
+ *   audit.c           the log              listing.c, error.c    for people
+ *
+ * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
+ * was seen. Everything here is under the kernel lock (docs/design/0013-device-manager.md).
+ */
+
+#include "bootinfo/bootinfo.h"
+#include "object/object.h"
+#include "syscall/methods.h"
+#include "types.h"
+
+struct device_function;
+struct process;
+struct ring_sqe;
+struct thread;
+
+/** Make the ledger of the functions in the inventory. Boot CPU, once, after iommu_init(). */
+void device_manager_init(void);
+
+/** Whether objects of this kind are device authority: moved, never copied. */
+static inline bool device_is_authority(enum object_kind kind)
+{
+    return kind >= OBJECT_KIND_DEVICE_MMIO && kind <= OBJECT_KIND_DMA_BUFFER;
+}
+
+/**
+ * Capabilities are about to go from one process to another, all or none: may those of devices?
+ *
+ * Returns: STATUS_OK; STATUS_DENIED for a copy, and as ledger_move_check(); STATUS_OVER_BUDGET if
+ * the receiver cannot pay. `from` is NULL for the kernel, which has none to give.
+ */
+MUST_CHECK enum status device_transfer_check(struct object *const *objects, const bool *moves,
+                                             uint32_t count, const struct process *from,
+                                             const struct process *to);
+
+/** They have gone. As checked, in the same entry of the kernel. */
+void device_transfer_commit(struct object *const *objects, uint32_t count, struct process *from,
+                            struct process *to);
+
+/** A process is ending: its devices are stopped, and torn down. */
+void device_owner_ended(struct process *process);
+
+/** Pages of registers are gone from every CPU; `device` is the memory object's. */
+void device_mmio_unmapped(struct device_function *device, struct process *process,
+                          uint64_t page_count);
+
+/** A device's vector has arrived at this CPU. */
+void interrupt_arrived(uint32_t vector);
+
+/** WAIT on an Interrupt. */
+enum status interrupt_wait(struct object *object, struct thread *thread,
+                           const struct ring_sqe *sqe);
+
+extern method_function *const device_manager_methods[DEVICE_MANAGER_METHOD_COUNT];
+extern method_function *const device_mmio_methods[DEVICE_MMIO_METHOD_COUNT];
+extern method_function *const interrupt_methods[INTERRUPT_METHOD_COUNT];
+extern method_function *const dma_pool_methods[DMA_POOL_METHOD_COUNT];
+extern method_function *const dma_buffer_methods[DMA_BUFFER_METHOD_COUNT];
+
+/* listing.c: for Diagnostics. */
+enum status device_list_functions(struct method *method);
+enum status device_list_interrupts(struct method *method);
+enum status device_list_dma(struct method *method);
+enum status device_list_audit(struct method *method);
+enum status device_list_iommus(struct method *method);
+
+extern const struct object_type device_mmio_type;
+extern const struct object_type interrupt_type;
+extern const struct object_type dma_pool_type;
+extern const struct object_type dma_buffer_type;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The device manager's records: for each function what the ledger (lib/ledger) cannot know, because
+ * it is hardware or memory, and the objects behind the four kinds of capability.
+ *
+ * Indices are the ledger's: device_functions[i] goes with ledger.functions[i], device_routes[i]
+ * with ledger.routes[i]. An object carries the handle that it was issued with, and every use of it
+ * begins with ledger_check().
+ *
+ * Private to kernel/device_manager. Under the kernel lock.
+ */
+
+#include "device_manager/route_fence.h"
+#include "iommu/iommu.h"
+#include "ledger/ledger.h"
+#include "object/memory.h"
+#include "object/notification.h"
+#include "object/object.h"
+#include "pci/inventory.h"
+#include "sched/timer.h"
+#include "types.h"
+
+#define DEVICE_ROUTES_MAX   256u
+#define DEVICE_BUFFERS_MAX  2048u
+#define DEVICE_VECTORS_MAX  64u   /* of one function that are used */
+#define DEVICE_BUFFER_PAGES 4096u /* of one buffer: bounds the time of a map */
+
+struct dma_buffer;
+struct interrupt;
+struct operation;
+
+/** One interrupt from a function's vector to a CPU. */
+struct device_route {
+    struct interrupt *interrupt; /* a reference, until nothing can arrive any more */
+    struct device_function *function;
+    uint64_t generation;      /* of the ledger's slot, as programmed into hardware (L5) */
+    uint32_t number;          /* of the vector within the function */
+    uint32_t cpu;             /* index */
+    uint8_t vector;           /* on that CPU */
+    uint32_t remap_index;     /* in the IOMMU's table, or IOMMU_NO_ROUTE */
+    bool is_ready;            /* hardware has what was programmed */
+    bool is_masked;           /* at the function */
+    bool is_ending;           /* taking apart has begun */
+    bool wants_unmask;        /* as soon as it is ready */
+    struct iommu_wait wait;   /* programming or clearing the remapping entry */
+    struct route_fence fence; /* nothing pending at the CPU */
+    struct list of_function;  /* in function->routes */
+};
+
+struct device_function {
+    uint32_t index;                 /* [I] */
+    struct pci_function *pci;       /* [I] */
+    struct iommu_coverage coverage; /* [I] */
+    enum dma_level possible;        /* [I] the strongest level */
+    uint16_t source;                /* [I] requester id */
+    uint32_t vector_count;          /* [I] that can be used */
+
+    struct process *owner;      /* whose account pays, until the teardown is complete; or NULL */
+    struct device_mmio *mmio;   /* or NULL; no reference: the object takes itself out */
+    struct dma_pool *pool;      /* likewise */
+    struct list routes;         /* struct device_route.of_function */
+    uint64_t vectors_taken;     /* bit n: vector n has a route */
+    struct list buffers;        /* struct dma_buffer.of_function */
+    struct iommu_domain domain; /* if has_domain */
+    bool has_domain;
+    bool is_attached;
+    bool is_attaching; /* and `attach_wait` is under way */
+    bool is_lost;      /* hardware did not answer: something of it stays for good */
+    bool is_started;   /* bus mastering is on */
+    struct iommu_wait attach_wait;
+
+    struct work teardown;
+    enum teardown_step step;
+    bool is_waiting;       /* `wait` is under way */
+    bool is_reset_started; /* of the rung in hand */
+    uint32_t rung;         /* of the reset ladder */
+    struct iommu_wait wait;
+    struct timer timer;   /* goes on with the teardown */
+    uint64_t deadline_ns; /* of the step */
+    struct list revokers; /* struct operation.link: DeviceManager.revoke */
+
+    uint32_t fault_count;
+    uint32_t reset_count;
+};
+
+/** Behind DeviceMmio. */
+struct device_mmio {
+    struct object object;
+    struct device_handle handle;
+    struct device_function *function;
+    struct memory *bars[PCI_BAR_ROM]; /* made when first mapped: a reference each, or NULL */
+};
+
+/** Behind DMAPool. */
+struct dma_pool {
+    struct object object;
+    struct device_handle handle;
+    struct device_function *function;
+};
+
+/** Behind DMABuffer. Keeps a reference to itself until the device cannot reach it any more. */
+struct dma_buffer {
+    struct object object;
+    struct device_handle handle;
+    struct device_function *function;
+    struct memory *memory; /* pinned */
+    struct process *payer; /* of its pages */
+    uint64_t id;           /* its first capability */
+    uint64_t iova;
+    uint32_t page_count;
+    enum dma_access access;
+    bool is_mapped;              /* the device may be told of it */
+    bool is_ending;              /* the unmapping has begun */
+    struct iommu_wait wait;      /* mapping, then unmapping */
+    struct operation *operation; /* that waits for it, or NULL */
+    struct list of_function;     /* in function->buffers */
+};
+
+/** Behind Interrupt. */
+struct interrupt {
+    struct object object;
+    struct device_handle handle;
+    struct device_function *function;
+    struct device_route *route;  /* NULL once it has ended */
+    struct notification *target; /* a reference while bound, or NULL */
+    struct cap_object_slot *via; /* what it was bound with: a notification or a signaller */
+    uint64_t via_generation;     /* another one means that it was revoked or is gone */
+    uint64_t bits;
+    struct list waiters; /* struct operation.link */
+    uint64_t delivered;  /* since it was made */
+    uint64_t reported;   /* to WAITs */
+    uint32_t unseen;     /* delivered in a row that nobody has looked at */
+};
+
+/** Deliveries that nobody looks at before the route is masked. */
+#define INTERRUPT_UNSEEN_MAX 64u
+
+extern struct ledger ledger;
+extern struct device_function *device_functions; /* ledger.function_count of them */
+extern struct device_route device_routes[DEVICE_ROUTES_MAX];
+
+static inline struct ledger_function *device_record(const struct device_function *function)
+{
+    return &ledger.functions[function->index];
+}
+
+static inline struct device_mmio *mmio_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct device_mmio, object);
+}
+
+static inline struct dma_pool *pool_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct dma_pool, object);
+}
+
+static inline struct dma_buffer *buffer_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct dma_buffer, object);
+}
+
+static inline struct interrupt *interrupt_of(struct object *object)
+{
+    return CONTAINER_OF(object, struct interrupt, object);
+}
+
+/** Debug builds: is the ledger sound, after a transaction? */
+void device_ledger_verify(void);
+
+/* device_manager.c */
+
+/** A part of a claim has ended: with the last one the claim ends. */
+void device_claim_shrunk(struct device_function *function);
+
+/** Let the device start transfers and interrupts: switches on bus mastering, for it and above. */
+void device_start(struct device_function *function);
+
+/* teardown.c */
+
+/** Take everything back; harmless if that is under way, or nothing is owned. */
+void device_teardown_start(struct device_function *function, uint64_t pid);
+
+/** Something that a teardown may be waiting for has happened. */
+void device_teardown_continue(struct device_function *function);
+
+/* reset.c: one rung of the ladder after the other, without waiting. */
+
+enum reset_progress {
+    RESET_DONE,    /* the device was seen to have been reset */
+    RESET_PENDING, /* ask again after *delay_ns */
+    RESET_NONE,    /* no rung is left */
+};
+
+/** Begin, or go on with, the reset of a function that has no owner any more. */
+enum reset_progress device_reset_step(struct device_function *function, uint64_t *delay_ns);
+
+/** Whether transfers of the function are still under way, as far as it says. */
+bool device_is_draining(const struct device_function *function);
+
+/* mmio.c */
+MUST_CHECK enum status device_mmio_create(struct device_function *function, struct process *process,
+                                          struct object **out);
+/** Remove every mapping of the registers; ledger mmio_pages gets to 0 when they are gone. */
+void device_mmio_unmap_all(struct device_mmio *mmio);
+
+/** Forget the memory objects of BARs, of which nothing is mapped. */
+void device_mmio_drop_bars(struct device_mmio *mmio);
+
+/* dma_pool.c */
+MUST_CHECK enum status dma_pool_create(struct device_function *function, struct process *process,
+                                       struct object **out);
+
+/* dma_buffer.c */
+
+/**
+ * Make pages of a memory object reachable, in the domain of the pool's function.
+ * Returns: STATUS_OK: then `*pending` says whether the IOMMU is still at it, and
+ * buffer->operation is to be completed later. A refusal has changed nothing.
+ */
+MUST_CHECK enum status dma_buffer_create(struct dma_pool *pool, struct process *process,
+                                         struct memory *memory, uint64_t page_offset,
+                                         uint32_t page_count, enum dma_access access,
+                                         struct dma_buffer **out, uint64_t *id, bool *pending);
+
+/** Begin to take a buffer back; harmless if that is under way. */
+void dma_buffer_end(struct dma_buffer *buffer);
+
+/* interrupt.c */
+
+/**
+ * An interrupt of the function with everything it needs, of which nobody knows yet. To be committed
+ * in the same entry of the kernel, or given up by object_put().
+ * Returns: STATUS_OK; STATUS_NOT_FOUND if all vectors are taken; STATUS_QUEUE_FULL if routes,
+ * remapping entries or CPU vectors are; those of object_create().
+ */
+MUST_CHECK enum status interrupt_prepare(struct device_function *function, struct process *process,
+                                         struct object **out);
+
+/** The function is claimed by the payer: record the route, and program it, masked. */
+void interrupt_commit(struct interrupt *interrupt);
+
+/** Begin to take a route back. */
+void interrupt_end(struct interrupt *interrupt);
+
+/** Wake whoever waits; nobody hears of this interrupt any more. */
+void interrupt_silence(struct interrupt *interrupt);
+
+/* msi.c: the function's own half of an interrupt. The kernel alone writes these registers. */
+void msi_enable(const struct device_function *function);
+void msi_disable(const struct device_function *function);
+void msi_program(const struct device_function *function, uint32_t number, uint64_t address,
+                 uint32_t data);
+void msi_set_mask(const struct device_function *function, uint32_t number, bool is_masked);

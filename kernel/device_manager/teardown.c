@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one teardown, whatever the trigger: a capability released, the owner's end, a revocation, a
+ * unit that stopped answering.
+ *
+ *   start       epoch raised: no handle resolves, nobody waits any more
+ *   unmapping   no CPU reaches the registers; then bus mastering off
+ *   masking     no vector of it can arrive; vectors and remapping entries are free
+ *   draining    its transactions are over, or their time is
+ *   resetting   the device's own reset, rung after rung of reset.c
+ *   detaching   the IOMMU has forgotten its domain
+ *   releasing   pages unpinned, tables given back, accounts settled; free
+ *
+ * It is work in steps (object/reaper.h). Each step looks at what is there and may be entered any
+ * number of times. While a step waits nothing is held; whatever it waits for calls
+ * device_teardown_continue(). If hardware does not answer, the end is quarantine: what the device
+ * may still reach is never given back.
+ */
+#include "device_manager/audit.h"
+#include "device_manager/device_manager.h"
+#include "device_manager/handles.h"
+#include "diag/log.h"
+#include "object/operation.h"
+#include "object/process.h"
+
+#define DRAIN_DEADLINE_NS (100ull * 1000 * 1000)
+#define DRAIN_POLL_NS     (100ull * 1000)
+
+static bool teardown_step(struct work *work);
+
+/** Have the step run, unless it is about to anyway. */
+static void schedule(struct device_function *function)
+{
+    if (!list_is_linked(&function->teardown.link)) {
+        work_start(&function->teardown);
+    }
+}
+
+static void raise_epoch(struct device_function *function)
+{
+    if (function->mmio != NULL) {
+        object_revoke_all(&function->mmio->object);
+    }
+    if (function->pool != NULL) {
+        object_revoke_all(&function->pool->object);
+    }
+    for (struct list *node = function->routes.next; node != &function->routes;) {
+        struct interrupt *interrupt =
+            CONTAINER_OF(node, struct device_route, of_function)->interrupt;
+
+        node = node->next;
+        object_get(&interrupt->object);
+        object_revoke_all(&interrupt->object);
+        interrupt_silence(interrupt);
+        object_put(&interrupt->object);
+    }
+}
+
+void device_teardown_start(struct device_function *function, uint64_t pid)
+{
+    if (!ledger_revoke(&ledger, function->index)) {
+        return;
+    }
+    audit_write(AUDIT_EVENT_REVOKED, STATUS_OK, function, pid, 0, 0);
+    /* First of all: whatever the device does from here on, it does not begin. */
+    pci_command_set(function->pci, 0, PCI_COMMAND_MASTER);
+    raise_epoch(function);
+    function->step = TEARDOWN_STEP_UNMAPPING;
+    function->rung = 0;
+    function->is_reset_started = false;
+    function->teardown.step = teardown_step;
+    schedule(function);
+}
+
+void device_teardown_continue(struct device_function *function)
+{
+    if (function->step != TEARDOWN_STEP_NONE && !timer_is_armed(&function->timer)) {
+        schedule(function);
+    }
+}
+
+static void timer_fired(struct timer *timer)
+{
+    schedule(CONTAINER_OF(timer, struct device_function, timer));
+}
+
+/** Come back to the step later. */
+static void sleep_for(struct device_function *function, uint64_t delay_ns)
+{
+    timer_arm(&function->timer, ns_to_ticks(clock_ns() + delay_ns), timer_fired);
+}
+
+static void next_step(struct device_function *function, enum teardown_step step)
+{
+    function->step = step;
+    function->deadline_ns = 0;
+    function->is_waiting = false;
+    schedule(function);
+}
+
+/* ---- Steps: each starts the next one, or waits ---------------------------------------------- */
+
+static void step_unmapping(struct device_function *function)
+{
+    if (device_record(function)->mmio_pages != 0) {
+        return; /* device_mmio_unmapped() goes on */
+    }
+    ledger_witness(&ledger, function->index, LEDGER_UNMAPPED);
+    /* The answer to a read comes behind all that the function has sent before (PCIe §2.4.1). */
+    const uint16_t command = pci_read16(&function->pci->config, PCI_COMMAND);
+
+    /* All ones: it is not there any more, and starts nothing. */
+    if ((command & PCI_COMMAND_MASTER) == 0 || command == UINT16_MAX) {
+        ledger_witness(&ledger, function->index, LEDGER_STOPPED);
+    }
+    function->is_started = false;
+    next_step(function, TEARDOWN_STEP_MASKING);
+}
+
+static void step_masking(struct device_function *function)
+{
+    for (struct list *node = function->routes.next; node != &function->routes;) {
+        struct device_route *route = CONTAINER_OF(node, struct device_route, of_function);
+
+        node = node->next;
+        interrupt_end(route->interrupt);
+    }
+    msi_disable(function);
+    if (!list_is_empty(&function->routes) && !function->is_lost) {
+        return; /* route_fenced() goes on */
+    }
+    if (list_is_empty(&function->routes)) {
+        ledger_witness(&ledger, function->index, LEDGER_MASKED);
+    }
+    next_step(function, TEARDOWN_STEP_DRAINING);
+}
+
+static void step_draining(struct device_function *function)
+{
+    const uint64_t now = clock_ns();
+
+    if (function->deadline_ns == 0) {
+        function->deadline_ns = now + DRAIN_DEADLINE_NS;
+    }
+    if (device_is_draining(function) && now < function->deadline_ns) {
+        sleep_for(function, DRAIN_POLL_NS);
+        return;
+    }
+    ledger_reset_begin(&ledger, function->index);
+    next_step(function, TEARDOWN_STEP_RESETTING);
+}
+
+static void step_resetting(struct device_function *function)
+{
+    uint64_t delay_ns;
+
+    switch (device_reset_step(function, &delay_ns)) {
+    case RESET_PENDING:
+        sleep_for(function, delay_ns);
+        return;
+    case RESET_DONE:
+        function->reset_count++;
+        ledger_witness(&ledger, function->index, LEDGER_RESET);
+        audit_write(AUDIT_EVENT_RESET, STATUS_OK, function, device_record(function)->owner, 0,
+                    function->rung);
+        break;
+    case RESET_NONE:
+        break;
+    }
+    next_step(function, TEARDOWN_STEP_DETACHING);
+}
+
+static void detached(struct iommu_wait *wait)
+{
+    struct device_function *function = CONTAINER_OF(wait, struct device_function, wait);
+
+    function->is_attached = false;
+    if (wait->failed) {
+        function->is_lost = true;
+    } else {
+        ledger_witness(&ledger, function->index, LEDGER_DETACHED);
+    }
+    next_step(function, TEARDOWN_STEP_RELEASING);
+}
+
+static void step_detaching(struct device_function *function)
+{
+    if (function->is_attaching || function->is_waiting) {
+        return; /* attached() or detached() goes on */
+    }
+    if (!function->is_attached) {
+        ledger_witness(&ledger, function->index, LEDGER_DETACHED);
+        next_step(function, TEARDOWN_STEP_RELEASING);
+        return;
+    }
+    function->is_waiting = true;
+    if (iommu_detach(&function->domain, &function->source, 1, &function->wait, detached)) {
+        detached(&function->wait);
+    }
+}
+
+/** Answer those who asked for the revocation. */
+static void answer_revokers(struct device_function *function)
+{
+    const uint64_t state = device_record(function)->state;
+
+    while (!list_is_empty(&function->revokers)) {
+        operation_complete_words(LIST_FIRST(&function->revokers, struct operation, link), &state,
+                                 1);
+    }
+}
+
+/** The teardown is over: the owner has nothing of the function any more. */
+static void end(struct device_function *function)
+{
+    struct process *owner = function->owner;
+
+    function->step = TEARDOWN_STEP_NONE;
+    function->owner = NULL;
+    device_ledger_verify();
+    answer_revokers(function);
+    owner->claim_count--;
+    process_claims_changed(owner);
+}
+
+static void quarantine(struct device_function *function)
+{
+    char name[PCI_NAME_BYTES];
+    const uint64_t pid = device_record(function)->owner;
+
+    ledger_quarantine(&ledger, function->index);
+    pci_function_name(function->pci, name);
+    log_info("devices", "%s: nobody has seen it come to rest; quarantined, with %u pages", name,
+             device_record(function)->pool_pages);
+    audit_write(AUDIT_EVENT_QUARANTINED, STATUS_FAULT, function, pid, 0,
+                device_record(function)->pool_pages);
+    end(function);
+}
+
+static void step_releasing(struct device_function *function)
+{
+    uint32_t units = 0;
+
+    for (struct list *node = function->buffers.next; node != &function->buffers;) {
+        struct dma_buffer *buffer = CONTAINER_OF(node, struct dma_buffer, of_function);
+
+        node = node->next;
+        if (!buffer->is_ending) {
+            if (++units > WORK_STEP_UNITS) {
+                schedule(function);
+                return;
+            }
+            dma_buffer_end(buffer);
+        }
+    }
+    if (function->is_lost) {
+        quarantine(function);
+        return;
+    }
+    if (!list_is_empty(&function->buffers)) {
+        return; /* buffer_unmapped() goes on */
+    }
+    if (function->has_domain) {
+        if (!iommu_domain_fini(&function->domain)) {
+            quarantine(function);
+            return;
+        }
+        function->has_domain = false;
+    }
+    if (!ledger_is_released(&ledger, function->index)) {
+        quarantine(function);
+        return;
+    }
+    const uint64_t pid = device_record(function)->owner;
+
+    pci_bars_restore(function->pci);
+    if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {
+        audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, pid, 0, 0);
+    } else {
+        audit_write(AUDIT_EVENT_FREED, STATUS_OK, function, pid, 0, 0);
+    }
+    end(function);
+}
+
+static bool teardown_step(struct work *work)
+{
+    struct device_function *function = CONTAINER_OF(work, struct device_function, teardown);
+
+    switch (function->step) {
+    case TEARDOWN_STEP_UNMAPPING:
+        step_unmapping(function);
+        break;
+    case TEARDOWN_STEP_MASKING:
+        step_masking(function);
+        break;
+    case TEARDOWN_STEP_DRAINING:
+        step_draining(function);
+        break;
+    case TEARDOWN_STEP_RESETTING:
+        step_resetting(function);
+        break;
+    case TEARDOWN_STEP_DETACHING:
+        step_detaching(function);
+        break;
+    case TEARDOWN_STEP_RELEASING:
+        step_releasing(function);
+        break;
+    case TEARDOWN_STEP_NONE:
+    case TEARDOWN_STEP_COUNT:
+        break;
+    }
+    return true;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include "pci/config_space.h"
+
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/firmware.h"
+#include "mm/kernel_map.h"
+
+#define PORT_ADDRESS 0xcf8u
+#define PORT_DATA    0xcfcu
+#define PORT_ENABLE  0x80000000u
+
+#define BUS_SHIFT    20u
+
+static const struct acpi_mcfg_entry *find_segment(uint32_t segment, uint8_t bus)
+{
+    for (uint32_t i = 0; i < firmware.segment_count; i++) {
+        const struct acpi_mcfg_entry *entry = &firmware.segments[i];
+
+        if (entry->segment == segment && bus >= entry->first_bus && bus <= entry->last_bus) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/** The register at an offset of a function's space; NULL if its bus is not mapped. */
+static volatile void *ecam_register(struct pci_address address, uint32_t offset)
+{
+    const struct acpi_mcfg_entry *entry = find_segment(address.segment, address.bus);
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    return kernel_map_register(
+        (struct paddr){entry->base + ((uint64_t)pci_address_id(address) << PAGE_SHIFT) + offset});
+}
+
+static uint32_t ecam_read(const struct pci_access *access, struct pci_address address,
+                          uint32_t offset, uint32_t width)
+{
+    const volatile void *place = ecam_register(address, offset);
+
+    (void)access;
+    if (place == NULL) {
+        return UINT32_MAX;
+    }
+    return width == 1   ? *(const volatile uint8_t *)place
+           : width == 2 ? *(const volatile uint16_t *)place
+                        : *(const volatile uint32_t *)place;
+}
+
+static void ecam_write(const struct pci_access *access, struct pci_address address, uint32_t offset,
+                       uint32_t width, uint32_t value)
+{
+    volatile void *place = ecam_register(address, offset);
+
+    (void)access;
+    if (place == NULL) {
+        return;
+    }
+    if (width == 1) {
+        *(volatile uint8_t *)place = (uint8_t)value;
+    } else if (width == 2) {
+        *(volatile uint16_t *)place = (uint16_t)value;
+    } else {
+        *(volatile uint32_t *)place = value;
+    }
+}
+
+static void port_select(struct pci_address address, uint32_t offset)
+{
+    outl(PORT_ADDRESS, PORT_ENABLE | (uint32_t)pci_address_id(address) << 8 | (offset & ~3u));
+}
+
+static uint32_t port_read(const struct pci_access *access, struct pci_address address,
+                          uint32_t offset, uint32_t width)
+{
+    (void)access;
+    port_select(address, offset);
+    const uint32_t value = inl(PORT_DATA) >> (offset % 4 * 8);
+
+    return width == 4 ? value : value & ((1u << width * 8) - 1);
+}
+
+static void port_write(const struct pci_access *access, struct pci_address address, uint32_t offset,
+                       uint32_t width, uint32_t value)
+{
+    (void)access;
+    port_select(address, offset);
+    const uint16_t port = (uint16_t)(PORT_DATA + offset % 4);
+
+    if (width == 1) {
+        outb(port, (uint8_t)value);
+    } else if (width == 2) {
+        outw(port, (uint16_t)value);
+    } else {
+        outl(port, value);
+    }
+}
+
+static const struct pci_access ecam = {ecam_read, ecam_write, PCI_EXPRESS_BYTES};
+static const struct pci_access ports = {port_read, port_write, PCI_CONFIG_BYTES};
+
+const struct pci_access *config_space_access(uint32_t segment, uint8_t bus)
+{
+    if (find_segment(segment, bus) != NULL) {
+        return &ecam;
+    }
+    return segment == 0 && firmware.segment_count == 0 ? &ports : NULL;
+}
+
+bool config_space_overlaps(uint64_t start, uint64_t end)
+{
+    for (uint32_t i = 0; i < firmware.segment_count; i++) {
+        const struct acpi_mcfg_entry *entry = &firmware.segments[i];
+        const uint64_t first = entry->base + ((uint64_t)entry->first_bus << BUS_SHIFT);
+        const uint64_t last = entry->base + ((entry->last_bus + 1ull) << BUS_SHIFT);
+
+        if (start < last && first < end) {
+            return true;
+        }
+    }
+    return false;
+}

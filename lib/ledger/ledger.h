@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The ledger of device authority: for each function of the machine's buses who owns it, and every
+ * piece of authority that exists over it: register mappings, interrupt routes, and the addresses
+ * that its device can reach.
+ *
+ *                claim                 first route or buffer
+ *   discovered ---------> claimed -------------------------> active
+ *        free -----^         |  revoke                          |
+ *          ^                 v                                  |
+ *          |              revoking <----------------------------+
+ *          | finish          | reset_begin
+ *          +------------- resetting ----> quarantined, retired
+ *
+ * It decides and remembers; it does nothing. The kernel's device manager asks (`*_check` may
+ * refuse and changes nothing, L8), does what has to be done to hardware, and records it (`*_commit`
+ * and the others, which cannot fail). Time that hardware takes lies between two calls: a route or
+ * buffer that is being taken away is `ending` until the kernel has seen it gone.
+ *
+ * What must be true at any time, whatever was called in whatever order, is in ledger_audit(): the
+ * tests look at all states that can be reached, debug kernels look after each transaction.
+ *
+ * Pure: the caller brings the storage and holds a lock. Pids name owners; accounts are the
+ * caller's.
+ */
+
+#include "device_authority/device_authority.h"
+
+#define LEDGER_NONE UINT32_MAX
+
+/** One past the last generation: whoever gets there is retired (L7). */
+#define LEDGER_GENERATION_END UINT64_MAX
+
+#define LEDGER_PAGE_BYTES     4096ull
+
+/** Addresses are given out upwards, in two regions, and never twice (L4). */
+#define LEDGER_LOW_FIRST  0x0000000000100000ull /* 1 MiB: for devices with few address bits */
+#define LEDGER_HIGH_FIRST 0x0000000100000000ull /* 4 GiB: for all others */
+
+/** Where writes are interrupts and not memory (Intel SDM vol. 3A §11.11.1). */
+#define LEDGER_MSI_FIRST 0x00000000fee00000ull
+#define LEDGER_MSI_END   0x00000000fef00000ull
+
+/** What a teardown has seen done. A function is free when all of it is there. */
+enum ledger_evidence {
+    LEDGER_UNMAPPED = 1u << 0, /* no CPU can reach the registers */
+    LEDGER_STOPPED = 1u << 1,  /* bus mastering is off */
+    LEDGER_MASKED = 1u << 2,   /* no vector of it can reach a CPU */
+    LEDGER_DETACHED = 1u << 3, /* the IOMMU has forgotten its domain, and said so */
+    LEDGER_RESET = 1u << 4,    /* the device was seen to have been reset */
+};
+
+/** Without these nothing that the device could reach is given back. */
+#define LEDGER_UNREACHABLE (LEDGER_STOPPED | LEDGER_DETACHED)
+
+/** Without these a function has no next owner. */
+#define LEDGER_QUIET (LEDGER_UNMAPPED | LEDGER_MASKED | LEDGER_UNREACHABLE)
+
+struct ledger_function {
+    enum function_state state;
+    enum claim_refusal refusal; /* why it can never be claimed; none: it can */
+    uint32_t group;             /* isolation group: functions of one have one owner (L1) */
+    uint64_t generation;        /* grows with each revocation */
+    uint64_t owner;             /* pid, or DEVICE_NOBODY */
+    uint64_t former_owner;      /* who handed the claim on to `owner`, or DEVICE_NOBODY */
+    uint64_t owner_generation;  /* grows with each change of owner */
+    bool has_mmio;              /* the registers' capability exists */
+    bool has_pool;              /* the pool's capability exists */
+    uint32_t pool_limit;        /* pages */
+    uint32_t pool_pages;        /* in buffers, ending ones included */
+    uint32_t buffer_count;      /* ending ones included */
+    uint32_t route_count;       /* ending ones included */
+    uint32_t mmio_pages;        /* mapped into processes */
+    uint64_t low_next;          /* addresses from here on were never given out: below 4 GiB, */
+    uint64_t high_next;         /* and from there on */
+    uint64_t address_end;       /* of this claim: one past what device and IOMMU can address */
+    bool is_exhausted;          /* ran out of addresses: it will be retired */
+    bool not_reset;             /* its last owner's work may still be running */
+    uint32_t evidence;          /* enum ledger_evidence of the teardown under way */
+};
+
+enum ledger_use { LEDGER_UNUSED, LEDGER_LIVE, LEDGER_ENDING };
+
+struct ledger_route {
+    enum ledger_use use;
+    uint32_t function;
+    uint64_t generation; /* grows when it ends (L5) */
+    bool is_retired;     /* its generations are used up */
+};
+
+struct ledger_buffer {
+    enum ledger_use use;
+    uint32_t function;
+    uint64_t generation; /* grows when it ends */
+    bool is_retired;
+    enum dma_access access;
+    uint64_t iova;
+    uint32_t page_count;
+};
+
+struct ledger {
+    struct ledger_function *functions;
+    uint32_t function_count;
+    struct ledger_route *routes;
+    uint32_t route_count;
+    struct ledger_buffer *buffers;
+    uint32_t buffer_count;
+};
+
+/** Prepare storage that the caller has set in `ledger`; functions are discovered and claimable. */
+void ledger_init(struct ledger *ledger);
+
+/** What the ledger says of the place that a handle names; false: there is no such place. */
+MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
+                                struct device_identity *identity);
+
+/** May `pid` use the handle? As device_authority_check(); STATUS_STALE for an impossible place. */
+MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,
+                                    uint64_t pid);
+
+/* ------------------------------------------------------------------------ owners */
+
+/**
+ * May `pid` become the owner of a function, as it is since `generation`?
+ *
+ * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_UNSUPPORTED if it has a refusal or is
+ * in quarantine; STATUS_RETIRED; STATUS_BUSY if it or one of its group has an owner (L1: that owner
+ * may be `pid` for the others of the group).
+ */
+MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
+                                          uint64_t generation, uint64_t pid);
+
+/** The claim, with registers and a pool. `address_end` is one past the highest address. */
+void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
+                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
+                         struct device_handle *pool);
+
+/**
+ * May `from` hand the handle on to `to`? With the first handle of a claim the claim goes, and the
+ * others may only follow. Only while nothing is mapped, unmasked or bound: state claimed.
+ *
+ * Returns: STATUS_OK; those of ledger_check(); STATUS_BUSY if the claim is in use, or others of its
+ * group would stay behind; STATUS_DENIED if the claim went to somebody else than `to`.
+ */
+MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
+                                         const struct device_handle *handle, uint64_t from,
+                                         uint64_t to);
+
+/** The move, as checked. Renews the handle. */
+void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uint64_t to);
+
+/* ------------------------------------------------------------------------ registers */
+
+/** Pages of registers were mapped through a handle that has been checked. */
+void ledger_mmio_mapped(struct ledger *ledger, uint32_t function, uint32_t page_count);
+
+/** They are gone from every CPU. */
+void ledger_mmio_unmapped(struct ledger *ledger, uint32_t function, uint32_t page_count);
+
+/** The capability of registers or pool is gone. */
+void ledger_part_end(struct ledger *ledger, const struct device_handle *handle);
+
+/* ------------------------------------------------------------------------ routes */
+
+/** A slot for a route, or LEDGER_NONE if all are taken. */
+uint32_t ledger_route_find(const struct ledger *ledger);
+
+/**
+ * May `pid` have one more route of its function?
+ *
+ * Returns: STATUS_OK with the *slot it would get; STATUS_NOT_FOUND, STATUS_STALE, STATUS_DENIED;
+ * STATUS_QUEUE_FULL if all slots are taken.
+ */
+MUST_CHECK enum status ledger_route_check(const struct ledger *ledger, uint32_t function,
+                                          uint64_t pid, uint32_t *slot);
+
+void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
+                         struct device_handle *handle);
+
+/** The device may raise it from here on: the function is active. */
+void ledger_route_armed(struct ledger *ledger, uint32_t slot);
+
+/** Take a route back: no handle names it any more, deliveries are of an old generation (L5). */
+void ledger_route_end(struct ledger *ledger, uint32_t slot);
+
+/** An ending route was seen gone: entry invalidated, nothing pending. The slot is free. */
+void ledger_route_ended(struct ledger *ledger, uint32_t slot);
+
+/** Is an interrupt of this generation of the slot to be delivered? (L5) */
+static inline bool ledger_route_delivers(const struct ledger *ledger, uint32_t slot,
+                                         uint64_t generation)
+{
+    return ledger->routes[slot].use == LEDGER_LIVE && ledger->routes[slot].generation == generation;
+}
+
+/* ------------------------------------------------------------------------ buffers */
+
+/** Where a buffer would go. */
+struct ledger_place {
+    uint32_t slot;
+    uint64_t iova;
+};
+
+/**
+ * May `pid` have `page_count` more pages (not 0) in the pool of the handle?
+ *
+ * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_OVER_BUDGET beyond the pool's
+ * limit; STATUS_QUEUE_FULL if all slots are taken; STATUS_RETIRED if the addresses are used up.
+ */
+MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
+                                           const struct device_handle *pool, uint64_t pid,
+                                           uint32_t page_count, struct ledger_place *place);
+
+/** Addresses that `place` names are given out; never again. The function is active. */
+void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
+                          const struct ledger_place *place, uint32_t page_count,
+                          enum dma_access access, struct device_handle *handle);
+
+/** A check said that addresses are used up: the function is retired when its owner leaves it. */
+void ledger_exhausted(struct ledger *ledger, uint32_t function);
+
+/** Take a buffer back: no handle names it any more. Its pages stay counted. */
+void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
+
+/**
+ * Whether an ending buffer's pages may be given back: it was unmapped and the IOMMU has said that
+ * it forgot them (`is_invalidated`), or the whole function can reach nothing (L4).
+ */
+MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot,
+                                             bool is_invalidated);
+
+/** An unreachable buffer's pages have been given back. The slot is free. */
+void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
+
+/* ------------------------------------------------------------------------ teardown */
+
+/**
+ * Raise the epoch: no handle resolves from here on. All routes and buffers are ending.
+ *
+ * Returns: true if this call did it; false if a teardown is under way or there is no owner.
+ */
+MUST_CHECK bool ledger_revoke(struct ledger *ledger, uint32_t function);
+
+/** The teardown has seen something done: enum ledger_evidence. */
+void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence);
+
+/** Its device is being reset. */
+void ledger_reset_begin(struct ledger *ledger, uint32_t function);
+
+/** Whether nothing of the owner is left, so that ledger_finish() may be called. */
+MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t function);
+
+/**
+ * The end of a teardown: free, or retired if generations or addresses are used up.
+ * Only after ledger_is_released() and with all of LEDGER_QUIET witnessed.
+ */
+enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
+
+/**
+ * The other end: it was not seen to come to rest. What it could reach stays its own for good,
+ * routes and buffers included.
+ */
+void ledger_quarantine(struct ledger *ledger, uint32_t function);
+
+/* ------------------------------------------------------------------------ audit */
+
+/** Names of what can be wrong; `place` is the index of a function, route or buffer. */
+enum ledger_flaw {
+    LEDGER_SOUND = 0,
+    LEDGER_FLAW_OWNER,   /* an owned function without owner, or the reverse */
+    LEDGER_FLAW_GROUP,   /* two owners in one group (L1) */
+    LEDGER_FLAW_UNOWNED, /* authority over a function nobody owns (L2) */
+    LEDGER_FLAW_SUM,     /* a count is not the sum of its parts (L6) */
+    LEDGER_FLAW_LIMIT,   /* a pool above its limit */
+    LEDGER_FLAW_ADDRESS, /* a buffer at addresses not given out, or two at one (L4) */
+    LEDGER_FLAW_LIVE,    /* something live while its function is being torn down */
+    LEDGER_FLAW_COUNT
+};
+
+const char *ledger_flaw_name(enum ledger_flaw flaw);
+
+/** Look at everything. Takes time by the square of buffers: for tests and debug builds. */
+MUST_CHECK enum ledger_flaw ledger_audit(const struct ledger *ledger, uint32_t *place);
