@@ -94,7 +94,7 @@ $(BOOT_PACKAGE): config/default.capnp schema/capos.capnp $(USER_ELFS:$(BUILD)/us
 RT_TEST_SOURCES := $(wildcard tests/host/rt/*_test.c)
 RT_TEST_CODE := tests/host/rt/fake_kernel.c \
 	$(filter-out user/rt/malloc.c user/rt/tls_image.c,$(wildcard user/rt/*.c)) \
-	user/services/shell/line_editor.c user/services/shell/words.c \
+	user/services/shell/line_editor.c user/services/shell/words.c user/services/init/devices.c \
 	$(filter-out lib/base/memory.c,$(wildcard lib/*/*.c))
 RT_TEST_FLAGS := $(USER_WARNINGS) -D_GNU_SOURCE -g -O1 -fsanitize=address,undefined \
 	-fno-sanitize-recover=all -fno-omit-frame-pointer -I tests/host/rt/fake -I tests/host/rt \

@@ -34,8 +34,9 @@ class Package:
         self.programs = {program["name"]: copy.deepcopy(program)
                          for program in tree["manifest"]["programs"]
                          if not keep or program["name"] in keep}
+        used = {program["image"] for program in self.programs.values()}
         self.images = {image["name"]: bytes(image["elf"]) for image in tree["images"]
-                       if image["name"] in self.programs}
+                       if image["name"] in used}
 
     def add(self, name, image=None, like="hello", start="demand", **changes):
         """A further program; `image` is ELF bytes of its own, or None for those of `like`."""

@@ -6,7 +6,6 @@
 #include "rt/kernel_objects.h"
 #include "rt/message.h"
 #include "rt/print.h"
-#include "rt/process.h"
 #include "text/text.h"
 
 /* ------------------------------------------------------------------------------------------
@@ -51,12 +50,12 @@ static void function_add(struct init_devices *devices, struct wire_struct info)
     devices->count++;
 }
 
-void devices_init(struct init_devices *devices)
+void devices_init(struct init_devices *devices, uint64_t manager)
 {
     uint32_t from = 0, count = 1;
 
-    devices->manager = rt_capability("deviceManager");
-    if (devices->manager == 0) {
+    devices->manager = manager;
+    if (manager == 0) {
         rt_print("init: no devices: this kernel has no device manager\n");
         return;
     }

@@ -55,8 +55,8 @@ struct device_owners {
     bool (*runs)(const struct device_owners *owners, uint64_t pid);
 };
 
-/** Read the list of functions; say it if there is no DeviceManager. */
-void devices_init(struct init_devices *devices);
+/** Read the list of functions from `manager`; say it if that is 0 or does not answer. */
+void devices_init(struct init_devices *devices, uint64_t manager);
 
 /** Find the function that a grant means, and how it stands. Changes nothing. */
 void device_find(const struct init_devices *devices, const struct manifest_device *wanted,

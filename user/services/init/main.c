@@ -78,7 +78,7 @@ int main(int count, char **arguments)
     (void)arguments;
     package_init();
     programs_init(&init);
-    devices_init(&init.devices);
+    devices_init(&init.devices, rt_capability("deviceManager"));
     launcher_init(&init);
     boot_programs();
     for (;;) {
