@@ -13,7 +13,7 @@
  *   audit.c           the log              listing.c, error.c    for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
- * was seen. Everything here is under the kernel lock (docs/design/0013-device-manager.md).
+ * was seen. Everything here is under the kernel lock (docs/design/0014-device-manager.md).
  */
 
 #include "bootinfo/bootinfo.h"

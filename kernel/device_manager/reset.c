@@ -12,7 +12,7 @@
  *
  * The class's own comes first because the IOMMU, not the reset, keeps the device from memory that
  * is no longer its owner's: a device that only pretends to have been reset harms nobody but those
- * who claim it next (docs/design/0013-device-manager.md).
+ * who claim it next (docs/design/0014-device-manager.md).
  */
 #include "device_manager/handles.h"
 #include "mm/kernel_map.h"
