@@ -39,7 +39,7 @@ static void *take_cleared(uint64_t bytes)
     while ((PAGE_BYTES << order) < bytes) {
         order++;
     }
-    if (frames_take(order, FRAME_SLAB, NULL, &frame) != STATUS_OK) {
+    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
         PANIC("memory: too little for the ledger of devices");
     }
     memset(frame_pointer(frame), 0, PAGE_BYTES << order);

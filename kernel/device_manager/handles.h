@@ -73,6 +73,7 @@ struct device_function {
 
     struct work teardown;
     enum teardown_step step;
+    bool is_silenced;      /* nobody has a capability, or waits */
     bool is_waiting;       /* `wait` is under way */
     bool is_reset_started; /* of the rung in hand */
     uint32_t rung;         /* of the reset ladder */

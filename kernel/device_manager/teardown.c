@@ -36,8 +36,10 @@ static void schedule(struct device_function *function)
     }
 }
 
-static void raise_epoch(struct device_function *function)
+/** Take the capabilities back, which mean nothing any more, and wake whoever waits. */
+static void silence(struct device_function *function)
 {
+    function->is_silenced = true;
     if (function->mmio != NULL) {
         object_revoke_all(&function->mmio->object);
     }
@@ -64,8 +66,8 @@ void device_teardown_start(struct device_function *function, uint64_t pid)
     audit_write(AUDIT_EVENT_REVOKED, STATUS_OK, function, pid, 0, 0);
     /* First of all: whatever the device does from here on, it does not begin. */
     pci_command_set(function->pci, 0, PCI_COMMAND_MASTER);
-    raise_epoch(function);
     function->step = TEARDOWN_STEP_UNMAPPING;
+    function->is_silenced = false;
     function->rung = 0;
     function->is_reset_started = false;
     function->teardown.step = teardown_step;
@@ -102,6 +104,9 @@ static void next_step(struct device_function *function, enum teardown_step step)
 
 static void step_unmapping(struct device_function *function)
 {
+    if (!function->is_silenced) {
+        silence(function);
+    }
     if (device_record(function)->mmio_pages != 0) {
         return; /* device_mmio_unmapped() goes on */
     }

@@ -20,7 +20,7 @@ enum frame_kind {
     FRAME_FREE = BUDDY_FREE,
     FRAME_RESERVED,     /* firmware, holes, the boot package */
     FRAME_KERNEL_IMAGE, /* text, data, bss */
-    FRAME_TABLE,        /* the frame records themselves */
+    FRAME_TABLE,        /* tables made once at boot: the frame records, the functions of buses */
     FRAME_SLAB,         /* kernel objects */
     FRAME_PAGE_TABLE,   /* `next` counts its non-empty entries */
     FRAME_RING,

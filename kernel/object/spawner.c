@@ -277,8 +277,8 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
             return STATUS_STALE;
         }
     }
-    status = device_transfer_check(objects, moves, spawn->grant_count, spawn->payer,
-                                   spawn->process);
+    status =
+        device_transfer_check(objects, moves, spawn->grant_count, spawn->payer, spawn->process);
     for (uint32_t i = 0; i < spawn->grant_count && status == STATUS_OK; i++) {
         status = object_grant(objects[i], spawn->process, spawn->grant_flags[i], &id);
     }

@@ -38,7 +38,7 @@ static void *take_cleared(uint64_t bytes)
     const uint32_t order = order_of(bytes);
     uint32_t frame;
 
-    if (frames_take(order, FRAME_SLAB, NULL, &frame) != STATUS_OK) {
+    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
         PANIC("memory: too little for the list of PCI functions");
     }
     memset(frame_pointer(frame), 0, PAGE_BYTES << order);

@@ -206,7 +206,7 @@ void command_mem(struct words *words)
             {"capability tables", memory_info_get_cap_tables(info)},
             {"kernel objects", memory_info_get_slabs(info)},
             {"kernel image", memory_info_get_kernel_image(info)},
-            {"frame table", memory_info_get_frame_table(info)},
+            {"boot-time tables", memory_info_get_frame_table(info)},
             {"per CPU", memory_info_get_per_cpu(info)},
             {"reserved", memory_info_get_reserved(info)},
         };
