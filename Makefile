@@ -127,7 +127,7 @@ help:
 #: Checks (each leaves its results in build/results)
 #:   make check         all that needs no machine, in minutes: the next block and test-lib
 #:   make fmt-check dependency-policy-check generated-code-check workflow-check lint
-#:   make kernel-stack-check   no kernel stack can overflow (GCC, Clang, debug builds)
+#:   make kernel-stack-check   no kernel stack can overflow (GCC, with and without assertions)
 #:   make fmt           let clang-format change the files
 #:   make test-lib      lib/ on the host, GCC and Clang, sanitizers, coverage. One test: T=elf
 #:   make test-ring     interleavings of ring and queue code, all of them for small bounds

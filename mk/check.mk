@@ -19,7 +19,9 @@ fmt:
 dependency-policy-check: $(KERNEL) $(PACKAGE)
 	@tools/check-dependency-policy --layer $@ $(KERNEL) $(USER_ELFS)
 
-kernel-stack-check: $(KERNEL) $(KERNEL_VARIANTS)
+# GCC's kernels. Clang gives inlined calls through pointers no line: the tool takes them for anything
+# in the file, and finds circles that are none.
+kernel-stack-check: $(KERNEL) $(BUILD)/kernel-debug/capos.elf
 	@tools/check-kernel-stack --layer $@ --self-check $^
 
 generated-code-check: $(GEN_HEADERS)
