@@ -8,6 +8,7 @@
 #include "object/operation.h"
 #include "object/process.h"
 #include "object/services.h"
+#include "refund.h"
 #include "sched/thread.h"
 
 struct ledger ledger;
@@ -403,11 +404,11 @@ static void move_object(struct object *object, struct process *from, struct proc
         ledger_move_commit(&ledger, &interrupt_of(object)->handle, to->pid);
         interrupt_silence(interrupt_of(object));
         KVERIFY(account_charge(&to->account, ACCOUNT_INTERRUPTS, 1));
-        account_refund(&from->account, ACCOUNT_INTERRUPTS, 1);
+        refund(&from->account, ACCOUNT_INTERRUPTS, 1);
         break;
     }
     KVERIFY(account_charge(&to->account, ACCOUNT_OBJECTS, 1));
-    account_refund(&from->account, ACCOUNT_OBJECTS, 1);
+    refund(&from->account, ACCOUNT_OBJECTS, 1);
     object->payer = to;
     set_owner(function, from, to);
 }

@@ -9,6 +9,7 @@
 #include "diag/log.h"
 #include "object/operation.h"
 #include "object/process.h"
+#include "refund.h"
 
 static void buffer_unmapped(struct iommu_wait *wait);
 
@@ -177,7 +178,7 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
     return STATUS_OK;
 
 refund:
-    account_refund(&process->account, ACCOUNT_DMA_PAGES, page_count);
+    refund(&process->account, ACCOUNT_DMA_PAGES, page_count);
     return status;
 }
 
@@ -202,7 +203,7 @@ static void buffer_unmapped(struct iommu_wait *wait)
     KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, true));
     ledger_buffer_ended(&ledger, buffer->handle.slot);
     memory_unpin(buffer->memory);
-    account_refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
+    refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
     audit_write(AUDIT_EVENT_BUFFER_UNMAPPED, STATUS_OK, function, payer->pid, buffer->object.number,
                 buffer->iova);
     list_remove(&buffer->of_function);

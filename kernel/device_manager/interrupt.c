@@ -21,6 +21,7 @@
 #include "object/notification_inline.h"
 #include "object/operation.h"
 #include "object/process.h"
+#include "refund.h"
 #include "sched/thread.h"
 #include "wire/build.h"
 
@@ -130,7 +131,7 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     return STATUS_OK;
 
 refund:
-    account_refund(&process->account, ACCOUNT_INTERRUPTS, 1);
+    refund(&process->account, ACCOUNT_INTERRUPTS, 1);
     return status;
 }
 
@@ -144,7 +145,7 @@ static void release_route(struct device_route *route, struct process *payer)
     }
     *vector_place(route) = 0;
     function->vectors_taken &= ~(1ull << route->number);
-    account_refund(&payer->account, ACCOUNT_INTERRUPTS, 1);
+    refund(&payer->account, ACCOUNT_INTERRUPTS, 1);
     route->interrupt->route = NULL;
     route->interrupt = NULL;
 }

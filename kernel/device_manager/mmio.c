@@ -15,6 +15,7 @@
 #include "mm/kernel_map.h"
 #include "object/process.h"
 #include "range/range.h"
+#include "refund.h"
 #include "sched/thread.h"
 #include "wire/build.h"
 
@@ -174,7 +175,7 @@ static enum status mmio_map(struct method *method)
                               span.start >> PAGE_SHIFT, parameters->page_count, ACCESS_READ_WRITE);
     }
     if (status != STATUS_OK) {
-        account_refund(&process->account, ACCOUNT_MMIO_PAGES, parameters->page_count);
+        refund(&process->account, ACCOUNT_MMIO_PAGES, parameters->page_count);
         return refuse(method, status, parameters->offset);
     }
     ledger_mmio_mapped(&ledger, mmio->function->index, parameters->page_count);
@@ -187,7 +188,7 @@ static enum status mmio_map(struct method *method)
 void device_mmio_unmapped(struct device_function *function, struct process *process,
                           uint64_t page_count)
 {
-    account_refund(&process->account, ACCOUNT_MMIO_PAGES, (uint32_t)page_count);
+    refund(&process->account, ACCOUNT_MMIO_PAGES, (uint32_t)page_count);
     ledger_mmio_unmapped(&ledger, function->index, (uint32_t)page_count);
     audit_write(AUDIT_EVENT_MMIO_UNMAPPED, STATUS_OK, function, process->pid, 0, page_count);
     device_teardown_continue(function);

@@ -91,12 +91,9 @@ static struct process_limits limits_of(const struct manifest_program *program)
 static void init_root_account(void)
 {
     const uint32_t everything[ACCOUNT_RESOURCE_COUNT] = {
-        [ACCOUNT_FRAMES] = frames_free(),
-        [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
-        [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,
-        [ACCOUNT_THREADS] = UINT32_MAX / 2,
-        [ACCOUNT_DMA_PAGES] = UINT32_MAX / 2,
-        [ACCOUNT_MMIO_PAGES] = UINT32_MAX / 2,
+        [ACCOUNT_FRAMES] = frames_free(),      [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
+        [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,  [ACCOUNT_THREADS] = UINT32_MAX / 2,
+        [ACCOUNT_DMA_PAGES] = UINT32_MAX / 2,  [ACCOUNT_MMIO_PAGES] = UINT32_MAX / 2,
         [ACCOUNT_INTERRUPTS] = UINT32_MAX / 2,
     };
 

@@ -81,8 +81,8 @@ struct cpu {
 
     /* Device interrupts. */
     uint16_t device_routes[VECTOR_DEVICE_END - VECTOR_DEVICE_FIRST]; /* [k] route + 1; 0: none */
-    struct list route_fences;      /* [k] struct route_fence.link */
-    uint64_t stale_interrupts;     /* [k] of routes that had ended (L5) */
+    struct list route_fences;  /* [k] struct route_fence.link */
+    uint64_t stale_interrupts; /* [k] of routes that had ended (L5) */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
 };
