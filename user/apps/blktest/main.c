@@ -84,7 +84,7 @@ bool blktest_is_filled(const void *memory, size_t length, uint32_t seed)
 }
 
 /** Write at one place, read around it, and look at what is there and what is beside it. */
-static void unaligned_test(struct block_io *io, uint64_t at, uint32_t length)
+static void check_unaligned(struct block_io *io, uint64_t at, uint32_t length)
 {
     const uint64_t before = at - 700;
     uint8_t edges[2][16];
@@ -102,7 +102,7 @@ static void unaligned_test(struct block_io *io, uint64_t at, uint32_t length)
                   "what is beside it is unchanged");
 }
 
-static void basic_test(uint64_t endpoint)
+static void check_basics(uint64_t endpoint)
 {
     struct block_io io;
     uint64_t end;
@@ -117,9 +117,9 @@ static void basic_test(uint64_t endpoint)
     rt_print("blktest: disk \"%s\", %llu sectors, blocks of %u bytes, %u requests at once\n",
              io.disk.id, (unsigned long long)io.disk.sector_count, io.disk.block_bytes,
              io.disk.depth);
-    unaligned_test(&io, end - 100000 + 13, 5000);
-    unaligned_test(&io, end - 60000, 512);
-    unaligned_test(&io, end - 50000 + 511, 2);
+    check_unaligned(&io, end - 100000 + 13, 5000);
+    check_unaligned(&io, end - 60000, 512);
+    check_unaligned(&io, end - 50000 + 511, 2);
     blktest_fill(written, BLOCK_SECTOR_BYTES, 77);
     blktest_status(block_write(&io, end - BLOCK_SECTOR_BYTES, written, BLOCK_SECTOR_BYTES),
                    BLOCK_STATUS_OK, "write the last sector");
@@ -169,12 +169,12 @@ int main(int count, char **arguments)
     uint32_t depth = LOAD_DEPTH;
 
     if (count < 2) {
-        basic_test(disk);
+        check_basics(disk);
         blktest_load(disk, depth, LOAD_ROUNDS);
     }
     for (int i = 1; i < count; i++) {
         if (is(arguments[i], "basic")) {
-            basic_test(disk);
+            check_basics(disk);
         } else if (is(arguments[i], "depth")) {
             depth = number_take(arguments, &i, LOAD_DEPTH);
             depth = depth < BLOCK_DEPTH_MAX / 4 ? depth : BLOCK_DEPTH_MAX / 4;
