@@ -315,8 +315,6 @@ static void test_event(void **state)
         assert_int_equal(virtqueue_take(&rig.queue, &token, &written), VIRTQUEUE_EMPTY);
         rig_fini(&rig);
     }
-<<<<<<< HEAD
-=======
     /* Two at once: any of them may be the one that is waited for. */
     for (uint16_t event = 96; event < 106; event++) {
         begin(&rig, 0, 100);
@@ -326,7 +324,6 @@ static void test_event(void **state)
         assert_int_equal(virtqueue_publish(&rig.queue), event == 100 || event == 101);
         rig_fini(&rig);
     }
->>>>>>> virtio
     begin(&rig, 0, 100);
     device_write(rig.device.used + 4 + 8 * SIZE, 100, 2);
     add(&rig, 100);
@@ -356,12 +353,8 @@ static void test_flags(void **state)
     assert_int_equal(device_read(rig.device.available, 2), VIRTQUEUE_NO_INTERRUPT);
     assert_true(virtqueue_wait_prepare(&rig.queue));
     assert_int_equal(device_read(rig.device.available, 2), 0);
-<<<<<<< HEAD
-    rig_fini(&rig);
-=======
     virtqueue_stop(&rig.queue, VIRTIO_GONE);
     expect_broken(&rig, VIRTIO_GONE, 2);
->>>>>>> virtio
 }
 
 /* What the device can write is never read back: a scribbled ring changes nothing. */
@@ -386,8 +379,6 @@ static void test_scribble(void **state)
     expect_broken(&rig, VIRTIO_STATUS_LOST, 3);
 }
 
-<<<<<<< HEAD
-=======
 /* Stopped for a reason of the driver's, with answers that were not looked at: they count no more.
  */
 static void test_stop(void **state)
@@ -407,7 +398,6 @@ static void test_stop(void **state)
     expect_broken(&rig, VIRTIO_NEEDS_RESET, 2);
 }
 
->>>>>>> virtio
 /* A caller's bad chains are refused, and change nothing. */
 static void test_bad_buffers(void **state)
 {
@@ -500,10 +490,7 @@ int main(void)
         cmocka_unit_test(test_left_behind),    cmocka_unit_test(test_event),
         cmocka_unit_test(test_flags),          cmocka_unit_test(test_scribble),
         cmocka_unit_test(test_bad_buffers),    cmocka_unit_test(test_init),
-<<<<<<< HEAD
-=======
         cmocka_unit_test(test_stop),
->>>>>>> virtio
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

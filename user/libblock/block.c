@@ -165,9 +165,15 @@ static void completions_take(struct block_session *session)
 static bool enter(struct block_session *session, uint64_t deadline_ns)
 {
     struct rt_ring *const ring = session->ring;
+    const bool waited = session->wait.state != RT_OPERATION_IDLE;
     uint64_t submitted, entered;
     int64_t quiet;
 
+    /* A call of the caller's own may have seen what is waited for here: it comes only once. */
+    completions_take(session);
+    if (UNLIKELY(session->gone || (waited && session->wait.state == RT_OPERATION_IDLE))) {
+        return true;
+    }
     signal_write(session);
     if (session->wait.state == RT_OPERATION_IDLE) {
         wait_write(session);

@@ -80,7 +80,9 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
 
     event->bits = 0;
     event->request = NULL;
-    take_slowly(loop, event); /* what synchronous calls have seen meanwhile */
+    if (UNLIKELY(ring->done_first != NULL)) {
+        take_slowly(loop, event); /* what synchronous calls have seen meanwhile */
+    }
     while (event->bits == 0 && event->request == NULL) {
         uint64_t submitted, entered, wanted;
 

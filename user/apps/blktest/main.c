@@ -102,7 +102,7 @@ static void check_unaligned(struct block_io *io, uint64_t at, uint32_t length)
                   "what is beside it is unchanged");
 }
 
-static void check_basic(uint64_t endpoint)
+static void check_basics(uint64_t endpoint)
 {
     struct block_io io;
     uint64_t end;
@@ -169,12 +169,12 @@ int main(int count, char **arguments)
     uint32_t depth = LOAD_DEPTH;
 
     if (count < 2) {
-        check_basic(disk);
+        check_basics(disk);
         blktest_load(disk, depth, LOAD_ROUNDS);
     }
     for (int i = 1; i < count; i++) {
         if (is(arguments[i], "basic")) {
-            check_basic(disk);
+            check_basics(disk);
         } else if (is(arguments[i], "depth")) {
             depth = number_take(arguments, &i, LOAD_DEPTH);
             depth = depth < BLOCK_DEPTH_MAX / 4 ? depth : BLOCK_DEPTH_MAX / 4;

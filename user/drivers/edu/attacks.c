@@ -19,7 +19,7 @@
 #define SEED_DEVICE  0x5a
 #define CROSS_BYTES  64u /* on each side of a page's end */
 #define ATTACK_BYTES 256u
-#define LOW_ADDRESS  0x100000u /* of kernel or boot loader on every PC */
+#define LOW_ADDRESS  0x10000u /* RAM on every PC, and below all addresses of a pool */
 
 /** Have the device's buffer hold a pattern, through memory that it may read. */
 static void device_load(struct edu *edu, const struct driver_dma *good, uint8_t seed)

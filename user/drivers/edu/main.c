@@ -19,7 +19,7 @@
 #define IDENTITY        0x000000edu
 #define FACTORIAL_LIMIT 1000u /* polls */
 
-static void registers_test(struct edu *edu)
+static void check_registers(struct edu *edu)
 {
     unsigned polls = 0;
 
@@ -36,7 +36,7 @@ static void registers_test(struct edu *edu)
     edu_claim(edu, driver_read32(&edu->registers, EDU_FACTORIAL) == 3628800u, "10! is 3628800");
 }
 
-static void interrupt_test(struct edu *edu)
+static void check_interrupt(struct edu *edu)
 {
     struct interrupt_state before, after;
 
@@ -57,7 +57,7 @@ static void interrupt_test(struct edu *edu)
     driver_require(interrupt_unmask(edu->device.interrupts[0]), "unmasking");
 }
 
-static void dma_test(struct edu *edu)
+static void check_dma(struct edu *edu)
 {
     struct driver_dma from, to;
 
@@ -93,17 +93,17 @@ int main(int count, char **arguments)
 
     edu_open(&edu);
     if (count < 2) {
-        registers_test(&edu);
-        interrupt_test(&edu);
-        dma_test(&edu);
+        check_registers(&edu);
+        check_interrupt(&edu);
+        check_dma(&edu);
     }
     for (int i = 1; i < count; i++) {
         if (is(arguments[i], "selftest")) {
-            registers_test(&edu);
+            check_registers(&edu);
         } else if (is(arguments[i], "irq")) {
-            interrupt_test(&edu);
+            check_interrupt(&edu);
         } else if (is(arguments[i], "dma")) {
-            dma_test(&edu);
+            check_dma(&edu);
         } else if (!edu_attack(&edu, arguments[i])) {
             driver_fail(DRIVER_EXIT_USAGE,
                         "\"%s\" is none of selftest, irq, dma, dma-outside, dma-kernel, "

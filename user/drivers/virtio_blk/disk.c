@@ -43,28 +43,32 @@ static uint64_t command_iova(const struct disk *disk, uint32_t slot)
     return disk->commands_memory.iova + slot * sizeof(struct disk_command);
 }
 
-/** Give the device a chain for a slot. `data` is between header and status; it may be empty. */
-static void chain_add(struct disk *disk, uint32_t slot, struct virtqueue_buffer data,
-                      bool data_written)
+/** Which way a request's data goes. */
+enum chain_data { CHAIN_NO_DATA, CHAIN_DEVICE_READS, CHAIN_DEVICE_WRITES };
+
+/** Give the device a chain for a slot. Each way is a constant, so that the compiler unrolls it. */
+static ALWAYS_INLINE void chain_add(struct disk *disk, uint32_t slot, enum chain_data way,
+                                    uint64_t data_iova, uint32_t data_bytes)
 {
     const struct virtqueue_buffer header = {command_iova(disk, slot),
                                             sizeof(struct virtio_blk_header)};
+    const struct virtqueue_buffer data = {data_iova, data_bytes};
     const struct virtqueue_buffer status = {disk->statuses_memory.iova + slot, 1};
+    const struct virtqueue_buffer three[] = {header, data, status};
+    const struct virtqueue_buffer two[] = {header, status};
+    struct virtqueue *const queue = &disk->queue.queue;
     enum virtqueue_result result;
 
     disk->statuses[slot] = VIRTIO_BLK_PENDING;
-    if (LIKELY(data.length != 0)) {
-        const struct virtqueue_buffer buffers[CHAIN_BUFFERS] = {header, data, status};
-
-        result = virtqueue_add(&disk->queue.queue, buffers, data_written ? 1 : 2,
-                               data_written ? 2 : 1, slot);
+    if (way == CHAIN_DEVICE_WRITES) {
+        result = virtqueue_add(queue, three, 1, 2, slot);
+    } else if (way == CHAIN_DEVICE_READS) {
+        result = virtqueue_add(queue, three, 2, 1, slot);
     } else {
-        const struct virtqueue_buffer buffers[CHAIN_BUFFERS - 1] = {header, status};
-
-        result = virtqueue_add(&disk->queue.queue, buffers, 1, 1, slot);
+        result = virtqueue_add(queue, two, 1, 1, slot);
     }
     if (UNLIKELY(result != VIRTQUEUE_OK)) {
-        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "adding a request");
+        driver_virtio_fail(&disk->virtio, queue->broken, "adding a request");
     }
 }
 
@@ -78,7 +82,7 @@ static void id_read(struct disk *disk)
     uint32_t written = 0;
 
     disk->commands[0].header = virtio_blk_header(VIRTIO_BLK_GET_ID, 0);
-    chain_add(disk, 0, (struct virtqueue_buffer){place, VIRTIO_BLK_ID_BYTES}, true);
+    chain_add(disk, 0, CHAIN_DEVICE_WRITES, place, VIRTIO_BLK_ID_BYTES);
     disk_publish(disk);
     driver_require(rt_clock_now(&start_ns), "the time");
     now_ns = start_ns;
@@ -139,27 +143,25 @@ void disk_open(struct disk *disk, uint64_t notification, uint64_t bits)
  * ------------------------------------------------------------------------------------------ */
 
 /** A request with a range for data, or with none. */
-static void submit_other(struct disk *disk, uint32_t slot, const struct block_request *request)
+static NOINLINE void submit_other(struct disk *disk, uint32_t slot,
+                                  const struct block_request *request)
 {
     struct disk_command *const command = &disk->commands[slot];
-    enum virtio_blk_type type = VIRTIO_BLK_FLUSH;
+    const uint64_t range_iova = command_iova(disk, slot) + offsetof(struct disk_command, range);
 
     if (request->operation == BLOCK_OPERATION_FLUSH) {
-        command->header = virtio_blk_header(type, 0);
-        chain_add(disk, slot, (struct virtqueue_buffer){0, 0}, false);
+        command->header = virtio_blk_header(VIRTIO_BLK_FLUSH, 0);
+        chain_add(disk, slot, CHAIN_NO_DATA, 0, 0);
         return;
     }
-    type = request->operation == BLOCK_OPERATION_DISCARD ? VIRTIO_BLK_DISCARD
-                                                         : VIRTIO_BLK_WRITE_ZEROES;
-    command->header = virtio_blk_header(type, 0);
+    command->header =
+        virtio_blk_header(request->operation == BLOCK_OPERATION_DISCARD ? VIRTIO_BLK_DISCARD
+                                                                        : VIRTIO_BLK_WRITE_ZEROES,
+                          0);
     /* Without VIRTIO_BLK_UNMAP: who wants the space back says discard. */
     command->range =
         (struct virtio_blk_range){.sector = request->sector, .count = request->sector_count};
-    chain_add(
-        disk, slot,
-        (struct virtqueue_buffer){command_iova(disk, slot) + offsetof(struct disk_command, range),
-                                  sizeof(struct virtio_blk_range)},
-        false);
+    chain_add(disk, slot, CHAIN_DEVICE_READS, range_iova, sizeof(struct virtio_blk_range));
 }
 
 void disk_submit(struct disk *disk, uint32_t session, const struct block_request *request,
@@ -167,8 +169,7 @@ void disk_submit(struct disk *disk, uint32_t session, const struct block_request
 {
     const uint16_t number = disk->free_first;
     struct disk_slot *const slot = &disk->slots[number];
-    const uint32_t bytes = block_request_data_bytes(request);
-    const bool reads = request->operation == BLOCK_OPERATION_READ;
+    const uint32_t bytes = request->sector_count << BLOCK_SECTOR_SHIFT;
 
     RT_ASSERT(disk_has_room(disk) && !slot->busy);
     disk->free_first = slot->next_free;
@@ -176,13 +177,16 @@ void disk_submit(struct disk *disk, uint32_t session, const struct block_request
     slot->tag = request->tag;
     slot->session = session;
     slot->sector_count = request->sector_count;
-    slot->read_bytes = reads ? bytes : 0;
+    slot->read_bytes = 0;
     slot->tick = disk->tick;
     slot->busy = true;
-    if (LIKELY(bytes != 0)) {
-        disk->commands[number].header =
-            virtio_blk_header(reads ? VIRTIO_BLK_READ : VIRTIO_BLK_WRITE, request->sector);
-        chain_add(disk, number, (struct virtqueue_buffer){data_iova, bytes}, reads);
+    if (LIKELY(request->operation == BLOCK_OPERATION_READ)) {
+        slot->read_bytes = bytes;
+        disk->commands[number].header = virtio_blk_header(VIRTIO_BLK_READ, request->sector);
+        chain_add(disk, number, CHAIN_DEVICE_WRITES, data_iova, bytes);
+    } else if (LIKELY(request->operation == BLOCK_OPERATION_WRITE)) {
+        disk->commands[number].header = virtio_blk_header(VIRTIO_BLK_WRITE, request->sector);
+        chain_add(disk, number, CHAIN_DEVICE_READS, data_iova, bytes);
     } else {
         submit_other(disk, number, request);
     }
