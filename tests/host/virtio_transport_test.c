@@ -358,10 +358,7 @@ static void test_whole_life(void **state)
     assert_int_equal(model.doorbell_place, 8);
     virtio_notify(&transport, NOTIFY, 1); /* outside: the model would fail the test */
     virtio_notify(&transport, NOTIFY - 1, 1);
-<<<<<<< HEAD
-=======
     virtio_notify(&transport, 3, 1);
->>>>>>> virtio
     virtio_notify(&transport, UINT32_MAX, 1);
     model.interrupt = 0xff;
     assert_int_equal(virtio_interrupt_take(&transport), 3);
@@ -503,12 +500,9 @@ static void test_queue_lies(void **state)
     memory_init(&memory, 32, transport.features);
     assert_int_equal(virtio_queue_inspect(&transport, QUEUES, &info), VIRTIO_QUEUE_ABSENT);
     assert_int_equal(virtio_queue_inspect(&transport, 0xffff, &info), VIRTIO_QUEUE_ABSENT);
-<<<<<<< HEAD
-=======
     transport.queue_count = 1; /* it has registers for more than it says */
     assert_int_equal(virtio_queue_inspect(&transport, 1, &info), VIRTIO_QUEUE_ABSENT);
     transport.queue_count = QUEUES;
->>>>>>> virtio
     model.queues[1].size = 0;
     assert_int_equal(virtio_queue_inspect(&transport, 1, &info), VIRTIO_QUEUE_ABSENT);
     for (uint32_t i = 0; i < ARRAY_COUNT(absurd); i++) {
@@ -557,13 +551,10 @@ static void test_queue_lies(void **state)
                      VIRTIO_QUEUE_REFUSED);
     model.enable_stuck = false;
     assert_int_equal(doorbell, 99);
-<<<<<<< HEAD
-=======
     memory.queue.published = 1;
     assert_int_equal(virtio_queue_enable(&transport, 1, &memory.queue, 0, &doorbell),
                      VIRTIO_BAD_ARGUMENT);
     memory.queue.published = 0;
->>>>>>> virtio
     memory.queue.taken = 1;
     assert_int_equal(virtio_queue_enable(&transport, 1, &memory.queue, 0, &doorbell),
                      VIRTIO_BAD_ARGUMENT);
