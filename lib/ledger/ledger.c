@@ -318,6 +318,9 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
     if (status != STATUS_OK) {
         return status;
     }
+    if (pool->part != DEVICE_PART_POOL) {
+        return STATUS_WRONG_TYPE;
+    }
     const struct ledger_function *record = &ledger->functions[pool->function];
 
     if (page_count > record->pool_limit - record->pool_pages) {

@@ -203,8 +203,9 @@ struct ledger_place {
 /**
  * May `pid` have `page_count` more pages (not 0) in the pool of the handle?
  *
- * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_OVER_BUDGET beyond the pool's
- * limit; STATUS_QUEUE_FULL if all slots are taken; STATUS_RETIRED if the addresses are used up.
+ * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_WRONG_TYPE for a handle of
+ * another part; STATUS_OVER_BUDGET beyond the pool's limit; STATUS_QUEUE_FULL if all slots are
+ * taken; STATUS_RETIRED if the addresses are used up.
  */
 MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
                                            const struct device_handle *pool, uint64_t pid,

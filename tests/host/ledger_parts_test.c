@@ -351,6 +351,27 @@ static void test_addresses_grow_across_claims(void **state)
     }
 }
 
+/* A current handle of another part is no pool, whoever holds it. */
+static void test_buffer_wants_a_pool(void **state)
+{
+    struct world world;
+    struct ledger_place place;
+    struct device_handle route, buffer;
+    (void)state;
+
+    world_init(&world);
+    world_claim(&world, 2, ANNA);
+    world_route(&world, 2, &route);
+    world_buffer(&world, 2, 1, &buffer);
+    const struct device_handle others[] = {world.mmio[2], route, buffer};
+
+    for (size_t n = 0; n < ARRAY_COUNT(others); n++) {
+        assert_int_equal(ledger_check(&world.ledger, &others[n], ANNA), STATUS_OK);
+        assert_refused(&world, ledger_buffer_check(&world.ledger, &others[n], ANNA, 1, &place),
+                       STATUS_WRONG_TYPE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_buffer_generation_ends),
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_addresses_grow_across_claims),
+        cmocka_unit_test(test_buffer_wants_a_pool),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
