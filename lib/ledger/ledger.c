@@ -98,16 +98,29 @@ static struct device_handle handle_of(const struct ledger *ledger, uint32_t func
 
 /* ------------------------------------------------------------------------ owners */
 
-/** Whether another function of the group is held by somebody other than `pid`. */
-static bool group_has_other_owner(const struct ledger *ledger, uint32_t function, uint64_t pid)
+/**
+ * May `pid` have a function, as far as the others of its group are concerned? STATUS_BUSY: another
+ * one has an owner. STATUS_UNSUPPORTED: one is in quarantine, and what it may still do can reach
+ * all of the group (L1).
+ */
+static enum status group_check(const struct ledger *ledger, uint32_t function, uint64_t pid)
 {
+    enum status status = STATUS_OK;
+
     for (uint32_t i = 0; i < ledger->function_count; i++) {
-        if (i != function && ledger->functions[i].group == ledger->functions[function].group &&
-            ledger->functions[i].owner != DEVICE_NOBODY && ledger->functions[i].owner != pid) {
-            return true;
+        const struct ledger_function *other = &ledger->functions[i];
+
+        if (i == function || other->group != ledger->functions[function].group) {
+            continue;
+        }
+        if (other->state == FUNCTION_STATE_QUARANTINED) {
+            return STATUS_UNSUPPORTED;
+        }
+        if (other->owner != DEVICE_NOBODY && other->owner != pid) {
+            status = STATUS_BUSY;
         }
     }
-    return false;
+    return status;
 }
 
 enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, uint64_t generation,
@@ -139,7 +152,7 @@ enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, u
     if (record->refusal != CLAIM_REFUSAL_NONE) {
         return STATUS_UNSUPPORTED;
     }
-    return group_has_other_owner(ledger, function, pid) ? STATUS_BUSY : STATUS_OK;
+    return group_check(ledger, function, pid);
 }
 
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
@@ -194,7 +207,8 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
         record->owner_generation == LEDGER_GENERATION_END - 1) {
         return STATUS_BUSY;
     }
-    return group_has_other_owner(ledger, handle->function, to) ? STATUS_BUSY : STATUS_OK;
+    return to == from || group_check(ledger, handle->function, to) == STATUS_OK ? STATUS_OK
+                                                                                : STATUS_BUSY;
 }
 
 void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uint64_t to)

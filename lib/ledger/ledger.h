@@ -125,9 +125,9 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
 /**
  * May `pid` become the owner of a function, as it is since `generation`?
  *
- * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_UNSUPPORTED if it has a refusal or is
- * in quarantine; STATUS_RETIRED; STATUS_BUSY if it or one of its group has an owner (L1: that owner
- * may be `pid` for the others of the group).
+ * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_UNSUPPORTED if it has a refusal, or it
+ * or one of its group is in quarantine; STATUS_RETIRED; STATUS_BUSY if it or one of its group has
+ * an owner (L1: that owner may be `pid` for the others of the group).
  */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
@@ -142,7 +142,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * others may only follow. Only while nothing is mapped, unmasked or bound: state claimed.
  *
  * Returns: STATUS_OK; those of ledger_check(); STATUS_BUSY if the claim is in use, or others of its
- * group would stay behind; STATUS_DENIED if the claim went to somebody else than `to`.
+ * group would stay behind, with `from` or in quarantine; STATUS_DENIED if the claim went to
+ * somebody else than `to`.
  */
 MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
                                          const struct device_handle *handle, uint64_t from,

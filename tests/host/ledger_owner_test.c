@@ -353,6 +353,27 @@ static void test_exhausted_is_retired(void **state)
     assert_int_equal(world_finish(&world, 2), FUNCTION_STATE_RETIRED);
 }
 
+/* What cannot be isolated from a device that was not seen to come to rest gets no other owner. */
+static void test_group_of_quarantined(void **state)
+{
+    struct world world;
+    (void)state;
+
+    world_init(&world);
+    world_bring(&world, 0, FUNCTION_STATE_QUARANTINED);
+    assert_refused(&world, ledger_claim_check(&world.ledger, 1, 1, BERT), STATUS_UNSUPPORTED);
+    assert_refused(&world, ledger_claim_check(&world.ledger, 1, 1, ANNA), STATUS_UNSUPPORTED);
+    assert_refused(&world, ledger_claim_check(&world.ledger, 2, 1, BERT), STATUS_OK);
+
+    /* Who had it before keeps it, and cannot hand it on. */
+    world_init(&world);
+    world_claim(&world, 1, ANNA);
+    world_bring(&world, 0, FUNCTION_STATE_QUARANTINED);
+    assert_int_equal(ledger_check(&world.ledger, &world.mmio[1], ANNA), STATUS_OK);
+    assert_refused(&world, ledger_move_check(&world.ledger, &world.mmio[1], ANNA, BERT),
+                   STATUS_BUSY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_group_move),
         cmocka_unit_test(test_function_generation_ends),
         cmocka_unit_test(test_exhausted_is_retired),
+        cmocka_unit_test(test_group_of_quarantined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
