@@ -204,7 +204,7 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
         return status;
     }
     if (record->state != FUNCTION_STATE_CLAIMED || record->mmio_pages != 0 ||
-        record->owner_generation == LEDGER_GENERATION_END - 1) {
+        record->owner_generation >= LEDGER_GENERATION_END - 1) {
         return STATUS_BUSY;
     }
     return to == from || group_check(ledger, handle->function, to) == STATUS_OK ? STATUS_OK
@@ -469,7 +469,9 @@ bool ledger_is_released(const struct ledger *ledger, uint32_t function)
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
-    const bool is_used_up = record->is_exhausted || record->generation >= LEDGER_GENERATION_END - 1;
+    const bool is_used_up = record->is_exhausted ||
+                            record->generation >= LEDGER_GENERATION_END - 1 ||
+                            record->owner_generation >= LEDGER_GENERATION_END - 1;
 
     record->not_reset = (record->evidence & LEDGER_RESET) == 0;
     record->owner = DEVICE_NOBODY;

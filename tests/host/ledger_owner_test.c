@@ -374,6 +374,40 @@ static void test_group_of_quarantined(void **state)
                    STATUS_BUSY);
 }
 
+/* Moves use up generations of the owner without any of the function: never wraps either. */
+static void test_owner_generation_ends(void **state)
+{
+    struct world world;
+    uint64_t last = LEDGER_GENERATION_END - 6;
+    uint32_t claims = 0;
+    (void)state;
+
+    world_init(&world);
+    world.functions[2].owner_generation = last;
+    for (;;) {
+        uint64_t owner = ANNA;
+
+        world_claim(&world, 2, owner);
+        claims++;
+        assert_true(world.functions[2].owner_generation > last);
+        last = world.functions[2].owner_generation;
+        while (ledger_move_check(&world.ledger, &world.mmio[2], owner, owner ^ 1) == STATUS_OK) {
+            owner ^= 1;
+            ledger_move_commit(&world.ledger, &world.mmio[2], owner);
+            assert_true(world.functions[2].owner_generation > last);
+            last = world.functions[2].owner_generation;
+        }
+        assert_refused(&world, ledger_move_check(&world.ledger, &world.mmio[2], owner, owner ^ 1),
+                       STATUS_BUSY);
+        assert_true(ledger_revoke(&world.ledger, 2));
+        if (world_finish(&world, 2) == FUNCTION_STATE_RETIRED) {
+            break;
+        }
+        assert_in_range(claims, 1, 6);
+    }
+    assert_true(world.functions[2].owner_generation < LEDGER_GENERATION_END);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_function_generation_ends),
         cmocka_unit_test(test_exhausted_is_retired),
         cmocka_unit_test(test_group_of_quarantined),
+        cmocka_unit_test(test_owner_generation_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
