@@ -168,7 +168,7 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     record->has_mmio = true;
     record->has_pool = true;
     record->pool_limit = pool_limit;
-    record->address_end = address_end;
+    record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
     record->evidence = 0;
     *mmio = handle_of(ledger, function, DEVICE_PART_MMIO, 0, record->generation);
     *pool = handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
@@ -351,7 +351,7 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
     }
     const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
     const uint64_t low_end =
-        record->address_end < LEDGER_HIGH_FIRST ? record->address_end : LEDGER_HIGH_FIRST;
+        record->address_end < LEDGER_LOW_END ? record->address_end : LEDGER_LOW_END;
 
     if (find_addresses(record->high_next, record->address_end, bytes, &place->iova)) {
         return STATUS_OK;

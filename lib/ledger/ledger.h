@@ -37,7 +37,11 @@
 
 /** Addresses are given out upwards, in two regions, and never twice (L4). */
 #define LEDGER_LOW_FIRST  0x0000000000100000ull /* 1 MiB: for devices with few address bits */
+#define LEDGER_LOW_END    0x00000000fffff000ull /* a page before the others begin */
 #define LEDGER_HIGH_FIRST 0x0000000100000000ull /* 4 GiB: for all others */
+
+/** Nothing is given out from here on, whatever device and IOMMU can do: sums do not wrap. */
+#define LEDGER_ADDRESS_END 0x8000000000000000ull
 
 /** Where writes are interrupts and not memory (Intel SDM vol. 3A §11.11.1). */
 #define LEDGER_MSI_FIRST 0x00000000fee00000ull

@@ -280,7 +280,7 @@ static void test_places(void **state)
         {LEDGER_LOW_FIRST + 5 * PAGE, LEDGER_HIGH_FIRST, LEDGER_LOW_FIRST + 4 * PAGE, 1, 0},
         {LEDGER_LOW_FIRST, 0x7ffffff000, 1ull << 39, 1, 0x7ffffff000},
         {LEDGER_LOW_FIRST, 0x8000001000, 1ull << 39, 1, LEDGER_LOW_FIRST},
-        {0xfff00000, 0x8000000000, 1ull << 39, 0x101, 0},
+        {0xfff00000, 0x8000000000, 1ull << 39, 0x100, 0},
         /* Around the addresses that are interrupts, 0xfee00000 to 0xfeefffff. */
         {0xfedff000, LEDGER_HIGH_FIRST, 1ull << 32, 1, 0xfedff000},
         {0xfedff000, LEDGER_HIGH_FIRST, 1ull << 32, 2, 0xfef00000},
@@ -372,6 +372,51 @@ static void test_buffer_wants_a_pool(void **state)
     }
 }
 
+/* The last page below 4 GiB is never given out: behind it would come the high region's first. */
+static void test_page_between_regions(void **state)
+{
+    struct world world;
+    struct device_handle buffer;
+    (void)state;
+
+    world_init(&world);
+    world_claim(&world, 2, ANNA);
+    world.functions[2].pool_limit = UINT32_MAX;
+    world.functions[2].address_end = LEDGER_HIGH_FIRST + 16 * PAGE;
+    world.functions[2].low_next = LEDGER_HIGH_FIRST - 101 * PAGE;
+    world_buffer(&world, 2, 100, &buffer); /* too large for the high region */
+    assert_int_equal(world.buffers[0].iova, LEDGER_HIGH_FIRST - 101 * PAGE);
+    world_buffer(&world, 2, 16, &buffer);
+    assert_int_equal(world.buffers[1].iova, LEDGER_HIGH_FIRST);
+
+    struct ledger_place place;
+    world.functions[2].low_next = LEDGER_HIGH_FIRST - 16 * PAGE;
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 16, &place),
+                   STATUS_RETIRED);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 15, &place),
+                   STATUS_OK);
+}
+
+/* No sum wraps, however many address bits a claim speaks of. */
+static void test_addresses_do_not_wrap(void **state)
+{
+    struct world world;
+    struct ledger_place place;
+    struct device_handle buffer;
+    (void)state;
+
+    world_init(&world);
+    ledger_claim_commit(&world.ledger, 2, ANNA, UINT32_MAX, UINT64_MAX, &world.mmio[2],
+                        &world.pool[2]);
+    assert_int_equal(world.functions[2].address_end, LEDGER_ADDRESS_END);
+    world.functions[2].low_next = LEDGER_HIGH_FIRST;
+    world.functions[2].high_next = LEDGER_ADDRESS_END - 2 * PAGE;
+    world_buffer(&world, 2, 2, &buffer);
+    assert_true(world.functions[2].high_next > LEDGER_ADDRESS_END);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, &place),
+                   STATUS_RETIRED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -385,6 +430,8 @@ int main(void)
         cmocka_unit_test(test_places),
         cmocka_unit_test(test_addresses_grow_across_claims),
         cmocka_unit_test(test_buffer_wants_a_pool),
+        cmocka_unit_test(test_page_between_regions),
+        cmocka_unit_test(test_addresses_do_not_wrap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
