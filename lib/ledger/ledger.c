@@ -285,7 +285,11 @@ void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot
 
 void ledger_route_armed(struct ledger *ledger, uint32_t slot)
 {
-    ledger->functions[ledger->routes[slot].function].state = FUNCTION_STATE_ACTIVE;
+    const struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_LIVE) { /* then its function is owned */
+        ledger->functions[route->function].state = FUNCTION_STATE_ACTIVE;
+    }
 }
 
 void ledger_route_end(struct ledger *ledger, uint32_t slot)
@@ -301,8 +305,12 @@ void ledger_route_end(struct ledger *ledger, uint32_t slot)
 
 void ledger_route_ended(struct ledger *ledger, uint32_t slot)
 {
-    ledger->routes[slot].use = LEDGER_UNUSED;
-    ledger->functions[ledger->routes[slot].function].route_count--;
+    struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_ENDING) {
+        route->use = LEDGER_UNUSED;
+        ledger->functions[route->function].route_count--;
+    }
 }
 
 /* ------------------------------------------------------------------------ buffers */
@@ -416,9 +424,11 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot)
     struct ledger_buffer *buffer = &ledger->buffers[slot];
     struct ledger_function *record = &ledger->functions[buffer->function];
 
-    buffer->use = LEDGER_UNUSED;
-    record->pool_pages -= buffer->page_count;
-    record->buffer_count--;
+    if (buffer->use == LEDGER_ENDING) {
+        buffer->use = LEDGER_UNUSED;
+        record->pool_pages -= buffer->page_count;
+        record->buffer_count--;
+    }
 }
 
 /* ------------------------------------------------------------------------ teardown */
@@ -448,22 +458,32 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     return true;
 }
 
+/** Whether a teardown is under way: what is seen at other times is evidence of nothing. */
+static bool is_torn_down(const struct ledger_function *record)
+{
+    return record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING;
+}
+
 void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence)
 {
-    ledger->functions[function].evidence |= evidence;
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].evidence |= evidence;
+    }
 }
 
 void ledger_reset_begin(struct ledger *ledger, uint32_t function)
 {
-    ledger->functions[function].state = FUNCTION_STATE_RESETTING;
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].state = FUNCTION_STATE_RESETTING;
+    }
 }
 
 bool ledger_is_released(const struct ledger *ledger, uint32_t function)
 {
     const struct ledger_function *record = &ledger->functions[function];
 
-    return record->buffer_count == 0 && record->route_count == 0 && record->mmio_pages == 0 &&
-           (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
+    return is_torn_down(record) && record->buffer_count == 0 && record->route_count == 0 &&
+           record->mmio_pages == 0 && (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
 }
 
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function)
@@ -485,7 +505,9 @@ void ledger_quarantine(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
 
-    record->state = FUNCTION_STATE_QUARANTINED;
-    record->owner = DEVICE_NOBODY;
-    record->former_owner = DEVICE_NOBODY;
+    if (!device_state_is_owned(record->state)) { /* those are revoked first */
+        record->state = FUNCTION_STATE_QUARANTINED;
+        record->owner = DEVICE_NOBODY;
+        record->former_owner = DEVICE_NOBODY;
+    }
 }

@@ -181,13 +181,19 @@ MUST_CHECK enum status ledger_route_check(const struct ledger *ledger, uint32_t 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
                          struct device_handle *handle);
 
-/** The device may raise it from here on: the function is active. */
+/**
+ * The device may raise it from here on: the function is active. Not if the route has ended
+ * meanwhile: then nothing changes.
+ */
 void ledger_route_armed(struct ledger *ledger, uint32_t slot);
 
 /** Take a route back: no handle names it any more, deliveries are of an old generation (L5). */
 void ledger_route_end(struct ledger *ledger, uint32_t slot);
 
-/** An ending route was seen gone: entry invalidated, nothing pending. The slot is free. */
+/**
+ * An ending route was seen gone: entry invalidated, nothing pending. The slot is free. Nothing
+ * changes if it is not ending.
+ */
 void ledger_route_ended(struct ledger *ledger, uint32_t slot);
 
 /** Is an interrupt of this generation of the slot to be delivered? (L5) */
@@ -234,7 +240,10 @@ void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
 MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot,
                                              bool is_invalidated);
 
-/** An unreachable buffer's pages have been given back. The slot is free. */
+/**
+ * An unreachable buffer's pages have been given back. The slot is free. Nothing changes if it is
+ * not ending.
+ */
 void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
 
 /* ------------------------------------------------------------------------ teardown */
@@ -246,13 +255,16 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
  */
 MUST_CHECK bool ledger_revoke(struct ledger *ledger, uint32_t function);
 
-/** The teardown has seen something done: enum ledger_evidence. */
+/** The teardown has seen something done: enum ledger_evidence. Ignored while there is none. */
 void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence);
 
-/** Its device is being reset. */
+/** Its device is being reset. Ignored while there is no teardown. */
 void ledger_reset_begin(struct ledger *ledger, uint32_t function);
 
-/** Whether nothing of the owner is left, so that ledger_finish() may be called. */
+/**
+ * Whether a teardown is under way and nothing of the owner is left, so that ledger_finish() may be
+ * called. Never in quarantine.
+ */
 MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t function);
 
 /**
@@ -263,7 +275,7 @@ enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
 
 /**
  * The other end: it was not seen to come to rest. What it could reach stays its own for good,
- * routes and buffers included.
+ * routes and buffers included. Ignored while it is owned: it is revoked first.
  */
 void ledger_quarantine(struct ledger *ledger, uint32_t function);
 

@@ -344,6 +344,79 @@ static void test_flaw_names(void **state)
     assert_string_equal(ledger_flaw_name(LEDGER_FLAW_COUNT), "?");
 }
 
+/* What is witnessed while nothing is torn down, or after the end, lets nobody go. */
+static void test_evidence_outside(void **state)
+{
+    (void)state;
+    for (enum function_state i = FUNCTION_STATE_DISCOVERED; i < FUNCTION_STATE_COUNT; i++) {
+        const bool is_teardown = i == FUNCTION_STATE_REVOKING || i == FUNCTION_STATE_RESETTING;
+        struct world world;
+
+        world_init(&world);
+        world_bring(&world, 2, i);
+        for (uint32_t n = 0; n < WORLD_BUFFERS; n++) {
+            ledger_buffer_end(&world.ledger, n);
+        }
+        ledger_witness(&world.ledger, 2, LEDGER_QUIET);
+        assert_int_equal(ledger_buffer_is_unreachable(&world.ledger, 0, false), is_teardown);
+        if (world.buffers[0].use == LEDGER_ENDING) {
+            ledger_buffer_ended(&world.ledger, 0);
+        }
+        assert_int_equal(ledger_is_released(&world.ledger, 2), is_teardown);
+    }
+}
+
+/* The end of a route or buffer that was not ending changes nothing, live or gone. */
+static void test_ended_twice(void **state)
+{
+    struct world world;
+    struct device_handle handle;
+    (void)state;
+
+    world_init(&world);
+    world_claim(&world, 2, ANNA);
+    const uint32_t route = world_route(&world, 2, &handle);
+    const uint32_t buffer = world_buffer(&world, 2, 3, &handle);
+
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_refused(&world, (ledger_route_ended(&world.ledger, route), 0), 0);
+        assert_refused(&world, (ledger_buffer_ended(&world.ledger, buffer), 0), 0);
+        ledger_route_end(&world.ledger, route);
+        ledger_buffer_end(&world.ledger, buffer);
+        ledger_route_ended(&world.ledger, route);
+        ledger_buffer_ended(&world.ledger, buffer);
+        world_audit(&world);
+    }
+    assert_int_equal(world.functions[2].pool_pages, 0);
+    assert_int_equal(world.functions[2].buffer_count, 0);
+    assert_int_equal(world.functions[2].route_count, 0);
+}
+
+/* An entry that was armed too late, and a reset that nobody tears down for, change nothing. */
+static void test_late_effects(void **state)
+{
+    struct world world;
+    struct device_handle handle;
+    (void)state;
+
+    world_init(&world);
+    world_claim(&world, 2, ANNA);
+    const uint32_t slot = world_route(&world, 2, &handle);
+    assert_refused(&world, (ledger_reset_begin(&world.ledger, 2), 0), 0);
+    assert_refused(&world, (ledger_quarantine(&world.ledger, 2), 0), 0);
+    ledger_route_end(&world.ledger, slot);
+    assert_refused(&world, (ledger_route_armed(&world.ledger, slot), 0), 0);
+    ledger_route_ended(&world.ledger, slot);
+    assert_refused(&world, (ledger_route_armed(&world.ledger, slot), 0), 0);
+    world_route(&world, 2, &handle);
+    assert_true(ledger_revoke(&world.ledger, 2));
+    assert_refused(&world, (ledger_route_armed(&world.ledger, slot), 0), 0);
+    assert_int_equal(world.functions[2].state, FUNCTION_STATE_REVOKING);
+    assert_int_equal(world_finish(&world, 2), FUNCTION_STATE_FREE);
+    assert_refused(&world, (ledger_route_armed(&world.ledger, slot), 0), 0);
+    assert_refused(&world, (ledger_reset_begin(&world.ledger, 2), 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,7 +424,8 @@ int main(void)
         cmocka_unit_test(test_buffer_evidence),  cmocka_unit_test(test_evidence_is_of_one_teardown),
         cmocka_unit_test(test_released),         cmocka_unit_test(test_not_reset),
         cmocka_unit_test(test_quarantine_keeps), cmocka_unit_test(test_audit_sees),
-        cmocka_unit_test(test_flaw_names),
+        cmocka_unit_test(test_flaw_names),       cmocka_unit_test(test_evidence_outside),
+        cmocka_unit_test(test_ended_twice),      cmocka_unit_test(test_late_effects),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
