@@ -129,6 +129,9 @@ enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, u
     if (function >= ledger->function_count) {
         return STATUS_NOT_FOUND;
     }
+    if (pid == DEVICE_NOBODY) {
+        return STATUS_DENIED;
+    }
     const struct ledger_function *record = &ledger->functions[function];
 
     switch (record->state) {
@@ -190,8 +193,11 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
 {
     struct device_identity now;
 
-    if (handle->part == DEVICE_PART_BUFFER || !ledger_identify(ledger, handle, &now)) {
-        return handle->part == DEVICE_PART_BUFFER ? STATUS_DENIED : STATUS_STALE;
+    if (handle->part == DEVICE_PART_BUFFER || to == DEVICE_NOBODY) {
+        return STATUS_DENIED;
+    }
+    if (!ledger_identify(ledger, handle, &now)) {
+        return STATUS_STALE;
     }
     const struct ledger_function *record = &ledger->functions[handle->function];
 
@@ -332,10 +338,20 @@ static bool find_addresses(uint64_t next, uint64_t end, uint64_t bytes, uint64_t
     return true;
 }
 
+/** The same in the two regions, of which `low` and `high` on are not given out yet. */
+static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes, uint64_t *iova)
+{
+    const uint64_t low_end = end < LEDGER_LOW_END ? end : LEDGER_LOW_END;
+
+    return find_addresses(high, end, bytes, iova) || find_addresses(low, low_end, bytes, iova);
+}
+
 enum status ledger_buffer_check(const struct ledger *ledger, const struct device_handle *pool,
                                 uint64_t pid, uint32_t page_count, struct ledger_place *place)
 {
-    enum status status = ledger_check(ledger, pool, pid);
+    const enum status status = ledger_check(ledger, pool, pid);
+    uint32_t slot = 0;
+    uint64_t iova = 0;
 
     if (status != STATUS_OK) {
         return status;
@@ -348,24 +364,24 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
     if (page_count > record->pool_limit - record->pool_pages) {
         return STATUS_OVER_BUDGET;
     }
-    place->slot = LEDGER_NONE;
-    for (uint32_t i = 0; i < ledger->buffer_count && place->slot == LEDGER_NONE; i++) {
-        if (ledger->buffers[i].use == LEDGER_UNUSED && !ledger->buffers[i].is_retired) {
-            place->slot = i;
-        }
+    const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
+
+    if (page_count == 0 ||
+        !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
+        return STATUS_BAD_RANGE;
     }
-    if (place->slot == LEDGER_NONE) {
+    while (slot < ledger->buffer_count &&
+           (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
+        slot++;
+    }
+    if (slot == ledger->buffer_count) {
         return STATUS_QUEUE_FULL;
     }
-    const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
-    const uint64_t low_end =
-        record->address_end < LEDGER_LOW_END ? record->address_end : LEDGER_LOW_END;
-
-    if (find_addresses(record->high_next, record->address_end, bytes, &place->iova)) {
-        return STATUS_OK;
+    if (!find_place(record->low_next, record->high_next, record->address_end, bytes, &iova)) {
+        return STATUS_RETIRED;
     }
-    return find_addresses(record->low_next, low_end, bytes, &place->iova) ? STATUS_OK
-                                                                          : STATUS_RETIRED;
+    *place = (struct ledger_place){.slot = slot, .iova = iova};
+    return STATUS_OK;
 }
 
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,

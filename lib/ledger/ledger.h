@@ -129,9 +129,9 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
 /**
  * May `pid` become the owner of a function, as it is since `generation`?
  *
- * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_UNSUPPORTED if it has a refusal, or it
- * or one of its group is in quarantine; STATUS_RETIRED; STATUS_BUSY if it or one of its group has
- * an owner (L1: that owner may be `pid` for the others of the group).
+ * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_DENIED for nobody; STATUS_UNSUPPORTED
+ * if it has a refusal, or it or one of its group is in quarantine; STATUS_RETIRED; STATUS_BUSY if
+ * it or one of its group has an owner (L1: that owner may be `pid` for the others of the group).
  */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
@@ -146,8 +146,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * others may only follow. Only while nothing is mapped, unmasked or bound: state claimed.
  *
  * Returns: STATUS_OK; those of ledger_check(); STATUS_BUSY if the claim is in use, or others of its
- * group would stay behind, with `from` or in quarantine; STATUS_DENIED if the claim went to
- * somebody else than `to`.
+ * group would stay behind, with `from` or in quarantine; STATUS_DENIED for a buffer, which moves
+ * nowhere, or if `to` is nobody, or somebody else than the one whom the claim went to.
  */
 MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
                                          const struct device_handle *handle, uint64_t from,
@@ -212,11 +212,12 @@ struct ledger_place {
 };
 
 /**
- * May `pid` have `page_count` more pages (not 0) in the pool of the handle?
+ * May `pid` have `page_count` more pages in the pool of the handle?
  *
  * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_WRONG_TYPE for a handle of
- * another part; STATUS_OVER_BUDGET beyond the pool's limit; STATUS_QUEUE_FULL if all slots are
- * taken; STATUS_RETIRED if the addresses are used up.
+ * another part; STATUS_OVER_BUDGET beyond the pool's limit; STATUS_BAD_RANGE for no pages, or for
+ * more than the device could address if nothing had been given out; STATUS_QUEUE_FULL if all slots
+ * are taken; STATUS_RETIRED if the addresses are used up.
  */
 MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
                                            const struct device_handle *pool, uint64_t pid,

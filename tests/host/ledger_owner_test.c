@@ -408,6 +408,21 @@ static void test_owner_generation_ends(void **state)
     assert_true(world.functions[2].owner_generation < LEDGER_GENERATION_END);
 }
 
+/* Nobody owns nothing. */
+static void test_nobody(void **state)
+{
+    struct world world;
+    (void)state;
+
+    world_init(&world);
+    assert_refused(&world, ledger_claim_check(&world.ledger, 2, 1, DEVICE_NOBODY), STATUS_DENIED);
+    world_claim(&world, 2, ANNA);
+    assert_refused(&world, ledger_move_check(&world.ledger, &world.mmio[2], ANNA, DEVICE_NOBODY),
+                   STATUS_DENIED);
+    assert_refused(&world, ledger_move_check(&world.ledger, &world.mmio[2], DEVICE_NOBODY, BERT),
+                   STATUS_DENIED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_exhausted_is_retired),
         cmocka_unit_test(test_group_of_quarantined),
         cmocka_unit_test(test_owner_generation_ends),
+        cmocka_unit_test(test_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

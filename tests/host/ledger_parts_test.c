@@ -417,6 +417,37 @@ static void test_addresses_do_not_wrap(void **state)
                    STATUS_RETIRED);
 }
 
+/* A buffer that no space could take uses up none: one wish too large must not cost the function. */
+static void test_too_large_for_the_device(void **state)
+{
+    struct world world;
+    struct ledger_place place = {.slot = 99, .iova = 99};
+    (void)state;
+
+    world_init(&world);
+    ledger_claim_commit(&world.ledger, 2, ANNA, UINT32_MAX, LEDGER_LOW_FIRST + 8 * PAGE,
+                        &world.mmio[2], &world.pool[2]);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 9, &place),
+                   STATUS_BAD_RANGE);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 0, &place),
+                   STATUS_BAD_RANGE);
+    assert_int_equal(place.slot, 99); /* results are written only on success */
+    assert_int_equal(place.iova, 99);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 8, &place),
+                   STATUS_OK);
+    place.slot = 99;
+    world.functions[2].low_next += PAGE;
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 8, &place),
+                   STATUS_RETIRED);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 9, &place),
+                   STATUS_BAD_RANGE);
+    assert_int_equal(place.slot, 99);
+    /* Nothing at all below where addresses begin. */
+    world.functions[2].address_end = LEDGER_LOW_FIRST;
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, &place),
+                   STATUS_BAD_RANGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_buffer_wants_a_pool),
         cmocka_unit_test(test_page_between_regions),
         cmocka_unit_test(test_addresses_do_not_wrap),
+        cmocka_unit_test(test_too_large_for_the_device),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
