@@ -41,17 +41,20 @@ bool ledger_identify(const struct ledger *ledger, const struct device_handle *ha
     };
     switch (handle->part) {
     case DEVICE_PART_MMIO:
-        identity->is_live = function->has_mmio;
+        identity->is_live =
+            function->has_mmio && function->mmio_owner == function->owner_generation;
         return handle->slot == 0;
     case DEVICE_PART_POOL:
-        identity->is_live = function->has_pool;
+        identity->is_live =
+            function->has_pool && function->pool_owner == function->owner_generation;
         return handle->slot == 0;
     case DEVICE_PART_ROUTE:
         if (handle->slot >= ledger->route_count) {
             return false;
         }
         identity->function = ledger->routes[handle->slot].function;
-        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE;
+        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE &&
+                            ledger->routes[handle->slot].owner == function->owner_generation;
         identity->part_generation = ledger->routes[handle->slot].generation;
         return true;
     case DEVICE_PART_BUFFER:
@@ -170,6 +173,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     record->owner_generation++;
     record->has_mmio = true;
     record->has_pool = true;
+    record->mmio_owner = record->owner_generation;
+    record->pool_owner = record->owner_generation;
     record->pool_limit = pool_limit;
     record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
     record->evidence = 0;
@@ -177,15 +182,37 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     *pool = handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
 }
 
-/** Whether a handle is of the claim that its former owner has handed on. */
-static bool is_left_behind(const struct ledger_function *record, const struct device_handle *handle,
+/** Whether a part's one handle is still that of the owner's generation which `handle` names. */
+static bool part_is_of_owner(const struct ledger *ledger, const struct device_handle *handle)
+{
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
+    switch (handle->part) {
+    case DEVICE_PART_MMIO:
+        return record->has_mmio && record->mmio_owner == handle->owner_generation;
+    case DEVICE_PART_POOL:
+        return record->has_pool && record->pool_owner == handle->owner_generation;
+    case DEVICE_PART_ROUTE:
+        return ledger->routes[handle->slot].use == LEDGER_LIVE &&
+               ledger->routes[handle->slot].owner == handle->owner_generation;
+    case DEVICE_PART_BUFFER: /* never moves */
+    case DEVICE_PART_COUNT:
+        break;
+    }
+    return false;
+}
+
+/** Whether an identified handle is of the claim that its former owner has handed on. */
+static bool is_left_behind(const struct ledger *ledger, const struct device_handle *handle,
                            const struct device_identity *now, uint64_t from)
 {
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
     return record->state == FUNCTION_STATE_CLAIMED && record->former_owner == from &&
-           from != DEVICE_NOBODY && now->is_live && now->function == handle->function &&
+           from != DEVICE_NOBODY && now->function == handle->function &&
            handle->generation == record->generation &&
            handle->owner_generation + 1 == record->owner_generation &&
-           handle->part_generation == now->part_generation;
+           handle->part_generation == now->part_generation && part_is_of_owner(ledger, handle);
 }
 
 enum status ledger_move_check(const struct ledger *ledger, const struct device_handle *handle,
@@ -201,7 +228,7 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
     }
     const struct ledger_function *record = &ledger->functions[handle->function];
 
-    if (is_left_behind(record, handle, &now, from)) {
+    if (is_left_behind(ledger, handle, &now, from)) {
         return record->owner == to ? STATUS_OK : STATUS_DENIED;
     }
     const enum status status = device_authority_check(handle, &now, from);
@@ -227,6 +254,13 @@ void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uin
         record->owner_generation++;
     }
     handle->owner_generation = record->owner_generation;
+    if (handle->part == DEVICE_PART_MMIO) {
+        record->mmio_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        record->pool_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_ROUTE) {
+        ledger->routes[handle->slot].owner = record->owner_generation;
+    }
 }
 
 /* ------------------------------------------------------------------------ registers */
@@ -285,6 +319,7 @@ void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot
 
     route->use = LEDGER_LIVE;
     route->function = function;
+    route->owner = ledger->functions[function].owner_generation;
     ledger->functions[function].route_count++;
     *handle = handle_of(ledger, function, DEVICE_PART_ROUTE, slot, route->generation);
 }

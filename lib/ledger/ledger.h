@@ -72,6 +72,8 @@ struct ledger_function {
     uint64_t owner_generation;  /* grows with each change of owner */
     bool has_mmio;              /* the registers' capability exists */
     bool has_pool;              /* the pool's capability exists */
+    uint64_t mmio_owner;        /* the owner's generation as of the registers' handle, */
+    uint64_t pool_owner;        /* and the pool's: behind, until they follow a move */
     uint32_t pool_limit;        /* pages */
     uint32_t pool_pages;        /* in buffers, ending ones included */
     uint32_t buffer_count;      /* ending ones included */
@@ -91,6 +93,7 @@ struct ledger_route {
     enum ledger_use use;
     uint32_t function;
     uint64_t generation; /* grows when it ends (L5) */
+    uint64_t owner;      /* the owner's generation as of its handle */
     bool is_retired;     /* its generations are used up */
 };
 

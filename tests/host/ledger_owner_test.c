@@ -423,6 +423,31 @@ static void test_nobody(void **state)
                    STATUS_DENIED);
 }
 
+/* A part has one handle at a time: not that of before its move, nor that of after it too early. */
+static void test_move_once(void **state)
+{
+    struct world world;
+    struct device_handle route;
+    (void)state;
+
+    world_init(&world);
+    world_claim(&world, 2, ANNA);
+    world_route(&world, 2, &route);
+    struct device_handle *const handles[] = {&route, &world.pool[2], &world.mmio[2]};
+
+    for (size_t n = 0; n < ARRAY_COUNT(handles); n++) {
+        const struct device_handle old = *handles[n];
+        struct device_handle early = old;
+
+        early.owner_generation++;
+        assert_int_equal(ledger_check(&world.ledger, &early, BERT), STATUS_STALE);
+        assert_int_equal(ledger_move_check(&world.ledger, handles[n], ANNA, BERT), STATUS_OK);
+        ledger_move_commit(&world.ledger, handles[n], BERT);
+        assert_int_equal(ledger_check(&world.ledger, &early, BERT), STATUS_OK);
+        assert_refused(&world, ledger_move_check(&world.ledger, &old, ANNA, BERT), STATUS_STALE);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_group_of_quarantined),
         cmocka_unit_test(test_owner_generation_ends),
         cmocka_unit_test(test_nobody),
+        cmocka_unit_test(test_move_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
