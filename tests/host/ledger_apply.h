@@ -411,7 +411,10 @@ static inline const char *model_apply(struct model *model, struct ledger *ledger
     if (flaw == NULL && is_refused) {
         model_copy_ledger(&after, ledger);
         if (memcmp(&before, &after, sizeof(before)) != 0) {
-            flaw = "a refused operation changed something (L8)";
+            return "a refused operation changed something (L8)";
+        }
+        if (op->kind != MODEL_INVALIDATED) {
+            return NULL; /* nothing has changed in the model either */
         }
     }
     return flaw != NULL ? flaw : model_compare(model, ledger);
