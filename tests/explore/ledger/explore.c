@@ -28,26 +28,93 @@ struct bounds {
     bool is_long;
     uint32_t functions, routes, buffers, pids;
     bool one_group;
+    bool is_coarse; /* registers and the reset are left out: they are in those of one function */
     uint64_t epoch, owner_epoch, slot_epoch; /* 0: far from the end */
     uint64_t low_first, address_end;         /* 0: plenty */
 };
 
 static const struct bounds all_bounds[] = {
-    {"one function, one of each", false, 1, 1, 1, 2, false, 0, 0, 0, 0, 0},
-    {"two functions", false, 2, 0, 1, 2, false, 0, 0, 0, 0, 0},
-    {"two functions of a group", false, 2, 0, 1, 2, true, 0, 0, 0, 0, 0},
-    {"generations of the function end", false, 1, 1, 1, 2, false, UINT64_MAX - 3, 0, 0, 0, 0},
-    {"generations of the owner end", false, 1, 1, 0, 2, false, 0, UINT64_MAX - 4, 0, 0, 0},
-    {"generations of slots end", false, 1, 1, 1, 2, false, 0, 0, UINT64_MAX - 2, 0, 0},
-    {"addresses end", false, 1, 0, 2, 2, false, 0, 0, 0, 0xfedfe000, 0x100003000},
-    {"addresses of a narrow device end", false, 1, 0, 1, 1, false, 0, 0, 0, 0x100000, 0x105000},
-    {"one function, two of each", true, 1, 2, 2, 2, false, 0, 0, 0, 0, 0},
-    {"two functions, one of each", true, 2, 1, 1, 2, false, 0, 0, 0, 0, 0},
-    {"two functions of a group, one of each", true, 2, 1, 1, 2, true, 0, 0, 0, 0, 0},
-    {"all generations end", true, 1, 2, 2, 2, false, UINT64_MAX - 3, UINT64_MAX - 5, UINT64_MAX - 2,
-     0, 0},
-    {"two functions, two of each", true, 2, 2, 2, 2, false, 0, 0, 0, 0, 0},
-    {"two functions of a group, two of each", true, 2, 2, 2, 2, true, 0, 0, 0, 0, 0},
+    {.name = "one function, one of each", .functions = 1, .routes = 1, .buffers = 1, .pids = 2},
+    {.name = "two functions", .functions = 2, .buffers = 1, .pids = 2, .is_coarse = true},
+    {.name = "two functions of a group",
+     .functions = 2,
+     .buffers = 1,
+     .pids = 2,
+     .is_coarse = true,
+     .one_group = true},
+    {.name = "one function, two of each, coarse",
+     .functions = 1,
+     .routes = 2,
+     .buffers = 2,
+     .pids = 2,
+     .is_coarse = true},
+    {.name = "generations of the function end",
+     .functions = 1,
+     .routes = 1,
+     .buffers = 1,
+     .pids = 1,
+     .epoch = UINT64_MAX - 3},
+    {.name = "generations of the owner end",
+     .functions = 1,
+     .routes = 1,
+     .pids = 2,
+     .owner_epoch = UINT64_MAX - 4},
+    {.name = "generations of slots end",
+     .functions = 1,
+     .routes = 1,
+     .buffers = 1,
+     .pids = 2,
+     .slot_epoch = UINT64_MAX - 2,
+     .is_coarse = true},
+    {.name = "addresses end",
+     .functions = 1,
+     .buffers = 2,
+     .pids = 1,
+     .low_first = 0xfedfe000,
+     .address_end = 0x100003000},
+    {.name = "addresses of a narrow device end",
+     .functions = 1,
+     .buffers = 1,
+     .pids = 1,
+     .address_end = 0x105000},
+    {.is_long = true,
+     .name = "one function, two of each",
+     .functions = 1,
+     .routes = 2,
+     .buffers = 2,
+     .pids = 2},
+    {.is_long = true,
+     .name = "all generations end",
+     .functions = 1,
+     .routes = 2,
+     .buffers = 2,
+     .pids = 2,
+     .epoch = UINT64_MAX - 3,
+     .owner_epoch = UINT64_MAX - 5,
+     .slot_epoch = UINT64_MAX - 2,
+     .is_coarse = true},
+    {.is_long = true,
+     .name = "two functions, with a route",
+     .functions = 2,
+     .routes = 1,
+     .buffers = 1,
+     .pids = 2,
+     .is_coarse = true},
+    {.is_long = true,
+     .name = "two functions, two of each",
+     .functions = 2,
+     .routes = 2,
+     .buffers = 2,
+     .pids = 2,
+     .is_coarse = true},
+    {.is_long = true,
+     .name = "a group, two of each",
+     .functions = 2,
+     .routes = 2,
+     .buffers = 2,
+     .pids = 2,
+     .is_coarse = true,
+     .one_group = true},
 };
 
 /* ------------------------------------------------------------------------ a state */
@@ -354,6 +421,7 @@ static void print_trace(uint32_t number)
 }
 
 static const struct snapshot *from;
+static bool is_coarse;
 
 /** One operation from the state `from`. False: something is wrong, and was printed. */
 static bool try(struct model_operation op)
@@ -392,7 +460,7 @@ static bool try_handle(const struct device_handle *handle)
         for (uint64_t pages = 0; pages <= 3 && is_good; pages++) {
             is_good = try((struct model_operation){MODEL_BUFFER, 0, pid, 0, pages, *handle});
         }
-        if (is_good && from->model.functions[handle->function].mmio_pages == 0) {
+        if (is_good && !is_coarse && from->model.functions[handle->function].mmio_pages == 0) {
             is_good = try((struct model_operation){MODEL_MAP, 0, pid, 0, 0, *handle});
         }
     }
@@ -456,6 +524,8 @@ static bool try_handles(void)
 
 static bool try_all(void)
 {
+    static const uint64_t coarse[] = {LEDGER_STOPPED, LEDGER_DETACHED,
+                                      LEDGER_UNMAPPED | LEDGER_MASKED};
     const struct model *model = &from->model;
     bool is_good = try_handles();
 
@@ -468,9 +538,14 @@ static bool try_all(void)
                       try((struct model_operation){MODEL_ROUTE, .place = i, .pid = pid});
         }
         for (enum model_kind kind = MODEL_REVOKE; kind < MODEL_KINDS && is_good; kind++) {
-            for (uint64_t bit = 1; bit <= (kind == MODEL_WITNESS ? 16 : 1) && is_good; bit *= 2) {
-                is_good = try((struct model_operation){kind, .place = i, .value = bit});
+            if (kind != MODEL_WITNESS && !(is_coarse && kind == MODEL_RESET)) {
+                is_good = try((struct model_operation){kind, .place = i});
             }
+        }
+        for (size_t n = 0; n < (is_coarse ? 3 : 5) && is_good; n++) {
+            const uint64_t seen = is_coarse ? coarse[n] : 1u << n;
+
+            is_good = try((struct model_operation){MODEL_WITNESS, .place = i, .value = seen});
         }
         is_good = is_good && try((struct model_operation){MODEL_UNMAP, .place = i});
     }
@@ -493,6 +568,7 @@ static bool explore(const struct bounds *bounds, uint64_t limit)
     table_size = table_used = queue_head = queue_tail = transitions = refusals = 0;
     origin_count = 0;
     begin(bounds);
+    is_coarse = bounds->is_coarse;
     table_add(state_hash());
     remember(0, &(struct model_operation){MODEL_KINDS - 1, .place = 0});
     while (queue_head != queue_tail && is_good && (limit == 0 || table_used < limit)) {
