@@ -50,7 +50,8 @@ test-config: $(CONFIG_TESTS) $(PACKAGE)
 	@tools/check-config --layer $@ --append --package $(PACKAGE) config/*.capnp
 
 CHECK_LAYERS := fmt-check dependency-policy-check generated-code-check workflow-check lint test-lib
-TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring rt-check test-harness test-system fuzz-short
+TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring test-ledger rt-check test-harness \
+                test-system fuzz-short
 
 check:
 	@tools/run-layers $(CHECK_LAYERS)
