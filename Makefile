@@ -57,6 +57,7 @@ GROUPS_fuzz         := fuzz
 GROUPS_fuzz-short   := fuzz
 GROUPS_test-lib     := test
 GROUPS_test-ring    := test
+GROUPS_test-ledger  := test
 GROUPS_test-config  := test
 GROUPS_explore      := test
 GROUPS_proof        := proof
@@ -131,11 +132,12 @@ help:
 #:   make fmt           let clang-format change the files
 #:   make test-lib      lib/ on the host, GCC and Clang, sanitizers, coverage. One test: T=elf
 #:   make test-ring     interleavings of ring and queue code, all of them for small bounds
+#:   make test-ledger   every state of the device ledger for small bounds, and its seeded bugs
 #:   make test-config   manifests and boot packages
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn      one system gate each
-#:   make explore       the same with larger bounds; proof: the Spin models, every configuration
+#:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:
 #: Documents

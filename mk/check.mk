@@ -54,8 +54,10 @@ test-config: $(CONFIG_TESTS) $(PACKAGE)
 	@tools/run-host-tests --layer $@ $(CONFIG_TESTS)
 	@tools/check-config --layer $@ --append --package $(PACKAGE) config/*.capnp
 
-CHECK_LAYERS := fmt-check dependency-policy-check kernel-stack-check generated-code-check workflow-check lint test-lib
-TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring rt-check test-harness test-system fuzz-short
+CHECK_LAYERS := fmt-check dependency-policy-check kernel-stack-check generated-code-check \
+                workflow-check lint test-lib
+TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring test-ledger rt-check test-harness \
+                test-system fuzz-short
 
 check:
 	@tools/run-layers $(CHECK_LAYERS)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# Interleavings of lib/ring and lib/queue: the explorer, its seeded bugs, the Spin models.
+# Interleavings of lib/ring and lib/queue: the explorer, its seeded bugs, the Spin models. And every
+# state of lib/ledger, with its seeded bugs.
 #
-#   make test-ring        short form, under a minute
-#   make test-ring-long   larger bounds, several minutes
+#   make test-ring test-ledger             short forms, a minute or two each
+#   make test-ring-long test-ledger-long   larger bounds, several minutes and more
 
 EXPLORE_BUILD := $(BUILD)/explore
 EXPLORE_FLAGS := $(C_STANDARD) $(WARNINGS) -O2 -g -I tests/explore/include -I lib -I tests/explore
@@ -36,10 +37,30 @@ test-ring: $(EXPLORE_BUILD)/explore
 test-ring-long: $(EXPLORE_BUILD)/explore
 	@CC=$(CC) tests/explore/run --layer $@ --long $(BUILD)
 
-explore: test-ring-long
+# The ledger: one program, with the shipped lib and the model of tests/host.
+LEDGER_EXPLORE := $(EXPLORE_BUILD)/ledger-explore
+LEDGER_SOURCES := tests/explore/ledger/explore.c \
+                  $(wildcard lib/ledger/*.c) $(wildcard lib/device_authority/*.c)
+
+# States after which bounds are given up, which the output then says.
+LEDGER_LIMIT ?= 20000000
+
+$(LEDGER_EXPLORE): $(LEDGER_SOURCES) $(wildcard lib/ledger/*.h) $(wildcard lib/device_authority/*.h) \
+                   $(wildcard tests/host/ledger_*.h) | $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	$(call say,$(CC),$@)
+	$(Q)$(CC) $(C_STANDARD) $(WARNINGS) -O2 -g $(INCLUDES) -I tests/host -o $@ $(LEDGER_SOURCES)
+
+test-ledger: $(LEDGER_EXPLORE)
+	@CC=$(CC) tests/explore/ledger/run --layer $@ $(BUILD)
+
+test-ledger-long: $(LEDGER_EXPLORE)
+	@CC=$(CC) tests/explore/ledger/run --layer $@ --long --limit $(LEDGER_LIMIT) $(BUILD)
+
+explore: test-ring-long test-ledger-long
 
 # The models alone, with every configuration.
 proof:
 	@tests/proof/spin/run --long
 
-.PHONY: test-ring test-ring-long explore proof
+.PHONY: test-ring test-ring-long test-ledger test-ledger-long explore proof

@@ -41,17 +41,20 @@ bool ledger_identify(const struct ledger *ledger, const struct device_handle *ha
     };
     switch (handle->part) {
     case DEVICE_PART_MMIO:
-        identity->is_live = function->has_mmio;
+        identity->is_live =
+            function->has_mmio && function->mmio_owner == function->owner_generation;
         return handle->slot == 0;
     case DEVICE_PART_POOL:
-        identity->is_live = function->has_pool;
+        identity->is_live =
+            function->has_pool && function->pool_owner == function->owner_generation;
         return handle->slot == 0;
     case DEVICE_PART_ROUTE:
         if (handle->slot >= ledger->route_count) {
             return false;
         }
         identity->function = ledger->routes[handle->slot].function;
-        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE;
+        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE &&
+                            ledger->routes[handle->slot].owner == function->owner_generation;
         identity->part_generation = ledger->routes[handle->slot].generation;
         return true;
     case DEVICE_PART_BUFFER:
@@ -98,16 +101,29 @@ static struct device_handle handle_of(const struct ledger *ledger, uint32_t func
 
 /* ------------------------------------------------------------------------ owners */
 
-/** Whether another function of the group is held by somebody other than `pid`. */
-static bool group_has_other_owner(const struct ledger *ledger, uint32_t function, uint64_t pid)
+/**
+ * May `pid` have a function, as far as the others of its group are concerned? STATUS_BUSY: another
+ * one has an owner. STATUS_UNSUPPORTED: one is in quarantine, and what it may still do can reach
+ * all of the group (L1).
+ */
+static enum status group_check(const struct ledger *ledger, uint32_t function, uint64_t pid)
 {
+    enum status status = STATUS_OK;
+
     for (uint32_t i = 0; i < ledger->function_count; i++) {
-        if (i != function && ledger->functions[i].group == ledger->functions[function].group &&
-            ledger->functions[i].owner != DEVICE_NOBODY && ledger->functions[i].owner != pid) {
-            return true;
+        const struct ledger_function *other = &ledger->functions[i];
+
+        if (i == function || other->group != ledger->functions[function].group) {
+            continue;
+        }
+        if (other->state == FUNCTION_STATE_QUARANTINED) {
+            return STATUS_UNSUPPORTED;
+        }
+        if (other->owner != DEVICE_NOBODY && other->owner != pid) {
+            status = STATUS_BUSY;
         }
     }
-    return false;
+    return status;
 }
 
 enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, uint64_t generation,
@@ -115,6 +131,9 @@ enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, u
 {
     if (function >= ledger->function_count) {
         return STATUS_NOT_FOUND;
+    }
+    if (pid == DEVICE_NOBODY) {
+        return STATUS_DENIED;
     }
     const struct ledger_function *record = &ledger->functions[function];
 
@@ -139,7 +158,7 @@ enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, u
     if (record->refusal != CLAIM_REFUSAL_NONE) {
         return STATUS_UNSUPPORTED;
     }
-    return group_has_other_owner(ledger, function, pid) ? STATUS_BUSY : STATUS_OK;
+    return group_check(ledger, function, pid);
 }
 
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
@@ -154,22 +173,46 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     record->owner_generation++;
     record->has_mmio = true;
     record->has_pool = true;
+    record->mmio_owner = record->owner_generation;
+    record->pool_owner = record->owner_generation;
     record->pool_limit = pool_limit;
-    record->address_end = address_end;
+    record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
     record->evidence = 0;
     *mmio = handle_of(ledger, function, DEVICE_PART_MMIO, 0, record->generation);
     *pool = handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
 }
 
-/** Whether a handle is of the claim that its former owner has handed on. */
-static bool is_left_behind(const struct ledger_function *record, const struct device_handle *handle,
+/** Whether a part's one handle is still that of the owner's generation which `handle` names. */
+static bool part_is_of_owner(const struct ledger *ledger, const struct device_handle *handle)
+{
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
+    switch (handle->part) {
+    case DEVICE_PART_MMIO:
+        return record->has_mmio && record->mmio_owner == handle->owner_generation;
+    case DEVICE_PART_POOL:
+        return record->has_pool && record->pool_owner == handle->owner_generation;
+    case DEVICE_PART_ROUTE:
+        return ledger->routes[handle->slot].use == LEDGER_LIVE &&
+               ledger->routes[handle->slot].owner == handle->owner_generation;
+    case DEVICE_PART_BUFFER: /* never moves */
+    case DEVICE_PART_COUNT:
+        break;
+    }
+    return false;
+}
+
+/** Whether an identified handle is of the claim that its former owner has handed on. */
+static bool is_left_behind(const struct ledger *ledger, const struct device_handle *handle,
                            const struct device_identity *now, uint64_t from)
 {
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
     return record->state == FUNCTION_STATE_CLAIMED && record->former_owner == from &&
-           from != DEVICE_NOBODY && now->is_live && now->function == handle->function &&
+           from != DEVICE_NOBODY && now->function == handle->function &&
            handle->generation == record->generation &&
            handle->owner_generation + 1 == record->owner_generation &&
-           handle->part_generation == now->part_generation;
+           handle->part_generation == now->part_generation && part_is_of_owner(ledger, handle);
 }
 
 enum status ledger_move_check(const struct ledger *ledger, const struct device_handle *handle,
@@ -177,12 +220,15 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
 {
     struct device_identity now;
 
-    if (handle->part == DEVICE_PART_BUFFER || !ledger_identify(ledger, handle, &now)) {
-        return handle->part == DEVICE_PART_BUFFER ? STATUS_DENIED : STATUS_STALE;
+    if (handle->part == DEVICE_PART_BUFFER || to == DEVICE_NOBODY) {
+        return STATUS_DENIED;
+    }
+    if (!ledger_identify(ledger, handle, &now)) {
+        return STATUS_STALE;
     }
     const struct ledger_function *record = &ledger->functions[handle->function];
 
-    if (is_left_behind(record, handle, &now, from)) {
+    if (is_left_behind(ledger, handle, &now, from)) {
         return record->owner == to ? STATUS_OK : STATUS_DENIED;
     }
     const enum status status = device_authority_check(handle, &now, from);
@@ -191,10 +237,11 @@ enum status ledger_move_check(const struct ledger *ledger, const struct device_h
         return status;
     }
     if (record->state != FUNCTION_STATE_CLAIMED || record->mmio_pages != 0 ||
-        record->owner_generation == LEDGER_GENERATION_END - 1) {
+        record->owner_generation >= LEDGER_GENERATION_END - 1) {
         return STATUS_BUSY;
     }
-    return group_has_other_owner(ledger, handle->function, to) ? STATUS_BUSY : STATUS_OK;
+    return to == from || group_check(ledger, handle->function, to) == STATUS_OK ? STATUS_OK
+                                                                                : STATUS_BUSY;
 }
 
 void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uint64_t to)
@@ -207,6 +254,13 @@ void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uin
         record->owner_generation++;
     }
     handle->owner_generation = record->owner_generation;
+    if (handle->part == DEVICE_PART_MMIO) {
+        record->mmio_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        record->pool_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_ROUTE) {
+        ledger->routes[handle->slot].owner = record->owner_generation;
+    }
 }
 
 /* ------------------------------------------------------------------------ registers */
@@ -259,8 +313,13 @@ enum status ledger_route_check(const struct ledger *ledger, uint32_t function, u
     if (ledger->functions[function].owner != pid) {
         return STATUS_DENIED;
     }
-    *slot = ledger_route_find(ledger);
-    return *slot == LEDGER_NONE ? STATUS_QUEUE_FULL : STATUS_OK;
+    const uint32_t found = ledger_route_find(ledger);
+
+    if (found == LEDGER_NONE) {
+        return STATUS_QUEUE_FULL;
+    }
+    *slot = found;
+    return STATUS_OK;
 }
 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
@@ -270,13 +329,18 @@ void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot
 
     route->use = LEDGER_LIVE;
     route->function = function;
+    route->owner = ledger->functions[function].owner_generation;
     ledger->functions[function].route_count++;
     *handle = handle_of(ledger, function, DEVICE_PART_ROUTE, slot, route->generation);
 }
 
 void ledger_route_armed(struct ledger *ledger, uint32_t slot)
 {
-    ledger->functions[ledger->routes[slot].function].state = FUNCTION_STATE_ACTIVE;
+    const struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_LIVE) { /* then its function is owned */
+        ledger->functions[route->function].state = FUNCTION_STATE_ACTIVE;
+    }
 }
 
 void ledger_route_end(struct ledger *ledger, uint32_t slot)
@@ -292,8 +356,12 @@ void ledger_route_end(struct ledger *ledger, uint32_t slot)
 
 void ledger_route_ended(struct ledger *ledger, uint32_t slot)
 {
-    ledger->routes[slot].use = LEDGER_UNUSED;
-    ledger->functions[ledger->routes[slot].function].route_count--;
+    struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_ENDING) {
+        route->use = LEDGER_UNUSED;
+        ledger->functions[route->function].route_count--;
+    }
 }
 
 /* ------------------------------------------------------------------------ buffers */
@@ -315,37 +383,50 @@ static bool find_addresses(uint64_t next, uint64_t end, uint64_t bytes, uint64_t
     return true;
 }
 
+/** The same in the two regions, of which `low` and `high` on are not given out yet. */
+static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes, uint64_t *iova)
+{
+    const uint64_t low_end = end < LEDGER_LOW_END ? end : LEDGER_LOW_END;
+
+    return find_addresses(high, end, bytes, iova) || find_addresses(low, low_end, bytes, iova);
+}
+
 enum status ledger_buffer_check(const struct ledger *ledger, const struct device_handle *pool,
                                 uint64_t pid, uint32_t page_count, struct ledger_place *place)
 {
-    enum status status = ledger_check(ledger, pool, pid);
+    const enum status status = ledger_check(ledger, pool, pid);
+    uint32_t slot = 0;
+    uint64_t iova = 0;
 
     if (status != STATUS_OK) {
         return status;
+    }
+    if (pool->part != DEVICE_PART_POOL) {
+        return STATUS_WRONG_TYPE;
     }
     const struct ledger_function *record = &ledger->functions[pool->function];
 
     if (page_count > record->pool_limit - record->pool_pages) {
         return STATUS_OVER_BUDGET;
     }
-    place->slot = LEDGER_NONE;
-    for (uint32_t i = 0; i < ledger->buffer_count && place->slot == LEDGER_NONE; i++) {
-        if (ledger->buffers[i].use == LEDGER_UNUSED && !ledger->buffers[i].is_retired) {
-            place->slot = i;
-        }
+    const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
+
+    if (page_count == 0 ||
+        !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
+        return STATUS_BAD_RANGE;
     }
-    if (place->slot == LEDGER_NONE) {
+    while (slot < ledger->buffer_count &&
+           (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
+        slot++;
+    }
+    if (slot == ledger->buffer_count) {
         return STATUS_QUEUE_FULL;
     }
-    const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
-    const uint64_t low_end =
-        record->address_end < LEDGER_HIGH_FIRST ? record->address_end : LEDGER_HIGH_FIRST;
-
-    if (find_addresses(record->high_next, record->address_end, bytes, &place->iova)) {
-        return STATUS_OK;
+    if (!find_place(record->low_next, record->high_next, record->address_end, bytes, &iova)) {
+        return STATUS_RETIRED;
     }
-    return find_addresses(record->low_next, low_end, bytes, &place->iova) ? STATUS_OK
-                                                                          : STATUS_RETIRED;
+    *place = (struct ledger_place){.slot = slot, .iova = iova};
+    return STATUS_OK;
 }
 
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
@@ -404,9 +485,11 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot)
     struct ledger_buffer *buffer = &ledger->buffers[slot];
     struct ledger_function *record = &ledger->functions[buffer->function];
 
-    buffer->use = LEDGER_UNUSED;
-    record->pool_pages -= buffer->page_count;
-    record->buffer_count--;
+    if (buffer->use == LEDGER_ENDING) {
+        buffer->use = LEDGER_UNUSED;
+        record->pool_pages -= buffer->page_count;
+        record->buffer_count--;
+    }
 }
 
 /* ------------------------------------------------------------------------ teardown */
@@ -436,28 +519,40 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     return true;
 }
 
+/** Whether a teardown is under way: what is seen at other times is evidence of nothing. */
+static bool is_torn_down(const struct ledger_function *record)
+{
+    return record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING;
+}
+
 void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence)
 {
-    ledger->functions[function].evidence |= evidence;
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].evidence |= evidence;
+    }
 }
 
 void ledger_reset_begin(struct ledger *ledger, uint32_t function)
 {
-    ledger->functions[function].state = FUNCTION_STATE_RESETTING;
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].state = FUNCTION_STATE_RESETTING;
+    }
 }
 
 bool ledger_is_released(const struct ledger *ledger, uint32_t function)
 {
     const struct ledger_function *record = &ledger->functions[function];
 
-    return record->buffer_count == 0 && record->route_count == 0 && record->mmio_pages == 0 &&
-           (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
+    return is_torn_down(record) && record->buffer_count == 0 && record->route_count == 0 &&
+           record->mmio_pages == 0 && (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
 }
 
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
-    const bool is_used_up = record->is_exhausted || record->generation >= LEDGER_GENERATION_END - 1;
+    const bool is_used_up = record->is_exhausted ||
+                            record->generation >= LEDGER_GENERATION_END - 1 ||
+                            record->owner_generation >= LEDGER_GENERATION_END - 1;
 
     record->not_reset = (record->evidence & LEDGER_RESET) == 0;
     record->owner = DEVICE_NOBODY;
@@ -471,7 +566,9 @@ void ledger_quarantine(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
 
-    record->state = FUNCTION_STATE_QUARANTINED;
-    record->owner = DEVICE_NOBODY;
-    record->former_owner = DEVICE_NOBODY;
+    if (!device_state_is_owned(record->state)) { /* those are revoked first */
+        record->state = FUNCTION_STATE_QUARANTINED;
+        record->owner = DEVICE_NOBODY;
+        record->former_owner = DEVICE_NOBODY;
+    }
 }

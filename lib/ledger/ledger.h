@@ -37,7 +37,11 @@
 
 /** Addresses are given out upwards, in two regions, and never twice (L4). */
 #define LEDGER_LOW_FIRST  0x0000000000100000ull /* 1 MiB: for devices with few address bits */
+#define LEDGER_LOW_END    0x00000000fffff000ull /* a page before the others begin */
 #define LEDGER_HIGH_FIRST 0x0000000100000000ull /* 4 GiB: for all others */
+
+/** Nothing is given out from here on, whatever device and IOMMU can do: sums do not wrap. */
+#define LEDGER_ADDRESS_END 0x8000000000000000ull
 
 /** Where writes are interrupts and not memory (Intel SDM vol. 3A §11.11.1). */
 #define LEDGER_MSI_FIRST 0x00000000fee00000ull
@@ -68,6 +72,8 @@ struct ledger_function {
     uint64_t owner_generation;  /* grows with each change of owner */
     bool has_mmio;              /* the registers' capability exists */
     bool has_pool;              /* the pool's capability exists */
+    uint64_t mmio_owner;        /* the owner's generation as of the registers' handle, */
+    uint64_t pool_owner;        /* and the pool's: behind, until they follow a move */
     uint32_t pool_limit;        /* pages */
     uint32_t pool_pages;        /* in buffers, ending ones included */
     uint32_t buffer_count;      /* ending ones included */
@@ -87,6 +93,7 @@ struct ledger_route {
     enum ledger_use use;
     uint32_t function;
     uint64_t generation; /* grows when it ends (L5) */
+    uint64_t owner;      /* the owner's generation as of its handle */
     bool is_retired;     /* its generations are used up */
 };
 
@@ -125,9 +132,9 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
 /**
  * May `pid` become the owner of a function, as it is since `generation`?
  *
- * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_UNSUPPORTED if it has a refusal or is
- * in quarantine; STATUS_RETIRED; STATUS_BUSY if it or one of its group has an owner (L1: that owner
- * may be `pid` for the others of the group).
+ * Returns: STATUS_OK; STATUS_NOT_FOUND; STATUS_STALE; STATUS_DENIED for nobody; STATUS_UNSUPPORTED
+ * if it has a refusal, or it or one of its group is in quarantine; STATUS_RETIRED; STATUS_BUSY if
+ * it or one of its group has an owner (L1: that owner may be `pid` for the others of the group).
  */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
@@ -142,7 +149,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * others may only follow. Only while nothing is mapped, unmasked or bound: state claimed.
  *
  * Returns: STATUS_OK; those of ledger_check(); STATUS_BUSY if the claim is in use, or others of its
- * group would stay behind; STATUS_DENIED if the claim went to somebody else than `to`.
+ * group would stay behind, with `from` or in quarantine; STATUS_DENIED for a buffer, which moves
+ * nowhere, or if `to` is nobody, or somebody else than the one whom the claim went to.
  */
 MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
                                          const struct device_handle *handle, uint64_t from,
@@ -179,13 +187,19 @@ MUST_CHECK enum status ledger_route_check(const struct ledger *ledger, uint32_t 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
                          struct device_handle *handle);
 
-/** The device may raise it from here on: the function is active. */
+/**
+ * The device may raise it from here on: the function is active. Not if the route has ended
+ * meanwhile: then nothing changes.
+ */
 void ledger_route_armed(struct ledger *ledger, uint32_t slot);
 
 /** Take a route back: no handle names it any more, deliveries are of an old generation (L5). */
 void ledger_route_end(struct ledger *ledger, uint32_t slot);
 
-/** An ending route was seen gone: entry invalidated, nothing pending. The slot is free. */
+/**
+ * An ending route was seen gone: entry invalidated, nothing pending. The slot is free. Nothing
+ * changes if it is not ending.
+ */
 void ledger_route_ended(struct ledger *ledger, uint32_t slot);
 
 /** Is an interrupt of this generation of the slot to be delivered? (L5) */
@@ -204,10 +218,12 @@ struct ledger_place {
 };
 
 /**
- * May `pid` have `page_count` more pages (not 0) in the pool of the handle?
+ * May `pid` have `page_count` more pages in the pool of the handle?
  *
- * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_OVER_BUDGET beyond the pool's
- * limit; STATUS_QUEUE_FULL if all slots are taken; STATUS_RETIRED if the addresses are used up.
+ * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_WRONG_TYPE for a handle of
+ * another part; STATUS_OVER_BUDGET beyond the pool's limit; STATUS_BAD_RANGE for no pages, or for
+ * more than the device could address if nothing had been given out; STATUS_QUEUE_FULL if all slots
+ * are taken; STATUS_RETIRED if the addresses are used up.
  */
 MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
                                            const struct device_handle *pool, uint64_t pid,
@@ -231,7 +247,10 @@ void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
 MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot,
                                              bool is_invalidated);
 
-/** An unreachable buffer's pages have been given back. The slot is free. */
+/**
+ * An unreachable buffer's pages have been given back. The slot is free. Nothing changes if it is
+ * not ending.
+ */
 void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
 
 /* ------------------------------------------------------------------------ teardown */
@@ -243,13 +262,16 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
  */
 MUST_CHECK bool ledger_revoke(struct ledger *ledger, uint32_t function);
 
-/** The teardown has seen something done: enum ledger_evidence. */
+/** The teardown has seen something done: enum ledger_evidence. Ignored while there is none. */
 void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence);
 
-/** Its device is being reset. */
+/** Its device is being reset. Ignored while there is no teardown. */
 void ledger_reset_begin(struct ledger *ledger, uint32_t function);
 
-/** Whether nothing of the owner is left, so that ledger_finish() may be called. */
+/**
+ * Whether a teardown is under way and nothing of the owner is left, so that ledger_finish() may be
+ * called. Never in quarantine.
+ */
 MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t function);
 
 /**
@@ -260,7 +282,7 @@ enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
 
 /**
  * The other end: it was not seen to come to rest. What it could reach stays its own for good,
- * routes and buffers included.
+ * routes and buffers included. Ignored while it is owned: it is revoked first.
  */
 void ledger_quarantine(struct ledger *ledger, uint32_t function);
 

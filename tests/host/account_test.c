@@ -315,8 +315,10 @@ static void test_random(void **state)
     models[0] = (struct model){
         .open = true,
         .parent = -1,
-        .limit = {ROOT_LIMIT, ROOT_LIMIT, ROOT_LIMIT, ROOT_LIMIT},
     };
+    for (uint32_t r = 0; r < ACCOUNT_RESOURCE_COUNT; r++) {
+        models[0].limit[r] = ROOT_LIMIT;
+    }
     account_init_root(&accounts[0], 0, models[0].limit);
     for (uint32_t n = 0; n < STEPS; n++) {
         const uint32_t which = random_below(ARRAY_COUNT(steps));
