@@ -250,13 +250,17 @@ static bool step_open(void)
     const int child = (int)random_below(ACCOUNTS);
     const int parent = pick_open();
     uint32_t limit[ACCOUNT_RESOURCE_COUNT];
+    /* One of them often too much: if all were, hardly an account would be opened. */
+    const uint32_t daring = random_below(ACCOUNT_RESOURCE_COUNT);
     bool affordable = true;
 
     if (models[child].open) {
         return false;
     }
     for (uint32_t i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
-        limit[i] = pick_count(parent, i);
+        const uint32_t left = models[parent].limit[i] - model_used(parent, i);
+
+        limit[i] = i == daring ? pick_count(parent, i) : random_below(left / 2 + 1);
         affordable = affordable && limit[i] <= models[parent].limit[i] - model_used(parent, i);
     }
     assert_int_equal(account_open(&accounts[child], &accounts[parent], (uint32_t)child, limit),
