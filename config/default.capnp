@@ -170,6 +170,23 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # What devices cost: has `edu` to itself, reads the disk, and restarts the disk's driver.
+      name = "devbench",
+      image = "devbench",
+      start = demand,
+      priority = 16, maxPriority = 20,
+      budget = (frames = 512, capSlots = 128, objects = 128, threads = 4,
+        dmaPages = 1, mmioPages = 256, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "launcher", source = (uses = "launcher")),
+        (name = "disk", source = (uses = "disk")),
+        (name = "edu", source = (device = (
+          vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
+      ]
+    ),
+    (
       # Tests the scheduler with threads above and below its own priority, and with children.
       name = "rttest",
       image = "rttest",
@@ -207,6 +224,7 @@ const bootPackage :Capos.BootPackage = (
     (name = "virtio_rng", elf = embed "/user/virtio_rng.elf"),
     (name = "edu", elf = embed "/user/edu.elf"),
     (name = "blktest", elf = embed "/user/blktest.elf"),
+    (name = "devbench", elf = embed "/user/devbench.elf"),
     (name = "bench", elf = embed "/user/bench.elf"),
     (name = "rttest", elf = embed "/user/rttest.elf"),
     (name = "hostile", elf = embed "/user/hostile.elf"),

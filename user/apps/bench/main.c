@@ -11,6 +11,7 @@
  *   bench -j    one record a line: bench: {"name":"ring-nop-1",...}
  */
 #include "base/memory.h"
+#include "libbench/figure.h"
 #include "rt/address_space.h"
 #include "rt/clock.h"
 #include "rt/kernel_objects.h"
@@ -21,26 +22,10 @@
 #include "rt/ring_batch.h"
 #include "rt/server.h"
 
-#define WARM_UP_RUNS   512u
-#define RUNS           2048u
 #define NOP_BATCH      32u
-#define LOOP_ROUNDS    1000u
-#define LOOP_CHECKS    16u
 #define WAKER_PRIORITY 18
-#define CALIBRATION_NS (20 * RT_NS_PER_MS)
 
-/* These functions run once each, but what is in their loops is what is measured: without the
- * attribute the compiler would not inline the runtime's fast paths there, as it does elsewhere. */
-#define MEASURED __attribute__((hot, noinline))
-
-struct figure {
-    const char *name;
-    const char *title;
-    uint64_t least, middle, high; /* ticks: minimum, 50th and 99th percentile */
-    bool measured;
-};
-
-static struct figure figures[] = {
+static struct bench_figure figures[] = {
     {.name = "calibrator", .title = "empty loop, per round"},
     {.name = "ring-nop-1", .title = "ring NOP, batch of 1"},
     {.name = "ring-nop-32", .title = "ring NOP, batch of 32, each"},
@@ -51,126 +36,22 @@ static struct figure figures[] = {
 
 enum figure_index { CALIBRATOR, RING_NOP_1, RING_NOP_32, CALL_RETURN, NOTIFY_BLOCKED, MAP_PAGE };
 
-static uint64_t samples[RUNS];
-static uint64_t overhead; /* of taking the time */
-
-/* ------------------------------------------------------------------------------------------
- * Statistics
- * ------------------------------------------------------------------------------------------ */
-
-/** Shell sort, gaps after Ciura (2001). */
-static void samples_sort(void)
-{
-    static const uint32_t gaps[] = {701, 301, 132, 57, 23, 10, 4, 1};
-
-    for (size_t g = 0; g < ARRAY_COUNT(gaps); g++) {
-        for (uint32_t i = gaps[g]; i < RUNS; i++) {
-            const uint64_t sample = samples[i];
-            uint32_t place = i;
-
-            for (; place >= gaps[g] && samples[place - gaps[g]] > sample; place -= gaps[g]) {
-                samples[place] = samples[place - gaps[g]];
-            }
-            samples[place] = sample;
-        }
-    }
-}
-
 /** Turn the samples of `each` operations into a figure. */
 static void figure_take(enum figure_index index, uint32_t each)
 {
-    struct figure *const figure = &figures[index];
-
-    samples_sort();
-    figure->least = samples[0] / each;
-    figure->middle = samples[RUNS / 2] / each;
-    figure->high = samples[RUNS * 99 / 100] / each;
-    figure->measured = true;
+    bench_figure_take(&figures[index], BENCH_RUNS, each);
 }
 
-/** Keep a sample, unless this is still the warm-up. */
-static inline void sample_keep(uint32_t run, uint64_t begin, uint64_t end)
+static BENCH_MEASURED void measure_calibrator(void)
 {
-    const uint64_t ticks = end - begin;
-
-    if (run >= WARM_UP_RUNS) {
-        samples[run - WARM_UP_RUNS] = ticks > overhead ? ticks - overhead : 0;
-    }
-}
-
-#define FOR_EACH_RUN(run) for (uint32_t run = 0; run < WARM_UP_RUNS + RUNS; run++)
-
-/* ------------------------------------------------------------------------------------------
- * The yardstick
- * ------------------------------------------------------------------------------------------ */
-
-/** A loop of exactly two instructions a round. */
-static inline void empty_loop(uint64_t rounds)
-{
-    __asm__ volatile("1: decq %0\n\tjnz 1b" : "+r"(rounds) : : "cc");
-}
-
-static uint64_t time_loop(uint64_t rounds)
-{
-    const uint64_t begin = rt_arch_timestamp();
-
-    empty_loop(rounds);
-    return rt_arch_timestamp() - begin;
-}
-
-static MEASURED void measure_overhead(void)
-{
-    overhead = 0;
-    FOR_EACH_RUN(run)
-    {
-        const uint64_t begin = rt_arch_timestamp();
-        const uint64_t end = rt_arch_timestamp();
-
-        sample_keep(run, begin, end);
-    }
-    samples_sort();
-    overhead = samples[0];
-}
-
-/** True if one tick is one instruction. */
-static bool ticks_are_instructions(void)
-{
-    for (unsigned i = 0; i < LOOP_CHECKS; i++) {
-        if (time_loop(2 * LOOP_ROUNDS) - time_loop(LOOP_ROUNDS) != 2 * LOOP_ROUNDS) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static MEASURED void measure_calibrator(void)
-{
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         const uint64_t begin = rt_arch_timestamp();
 
-        empty_loop(LOOP_ROUNDS);
-        sample_keep(run, begin, rt_arch_timestamp());
+        bench_empty_loop(BENCH_LOOP_ROUNDS);
+        bench_sample_keep(run, begin, rt_arch_timestamp());
     }
-    figure_take(CALIBRATOR, LOOP_ROUNDS);
-}
-
-/** Ticks in a millisecond, by the kernel's clock; 0 if there is none. */
-static uint64_t ticks_per_ms(void)
-{
-    uint64_t begin_ns, end_ns, begin, end;
-
-    if (rt_clock_now(&begin_ns) != STATUS_OK) {
-        return 0;
-    }
-    begin = rt_arch_timestamp();
-    do {
-        if (rt_clock_now(&end_ns) != STATUS_OK) {
-            return 0;
-        }
-        end = rt_arch_timestamp();
-    } while (end_ns - begin_ns < CALIBRATION_NS);
-    return (end - begin) * RT_NS_PER_MS / (end_ns - begin_ns);
+    figure_take(CALIBRATOR, BENCH_LOOP_ROUNDS);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -230,24 +111,24 @@ static inline void nop_batch(struct rt_ring *ring, uint32_t count)
     }
 }
 
-static MEASURED void measure_nops(void)
+static BENCH_MEASURED void measure_nops(void)
 {
     struct rt_ring *const ring = rt_ring_self();
 
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         const uint64_t begin = rt_arch_timestamp();
 
         nop_single(ring);
-        sample_keep(run, begin, rt_arch_timestamp());
+        bench_sample_keep(run, begin, rt_arch_timestamp());
     }
     figure_take(RING_NOP_1, 1);
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         const uint64_t begin = rt_arch_timestamp();
 
         nop_batch(ring, NOP_BATCH);
-        sample_keep(run, begin, rt_arch_timestamp());
+        bench_sample_keep(run, begin, rt_arch_timestamp());
     }
     figure_take(RING_NOP_32, NOP_BATCH);
 }
@@ -257,7 +138,7 @@ static MEASURED void measure_nops(void)
  * ------------------------------------------------------------------------------------------ */
 
 /** The second process: answers until its endpoint is gone. */
-static MEASURED int serve(void)
+static BENCH_MEASURED int serve(void)
 {
     static struct rt_server server;
 
@@ -271,7 +152,7 @@ static MEASURED int serve(void)
     return 0;
 }
 
-static MEASURED void measure_call(void)
+static BENCH_MEASURED void measure_call(void)
 {
     const struct rt_text arguments[] = {{"bench", 5}, {"serve", 5}};
     struct rt_ring *const ring = rt_ring_self();
@@ -302,12 +183,12 @@ static MEASURED void measure_call(void)
         rt_print("bench: no second process: %s\n", status_name(status));
         return;
     }
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         const uint64_t begin = rt_arch_timestamp();
         const enum status called = rt_ring_call(ring, client, 0, (struct rt_words){{0}}, &answer);
 
-        sample_keep(run, begin, rt_arch_timestamp());
+        bench_sample_keep(run, begin, rt_arch_timestamp());
         if (called != STATUS_OK) {
             rt_print("bench: a call has failed: %s\n", status_name(called));
             return;
@@ -331,16 +212,16 @@ static struct {
 } wake;
 
 /** A thread of higher priority: sleeps until signalled, takes the time when it wakes. */
-static MEASURED uint64_t sleeper(void *argument)
+static BENCH_MEASURED uint64_t sleeper(void *argument)
 {
     (void)argument;
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         uint64_t bits;
         const enum status status = notification_wait(wake.notification, 0, &bits);
         const uint64_t end = rt_arch_timestamp();
 
-        sample_keep(run, __atomic_load_n(&wake.signalled_at, __ATOMIC_ACQUIRE), end);
+        bench_sample_keep(run, __atomic_load_n(&wake.signalled_at, __ATOMIC_ACQUIRE), end);
         if (status != STATUS_OK) {
             return status;
         }
@@ -349,7 +230,7 @@ static MEASURED uint64_t sleeper(void *argument)
     return 0;
 }
 
-static MEASURED void measure_notification(void)
+static BENCH_MEASURED void measure_notification(void)
 {
     struct rt_thread *thread;
     uint64_t code;
@@ -366,7 +247,7 @@ static MEASURED void measure_notification(void)
         return;
     }
     rt_sleep(RT_NS_PER_MS); /* it goes to sleep */
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         __atomic_store_n(&wake.signalled_at, rt_arch_timestamp(), __ATOMIC_RELEASE);
         if (notification_signal(wake.notification, 1) != STATUS_OK) {
@@ -379,7 +260,7 @@ static MEASURED void measure_notification(void)
                 rt_arch_pause();
             }
         }
-        empty_loop(LOOP_ROUNDS);
+        bench_empty_loop(BENCH_LOOP_ROUNDS);
     }
     if (rt_thread_join(thread, &code) == STATUS_OK && code == 0) {
         figure_take(NOTIFY_BLOCKED, 1);
@@ -391,7 +272,7 @@ static MEASURED void measure_notification(void)
  * Memory
  * ------------------------------------------------------------------------------------------ */
 
-static MEASURED void measure_map(void)
+static BENCH_MEASURED void measure_map(void)
 {
     uint64_t memory, address, warm;
     enum status status = memory_create(2, &memory);
@@ -408,12 +289,12 @@ static MEASURED void measure_map(void)
         rt_print("bench: no page to map: %s\n", status_name(status));
         return;
     }
-    FOR_EACH_RUN(run)
+    BENCH_FOR_EACH_RUN(run)
     {
         const uint64_t begin = rt_arch_timestamp();
         const enum status mapped = vm_map(memory, address, 0, 1, ACCESS_READ_WRITE);
 
-        sample_keep(run, begin, rt_arch_timestamp());
+        bench_sample_keep(run, begin, rt_arch_timestamp());
         if (mapped != STATUS_OK || vm_unmap(address, 1) != STATUS_OK) {
             rt_print("bench: mapping a page: %s\n", status_name(mapped));
             return;
@@ -427,52 +308,10 @@ static MEASURED void measure_map(void)
 
 /* ------------------------------------------------------------------------------------------ */
 
-static void print_table(bool instructions, uint64_t per_ms)
-{
-    const char *const unit = instructions ? "instructions" : "cycles";
-
-    rt_print("%-36s %12s %12s %12s\n", "OPERATION", "MINIMUM", "MEDIAN", "99 %");
-    for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
-        const struct figure *const figure = &figures[i];
-
-        if (figure->measured) {
-            rt_print("%-36s %12llu %12llu %12llu\n", figure->title,
-                     (unsigned long long)figure->least, (unsigned long long)figure->middle,
-                     (unsigned long long)figure->high);
-        } else {
-            rt_print("%-36s %12s\n", figure->title, "failed");
-        }
-    }
-    rt_print("in %s, %u samples each", unit, RUNS);
-    if (!instructions && per_ms != 0) {
-        rt_print(", %llu cycles in a microsecond", (unsigned long long)(per_ms / 1000));
-    }
-    rt_print("\n");
-}
-
-static void print_records(bool instructions, uint64_t per_ms)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
-        const struct figure *const figure = &figures[i];
-
-        if (figure->measured) {
-            rt_print("bench: {\"name\":\"%s\",\"unit\":\"%s\",\"min\":%llu,\"p50\":%llu,"
-                     "\"p99\":%llu,\"runs\":%u}\n",
-                     figure->name, instructions ? "instructions" : "tsc",
-                     (unsigned long long)figure->least, (unsigned long long)figure->middle,
-                     (unsigned long long)figure->high, RUNS);
-        }
-    }
-    rt_print("bench: {\"name\":\"tsc\",\"khz\":%llu}\n", (unsigned long long)per_ms);
-}
-
 int main(int count, char **arguments)
 {
     const bool records =
         count == 2 && strlen(arguments[1]) == 2 && memcmp(arguments[1], "-j", 2) == 0;
-    unsigned failed = 0;
-    uint64_t per_ms;
-    bool instructions;
 
     if (count == 2 && strlen(arguments[1]) == 5 && memcmp(arguments[1], "serve", 5) == 0) {
         return serve();
@@ -481,21 +320,12 @@ int main(int count, char **arguments)
         rt_print("usage: bench [-j]\n");
         return 2;
     }
-    instructions = ticks_are_instructions();
-    per_ms = ticks_per_ms();
-    measure_overhead();
+    bench_overhead_measure();
     measure_calibrator();
     measure_nops();
     measure_call();
     measure_notification();
     measure_map();
-    if (records) {
-        print_records(instructions, per_ms);
-    } else {
-        print_table(instructions, per_ms);
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(figures); i++) {
-        failed += figures[i].measured ? 0 : 1;
-    }
-    return failed == 0 ? 0 : 1;
+    bench_figures_print(figures, ARRAY_COUNT(figures), records);
+    return bench_figures_missing(figures, ARRAY_COUNT(figures)) == 0 ? 0 : 1;
 }
