@@ -154,7 +154,7 @@ static enum status do_return(struct thread *thread, const struct ring_sqe *sqe)
 static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct ring_sqe *sqe,
                                          struct object *known)
 {
-    if (UNLIKELY((sqe->flags & ~SQE_INLINE) != 0)) {
+    if (UNLIKELY((sqe->flags & ~(SQE_INLINE | SQE_QUIET)) != 0)) {
         return STATUS_BAD_REQUEST;
     }
     if (UNLIKELY(!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
@@ -167,6 +167,9 @@ static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct rin
         return object_refusal(caps, sqe->target);
     }
     if (object->kind == OBJECT_KIND_ENDPOINT_CLIENT) {
+        if (UNLIKELY((sqe->flags & SQE_QUIET) != 0)) {
+            return STATUS_BAD_REQUEST;
+        }
         return endpoint_call(CONTAINER_OF(object, struct endpoint_client, object), thread, sqe);
     }
     return method_call(object, thread, sqe);
@@ -341,8 +344,12 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
             struct object *known = NULL;
 
             *plain = false;
-            if (LIKELY(count == 1 && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
-                known = fast_path(cpu, thread, head);
+            if (LIKELY(min_complete == 1 && deadline_ns == NO_DEADLINE)) {
+                if (LIKELY(count == 1)) {
+                    known = fast_path(cpu, thread, head);
+                } else if (count == 2 && taken == 0) {
+                    fast_path_pair(cpu, thread, head);
+                }
             }
             if (UNLIKELY(!take_one(thread, known))) {
                 *status = STATUS_QUEUE_FULL;

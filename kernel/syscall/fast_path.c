@@ -21,17 +21,17 @@ static ALWAYS_INLINE bool can_take_over(const struct cpu *cpu, const struct thre
                   cpu->ready_mask >> thread->priority == 0);
 }
 
-/** The submission is taken; the thread blocks for one completion, having none. */
-static ALWAYS_INLINE void take_and_block(struct thread *thread)
+/** Submissions are taken, one of which will complete: the thread blocks for that, having none. */
+static ALWAYS_INLINE void take_and_block(struct thread *thread, uint32_t count)
 {
     struct ring_kernel *ring = &thread->ring;
 
-    ring->sq_head++;
+    ring->sq_head += count;
     ring_kernel_publish_sq(ring);
     ring->reserved++;
     ring->cq_head_seen = ring->cq_tail;
     thread->wake_tail = ring->cq_tail + 1;
-    thread->frame.rax = 1;
+    thread->frame.rax = count;
     thread->entry = ENTRY_SYSCALL;
     thread->state = THREAD_BLOCKED;
 }
@@ -93,7 +93,7 @@ static ALWAYS_INLINE void fast_call(struct cpu *cpu, struct thread *caller,
     call->buffer_length = (uint32_t)(buffer >> 32);
     call->peer = receive;
     receive->peer = call;
-    take_and_block(caller);
+    take_and_block(caller, 1);
     post_and_switch(cpu, caller, server);
 }
 
@@ -123,7 +123,7 @@ static ALWAYS_INLINE void fast_return(struct cpu *cpu, struct thread *server,
     call->peer = NULL;
     operation_give_quickly(call);
     endpoint_rearm(endpoint, receive);
-    take_and_block(server);
+    take_and_block(server, 1);
     post_and_switch(cpu, server, caller);
 }
 
@@ -196,4 +196,50 @@ struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
         fast_return(cpu, thread, sqe, head);
     }
     return NULL;
+}
+
+void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head)
+{
+    const struct ring_kernel *ring = &thread->ring;
+    const volatile ring_word *signal = ring_kernel_peek(ring);
+    const volatile ring_word *wait = ring_kernel_peek_behind(ring);
+    const struct cap_table *caps = &thread->process->caps;
+
+    if (UNLIKELY(head != FAST_HEAD_SIGNAL || wait[0] != FAST_HEAD_WAIT ||
+                 (signal[SQE_BUFFER] | wait[SQE_BUFFER] | wait[SQE_PAYLOAD] |
+                  wait[SQE_PAYLOAD + 1] | wait[SQE_PAYLOAD + 2] | wait[SQE_PAYLOAD + 3]) != 0 ||
+                 !is_undisturbed(thread))) {
+        return;
+    }
+    struct object *target = object_lookup(caps, signal[SQE_TARGET]);
+    struct object *own = object_lookup(caps, wait[SQE_TARGET]);
+    struct operation *operation = thread->free_operation;
+    const uint64_t user_data = wait[SQE_USER_DATA];
+    const uint64_t bits = signal[SQE_PAYLOAD];
+    struct notification *notification;
+
+    if (UNLIKELY(target == NULL || own == NULL || own->kind != OBJECT_KIND_NOTIFICATION ||
+                 operation == NULL ||
+                 notification_target(target, bits, &notification) != STATUS_OK || bits == 0 ||
+                 list_is_empty(&notification->waiters))) {
+        return;
+    }
+    struct notification *awaited = CONTAINER_OF(own, struct notification, object);
+    struct operation *served = LIST_FIRST(&notification->waiters, struct operation, link);
+    struct thread *waiter = served->thread;
+
+    if (UNLIKELY(awaited->bits != 0 || awaited == notification || !can_take_over(cpu, waiter))) {
+        return;
+    }
+    thread->free_operation = operation->next_free;
+    operation->state = OPERATION_WAITING;
+    operation->user_data = user_data;
+    operation->buffer_offset = 0;
+    operation->buffer_length = 0;
+    operation->object = own;
+    object_get(own);
+    list_append(&awaited->waiters, &operation->link);
+    take_and_block(thread, 2);
+    notification_take(notification, served, bits);
+    post_and_switch(cpu, thread, waiter);
 }

@@ -3,7 +3,9 @@
 
 /*
  * The fast path: one inline CALL to a server that waits, one inline RETURN to a caller that waits,
- * or one signal to a more urgent thread that waits, entered with cap_enter(1, 1, NO_DEADLINE).
+ * or one signal to a more urgent thread that waits, entered with cap_enter(1, 1, NO_DEADLINE); and
+ * a quiet signal with a WAIT behind it, cap_enter(2, 1, NO_DEADLINE): how two processes hand each
+ * other the CPU over queues in shared memory.
  *
  * It does what cap_enter, the operation, and sched_exit would do one after the other, with the
  * questions asked in one row and before anything is changed. Whenever an answer is not the usual
@@ -22,11 +24,18 @@
 #define FAST_HEAD_RETURN                                                                           \
     ((uint64_t)RING_OPERATION_RETURN | (uint64_t)(SQE_INLINE | SQE_QUIET | SQE_REARM) << 8)
 
+#define FAST_HEAD_SIGNAL                                                                           \
+    ((uint64_t)RING_OPERATION_CALL | (uint64_t)(SQE_INLINE | SQE_QUIET) << 8)
+#define FAST_HEAD_WAIT ((uint64_t)RING_OPERATION_WAIT)
+
 /**
- * Try both; does not return if one of them fits. `head` is the first word of the submission, which
+ * Try the single ones; does not return if one of them fits. `head` is the first word of the submission, which
  * is there, and there is room for its completion.
  *
  * Returns the object that an inline CALL names, if it names one, so that the general path need not
  * look it up again; else NULL.
  */
 struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);
+
+/** Try the pair; does not return if it fits. `head` is the first word of the first of the two. */
+void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head);

@@ -127,6 +127,11 @@ static ALWAYS_INLINE void signal_now(struct object *object, struct thread *threa
     struct ring_cqe *cqe = ring_kernel_next_cqe(&thread->ring);
     const enum status status = notification_target(object, sqe->payload[0], &notification);
 
+    if ((sqe->flags & SQE_QUIET) != 0 && LIKELY(status == STATUS_OK)) {
+        ring_kernel_unreserve(&thread->ring);
+        notification_signal(notification, sqe->payload[0]);
+        return;
+    }
     ring_cqe_set_head(cqe, STATUS_OK, (uint8_t)status, CQE_INLINE, 0, 0);
     cqe->user_data = sqe->user_data;
     for (uint32_t i = 0; i < RING_PAYLOAD_WORDS; i++) {
@@ -138,14 +143,24 @@ static ALWAYS_INLINE void signal_now(struct object *object, struct thread *threa
     }
 }
 
-enum status method_call(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
+/** Whether a CALL is nothing but a signal, which has no answer. */
+static ALWAYS_INLINE bool method_is_signal(const struct object *object, const struct ring_sqe *sqe)
 {
     static_assert((uint32_t)NOTIFICATION_SIGNAL == (uint32_t)SIGNALLER_SIGNAL, "one short cut");
-    if ((object->kind == OBJECT_KIND_NOTIFICATION || object->kind == OBJECT_KIND_SIGNALLER) &&
-        sqe->method == NOTIFICATION_SIGNAL && (sqe->flags & SQE_INLINE) &&
-        sqe->transfer_count == 0) {
+    return (object->kind == OBJECT_KIND_NOTIFICATION || object->kind == OBJECT_KIND_SIGNALLER) &&
+           sqe->method == NOTIFICATION_SIGNAL && (sqe->flags & SQE_INLINE) &&
+           sqe->transfer_count == 0;
+}
+
+enum status method_call(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
+{
+    if (method_is_signal(object, sqe)) {
         signal_now(object, thread, sqe);
         return STATUS_OK;
+    }
+    /* Whoever asks anything else wants its answer. */
+    if (UNLIKELY((sqe->flags & SQE_QUIET) != 0)) {
+        return STATUS_BAD_REQUEST;
     }
     const struct interface *interface = &interfaces[object->kind];
     struct method method;

@@ -45,7 +45,7 @@
 
 /* SQE flags. An operation accepts the flags listed with it and refuses all others. */
 #define SQE_INLINE (1u << 0) /* CALL, RETURN: payload[] is the message's data section */
-#define SQE_QUIET  (1u << 1) /* any: success posts no completion */
+#define SQE_QUIET  (1u << 1) /* success posts no completion. Of CALLs, only signals may be quiet */
 #define SQE_REARM  (1u << 2) /* RETURN: the RECV that delivered the call waits again */
 #define SQE_REVOKE (1u << 3) /* RELEASE: keep the capability, take back all others */
 
@@ -202,6 +202,13 @@ static inline uint32_t ring_kernel_pending(struct ring_kernel *ring)
 static ALWAYS_INLINE const volatile ring_word *ring_kernel_peek(const struct ring_kernel *ring)
 {
     return (const volatile ring_word *)&ring->memory->sq[ring->sq_head % RING_DEPTH];
+}
+
+/** The same of the one behind it, if ring_kernel_pending() was at least 2. */
+static ALWAYS_INLINE const volatile ring_word *
+ring_kernel_peek_behind(const struct ring_kernel *ring)
+{
+    return (const volatile ring_word *)&ring->memory->sq[(ring->sq_head + 1) % RING_DEPTH];
 }
 
 /**

@@ -47,7 +47,7 @@ static void signal_write(struct block_session *session)
         return;
     }
     sqe = rt_ring_sqe(session->ring);
-    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE, SIGNALLER_SIGNAL, 0);
+    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE | SQE_QUIET, SIGNALLER_SIGNAL, 0);
     sqe->user_data = RT_USER_DATA_QUIET;
     sqe->target = session->driver_signaller;
     sqe->buffer_offset = 0;
@@ -56,7 +56,6 @@ static void signal_write(struct block_session *session)
     sqe->payload[1] = 0;
     sqe->payload[2] = 0;
     sqe->payload[3] = 0;
-    session->signals_sent++;
 }
 
 void block_kick(struct block_session *session)
@@ -167,7 +166,6 @@ static bool enter(struct block_session *session, uint64_t deadline_ns)
     struct rt_ring *const ring = session->ring;
     const bool waited = session->wait.state != RT_OPERATION_IDLE;
     uint64_t submitted, entered;
-    int64_t quiet;
 
     /* A call of the caller's own may have seen what is waited for here: it comes only once. */
     completions_take(session);
@@ -178,11 +176,8 @@ static bool enter(struct block_session *session, uint64_t deadline_ns)
     if (session->wait.state == RT_OPERATION_IDLE) {
         wait_write(session);
     }
-    /* Signals complete at once, and are not what is waited for. Another user of the ring's quiet
-     * submissions can make this too small, never too large: then it is one entry more. */
-    quiet = (int64_t)(session->signals_sent - (ring->quiet_count - session->quiet_base));
     submitted = ring_user_publish(&ring->user);
-    entered = rt_arch_cap_enter(submitted, 1 + (quiet > 0 ? (uint64_t)quiet : 0), deadline_ns);
+    entered = rt_arch_cap_enter(submitted, 1, deadline_ns);
     if (UNLIKELY(entered != submitted)) {
         if (entered >> 32 == STATUS_TIMED_OUT) {
             rt_ring_settle(ring, submitted, entered & UINT32_MAX);

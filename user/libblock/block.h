@@ -65,8 +65,6 @@ struct block_session {
     struct queue_consumer answers;
     struct rt_operation wait;  /* the WAIT for the notification */
     struct rt_operation watch; /* a call that ends when the session does */
-    uint64_t signals_sent;
-    uint64_t quiet_base; /* ring->quiet_count when there were none */
     bool gone;
     uint8_t free_places[BLOCK_DEPTH_MAX]; /* stack */
     uint32_t free_count;

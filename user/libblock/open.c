@@ -198,7 +198,6 @@ static enum status listen(struct block_session *session)
     const struct rt_call call = {.target = session->end, .message_inline = true};
     enum status status = signaller_check(session->driver_signaller, session->signal_bits);
 
-    session->quiet_base = session->ring->quiet_count;
     if (status == STATUS_OK) {
         /* Nobody answers this call: it ends when the driver, or the session on its side, does. */
         status = rt_ring_start_call(session->ring, &session->watch, &call);

@@ -7,7 +7,6 @@
 void driver_loop_init(struct driver_loop *loop, struct rt_server *server)
 {
     *loop = (struct driver_loop){.ring = rt_ring_self(), .server = server};
-    loop->quiet_base = loop->ring->quiet_count;
     loop->wait.keeps_slot = true;
     driver_require(notification_create(&loop->notification), "a notification");
     driver_require(timer_create(&loop->timer), "a timer");
@@ -84,7 +83,7 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
         take_slowly(loop, event); /* what synchronous calls have seen meanwhile */
     }
     while (event->bits == 0 && event->request == NULL) {
-        uint64_t submitted, entered, wanted;
+        uint64_t submitted, entered;
 
         if (loop->server != NULL) {
             driver_require(rt_server_arm(loop->server), "receiving calls");
@@ -92,10 +91,8 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
         if (loop->wait.state == RT_OPERATION_IDLE) {
             wait_submit(loop);
         }
-        /* Signals complete at once. They are not what is waited for. */
-        wanted = 1 + loop->signals_sent - (ring->quiet_count - loop->quiet_base);
         submitted = ring_user_publish(&ring->user);
-        entered = rt_arch_cap_enter(submitted, wait ? wanted : 0, RT_NO_DEADLINE);
+        entered = rt_arch_cap_enter(submitted, wait ? 1 : 0, RT_NO_DEADLINE);
         if (UNLIKELY(entered != submitted)) {
             rt_ring_settle(ring, submitted, entered);
         }
@@ -113,7 +110,7 @@ void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t b
 {
     struct ring_sqe *const sqe = rt_ring_sqe(loop->ring);
 
-    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE, SIGNALLER_SIGNAL, 0);
+    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE | SQE_QUIET, SIGNALLER_SIGNAL, 0);
     sqe->user_data = RT_USER_DATA_QUIET;
     sqe->target = signaller;
     sqe->buffer_offset = 0;
@@ -122,7 +119,6 @@ void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t b
     sqe->payload[1] = 0;
     sqe->payload[2] = 0;
     sqe->payload[3] = 0;
-    loop->signals_sent++;
 }
 
 enum status driver_loop_check_signaller(struct driver_loop *loop, uint64_t capability,

@@ -31,8 +31,6 @@ struct driver_loop {
     uint64_t notification;    /* for interrupts and signallers */
     uint64_t timer;           /* of the tick */
     struct rt_operation wait; /* the WAIT for the notification */
-    uint64_t signals_sent;    /* each completes once, as a quiet submission */
-    uint64_t quiet_base;      /* ring->quiet_count when there were none */
     bool ticking;
 };
 
