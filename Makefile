@@ -146,4 +146,5 @@ help:
 #:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
 #:
 #: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh
+#:                      DISK=build/disk.img|none  IOMMU=on|off  DEVICES='edu testdev'
 #: Variables for all:   V=1 show commands  DEPS=no install nothing  -j1 one job at a time

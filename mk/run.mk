@@ -12,6 +12,8 @@ BOOT   ?= pvh
 SMP    ?= 2
 MEM    ?= 256M
 APPEND ?=
+DISK   ?= $(BUILD)/disk.img
+IOMMU  ?= on
 ACCEL  ?=
 export ACCEL
 
@@ -29,7 +31,8 @@ all: $(KERNEL) $(PACKAGE) $(PROBE)
 
 run: $(KERNEL) $(PACKAGE) $(PROBE)
 	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
-	    --kernel '$(KERNEL)' --package '$(PACKAGE)'
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --disk '$(DISK)' \
+	    $(if $(filter off no,$(IOMMU)),--no-iommu) $(DEVICES:%=--device %)
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.
 K ?=
@@ -45,7 +48,8 @@ $(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py
 	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
 
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
-HARNESS_TESTS := tests/system/test_harness.py tests/system/test_tools.py
+HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
+	tests/system/test_tools.py
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
