@@ -84,7 +84,7 @@ def user_pages(state):
                 yield f"{place} is in the user half, but not open to user code"
             if leaf.write and leaf.execute:
                 yield f"{place} is writable and executable"
-            if kind == "reserved":
+            if kind == "reserved" and state.is_memory(frame):
                 if frame not in package:
                     yield f"{place} shows frame {frame:#x}, which is reserved and not the boot package"
                 elif leaf.write:
@@ -92,7 +92,8 @@ def user_pages(state):
             elif kind == "ring":
                 if state.frames[frame].owner != process.pid:
                     yield f"{place} shows a ring of {state.owner_name(state.frames[frame].owner)}"
-            elif kind != "memory":
+            elif kind != "memory" and (state.hardware is None or state.is_memory(frame)):
+                # What is no memory may be registers: device_checks.registers() judges those.
                 yield f"{place} shows frame {frame:#x}, which is {kind}"
 
 

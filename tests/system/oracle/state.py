@@ -75,6 +75,7 @@ class State:
 
     def __init__(self, machine):
         self.ram = machine.ram
+        self.hardware = None  # Hardware, if the machine was given devices
         self.image = debuginfo.image(machine.kernel)
         self._pages = {}
         self._read_processors(machine.qmp.hmp("info registers -a"))
@@ -164,6 +165,14 @@ class State:
         if frame >= self.frame_count:
             return "outside memory"
         return self.kinds.get(self.frames[frame].kind, f"kind {self.frames[frame].kind}")
+
+    def is_memory(self, frame):
+        """Whether there is memory at all; else it is registers, or nothing."""
+        try:
+            self.ram.read(frame * PAGE, 1)
+        except ValueError:
+            return False
+        return True
 
     def _read_processes(self):
         self.processes = [Process(value) for value in
