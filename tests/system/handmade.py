@@ -49,16 +49,20 @@ class FakeState:
                                                  *EDU_TABLES, *DISK_TABLES)}
         self.memories = {0x1000: FakeMemory(0x1000, EDU_FRAMES), 0x2000: FakeMemory(0x2000, DISK_FRAMES)}
         self.processes = [FakeProcess(EDU_OWNER), FakeProcess(DISK_OWNER), FakeProcess(STRANGER)]
-        self.kinds = {}
+        self.frames, self.kinds = [], {}   # records of frames: none
+        self.kind_of = {}
 
     def kind(self, frame):
         if not self.is_memory(frame):
             return "outside memory"
-        if frame in self.kinds:
-            return self.kinds[frame]
+        if frame in self.kind_of:
+            return self.kind_of[frame]
         if frame in self.tables:
             return "slab"
         return "memory" if any(frame in memory.frames for memory in self.memories.values()) else "free"
+
+    def owner_name(self, owner):
+        return f"process {owner}" if owner else "kernel"
 
     def is_memory(self, frame):
         return frame * PAGE < self._ram.size

@@ -13,7 +13,8 @@ from handmade import (CONTEXT_N, DISK_HANDLE, DISK_IOVA, DISK_TABLES, EDU_FRAMES
                       EDU_OWNER, EDU_TABLES, FREE_FRAME, IRT, PAGE, ROOT, STRANGER, HandMade)
 from harness import Devices
 from oracle import pci, vtd
-from oracle.hardware import Hardware
+from oracle.hardware import Hardware, Input
+from oracle.state import Frame
 from oracle.tables import Leaf
 from shell import claim
 
@@ -153,17 +154,17 @@ def detached_behind_the_ledger(made, state, claims):
 
 def table_in_user_memory(made, state, claims):
     state.memories[0x3000] = type(state.memories[0x1000])(0x3000, [EDU_TABLES[2] // PAGE])
-    state.kinds[EDU_TABLES[2] // PAGE] = "memory"
+    state.kind_of[EDU_TABLES[2] // PAGE] = "memory"
     return "a second-stage table is in frame .*, which is memory"
 
 
 def context_table_freed(made, state, claims):
-    state.kinds[CONTEXT_N // PAGE] = "free"
+    state.kind_of[CONTEXT_N // PAGE] = "free"
     return "the context table of bus .* is in frame .*, which is free"
 
 
 def interrupt_table_freed(made, state, claims):
-    state.kinds[IRT // PAGE] = "free"
+    state.kind_of[IRT // PAGE] = "free"
     return "the interrupt-remapping table is in frame .*, which is free"
 
 
@@ -240,6 +241,22 @@ def vector_in_old_format(made, state, claims):
 def vector_to_memory(made, state, claims):
     made.msix(made.disk, 0, 0x910000, masked=0)
     return "vector 0: its message 0x910000 is not in remappable format"
+
+
+def table_of_nobody(made, state, claims):
+    state.kinds = {9: "iommu"}
+    state.frames = [Frame(0, 0, EDU_OWNER, 9, 0, 0, 0)]
+    return rf"frame 0x0 is an IOMMU's table of process {EDU_OWNER} that no IOMMU uses"
+
+
+def input_of_another(made, state, claims):
+    made.spoil = lambda hardware: hardware.inputs.append(Input(0, 4, EDU_HANDLE << 49 | 1 << 48 | 0x30))
+    return rf"I/O APIC 0, input 4: interrupt-remapping entry {EDU_HANDLE} is for {pci.name_of(made.edu)}"
+
+
+def input_in_old_format(made, state, claims):
+    made.spoil = lambda hardware: hardware.inputs.append(Input(0, 4, 0x30))
+    return "I/O APIC 0, input 4: is unmasked, and names no entry that is present"
 
 
 def exception_vector(made, state, claims):
@@ -375,6 +392,22 @@ def test_walk_is_the_hardware_s(boot):
         claim(Hardware(machine).units[0].faults & 2, "a pending fault",
               f"FSTS {Hardware(machine).units[0].faults:#x}")
         machine.close()
+
+
+def test_inputs_are_read(boot):
+    """The inputs of the I/O APIC are read, and its source is known from the tables of firmware. Else:
+    other than 24 inputs, or one unmasked that was not."""
+    machine, made = start(boot)
+    made.qtest.store(0xFEC00000, 0x10 + 2 * 4 + 1)  # 82093AA datasheet, 3.2: select, window
+    made.qtest.store(0xFEC00010, EDU_HANDLE << 17 | 1 << 16)
+    made.qtest.store(0xFEC00000, 0x10 + 2 * 4)
+    made.qtest.store(0xFEC00010, 0x30)
+    hardware = Hardware(machine)
+    claim(hardware.io_apic_sources == {0: 0xFF00}, "I/O APIC 0 at ff:00.0", hardware.io_apic_sources)
+    claim([pin.number for pin in hardware.inputs] == list(range(24)), "24 inputs", hardware.inputs)
+    claim([pin.number for pin in hardware.inputs if pin.active] == [4], "input 4 unmasked", hardware.inputs)
+    claim(vtd.handle_of_input(hardware.inputs[4].entry) == EDU_HANDLE, f"entry {EDU_HANDLE}",
+          hardware.inputs[4])
 
 
 def test_functions_are_found(boot):

@@ -27,6 +27,10 @@ class Remapper(NamedTuple):
     base: int
     segment: int
     include_all: bool
+    io_apics: dict   # I/O APIC's id: its source id
+
+
+SCOPE_IO_APIC = 3
 
 
 def _checked(ram, address, length, what):
@@ -74,6 +78,20 @@ def remappers(found):
             raise Broken(f"the DMAR has a structure of {length} bytes")
         if kind == 0:
             flags, _, segment, base = struct.unpack_from("<BBHQ", data, at + 4)
-            units.append(Remapper(base, segment, bool(flags & 1)))
+            units.append(Remapper(base, segment, bool(flags & 1),
+                                  _io_apics(data[at + 16:at + length])))
         at += length
     return units
+
+
+def _io_apics(scopes):
+    """Of a unit's device scopes (8.3.1) those that are I/O APICs; a path of one step is its place."""
+    found, at = {}, 0
+    while at + 8 <= len(scopes):
+        kind, length, identity, bus, device, function = struct.unpack_from("<BBxxBBBB", scopes, at)
+        if length < 6:
+            raise Broken(f"the DMAR has a device scope of {length} bytes")
+        if kind == SCOPE_IO_APIC:
+            found[identity] = bus << 8 | device << 3 | function
+        at += length
+    return found

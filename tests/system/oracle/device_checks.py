@@ -37,7 +37,13 @@ def units(state, hardware, claims):
 
 
 def table_frames(state, hardware, claims):
-    """The tables of the IOMMU lie in frames of the kernel that are used for nothing else."""
+    """The tables of the IOMMU lie in frames of the kernel that are used for nothing else, those of a
+    domain paid by its owner; and every frame of that kind is such a table."""
+    used = {physical // PAGE for unit in hardware.units for physical in unit.tables}
+    for frame, record in enumerate(state.frames):
+        if state.kinds.get(record.kind) == "iommu" and frame not in used:
+            yield (f"frame {frame:#x} is an IOMMU's table of {state.owner_name(record.owner)} that no "
+                   "IOMMU uses")
     for unit in hardware.units:
         for physical, what in unit.tables.items():
             kind = state.kind(physical // PAGE)
@@ -127,8 +133,8 @@ def unowned(state, hardware, claims):
 
 
 def vectors(state, hardware, claims):
-    """Every vector that can be raised leads through an interrupt-remapping entry of its own function,
-    one that is checked against its source."""
+    """Every vector that can be raised, and every input of an I/O APIC, leads through an
+    interrupt-remapping entry of its own, one that is checked against its source."""
     if not any(unit.remapping for unit in hardware.units):
         return
     entries = {irte.index: irte for unit in hardware.units for irte in unit.irtes}
@@ -149,6 +155,16 @@ def vectors(state, hardware, claims):
             users[handle] += 1
             if irte.source != function.bdf:
                 yield f"{what}: interrupt-remapping entry {handle} is for {name_of(irte.source)}"
+    for pin in hardware.inputs:
+        what = f"I/O APIC {pin.io_apic}, input {pin.number}"
+        handle = vtd.handle_of_input(pin.entry)
+        irte = entries.get(handle)
+        if irte is not None:
+            users[handle] += 1
+            if irte.source != hardware.io_apic_sources.get(pin.io_apic):
+                yield f"{what}: interrupt-remapping entry {handle} is for {name_of(irte.source)}"
+        elif pin.active:
+            yield f"{what}: is unmasked, and names no entry that is present"
     for irte in entries.values():
         what = f"interrupt-remapping entry {irte.index}"
         if irte.validation != VALIDATE_ALL or irte.qualifier != 0:
@@ -157,7 +173,7 @@ def vectors(state, hardware, claims):
             yield f"{what} posts interrupts"
         if irte.vector < FIRST_VECTOR:
             yield f"{what} raises exception {irte.vector:#x}"
-        if irte.source not in claims:
+        if irte.source not in claims and irte.source not in hardware.io_apic_sources.values():
             yield f"{what} is for {name_of(irte.source)}, which nobody owns"
         if users[irte.index] != 1:
             yield f"{what} is used by {users[irte.index]} vectors"
@@ -178,6 +194,8 @@ def routes(state, hardware, claims):
             if irte is None or irte.source != bdf or irte.vector != route.vector:
                 yield f"{name_of(bdf)}: the route of vector {route.number} is not in entry {route.handle}"
     for index, irte in entries.items():
+        if irte.source in hardware.io_apic_sources.values():
+            continue  # the kernel's own
         yield f"interrupt-remapping entry {index} for {name_of(irte.source)} belongs to no route"
 
 

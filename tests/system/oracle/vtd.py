@@ -173,6 +173,13 @@ class Unit:
         return []
 
 
+def handle_of_input(entry):
+    """As below, of a redirection entry of an I/O APIC (5.1.5.1)."""
+    if not entry >> 48 & 1:
+        return None
+    return entry >> 49 & 0x7FFF | (entry >> 11 & 1) << 15
+
+
 def handle_of(address, data):
     """The interrupt-remapping entry that a message of this address and data names, None if it is in
     the format that names a processor."""
