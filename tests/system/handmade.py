@@ -157,10 +157,10 @@ class HandMade:
         self.msix(self.disk, 0, self.message(DISK_HANDLE), masked=0)
         claims = {
             self.edu: Claim(self.edu, EDU_OWNER,
-                            buffers=[Buffer(EDU_IOVA, EDU_FRAMES, True, True, 0x1000)],
+                            buffers=[Buffer(EDU_IOVA, 2, EDU_FRAMES, True, True, 0x1000)],
                             routes=[Route(0, EDU_HANDLE, 0x41, 0)]),
             self.disk: Claim(self.disk, DISK_OWNER,
-                             buffers=[Buffer(DISK_IOVA, DISK_FRAMES, True, False, 0x2000)],
+                             buffers=[Buffer(DISK_IOVA, 1, DISK_FRAMES, True, False, 0x2000)],
                              routes=[Route(0, DISK_HANDLE, 0x42, 0)]),
         }
         return FakeState(self.ram), claims

@@ -6,7 +6,6 @@ No kernel is involved: handmade.py programs the machine from outside. That the w
 shown with edu, whose transfers arrive where the oracle says, and nowhere else."""
 
 import re
-import time
 
 import oracle
 from handmade import (CONTEXT_N, DISK_HANDLE, DISK_IOVA, DISK_TABLES, EDU_FRAMES, EDU_HANDLE, EDU_IOVA,
@@ -16,6 +15,7 @@ from oracle import pci, vtd
 from oracle.hardware import Hardware, Input
 from oracle.state import Frame
 from oracle.tables import Leaf
+from outside_edu import OutsideEdu
 from shell import claim
 
 PROBE = {"kernel": "build/tools/probe.elf", "package": None, "append": "stay"}
@@ -349,17 +349,6 @@ def test_faults_are_noticed(boot):
     claim(not unnoticed, "every fault is named", "\n".join(unnoticed))
 
 
-def transfer(made, iova, length=256):
-    """Let edu write `length` bytes of its buffer to `iova` (QEMU docs/specs/edu.txt)."""
-    bar = bar_of(made, made.edu)
-    for register, value in ((0x80, 0x40000), (0x88, iova), (0x90, length), (0x98, 3)):
-        made.qtest.store(bar + register, value, 8)
-    end = time.monotonic() + 10
-    while made.qtest.load(bar + 0x98, 8) & 1:
-        claim(time.monotonic() < end, "the end of a transfer", "it runs on")
-        time.sleep(0.02)
-
-
 def test_walk_is_the_hardware_s(boot):
     """A transfer of edu arrives in the frame that the oracle's walk has for its address, with three and
     with four levels; one to an address that the walk does not have changes nothing, and VT-d reports
@@ -367,6 +356,7 @@ def test_walk_is_the_hardware_s(boot):
     for bits, levels in ((39, 3), (48, 4)):
         machine, made = start(boot, address_bits=bits)
         made.set_up()
+        edu = OutsideEdu(machine, "edu0")
         if levels == 4:
             made.entry(0x80B000, 0, EDU_TABLES[0] | 3)
             made.entry(0x801000, 2 * (made.edu & 0xFF), 0x80B000 | 1, 1 << 8 | 2)
@@ -377,7 +367,7 @@ def test_walk_is_the_hardware_s(boot):
         claim(unit.faults & 2 == 0, "no fault yet", f"FSTS {unit.faults:#x}")
         for frame in range(0x8F0, 0x930):
             machine.ram.write(frame * PAGE, b"\xA5" * PAGE)
-        transfer(made, EDU_IOVA + PAGE + 0x80)
+        edu.transfer(EDU_IOVA + PAGE + 0x80)
         changed = [frame for frame in range(0x8F0, 0x930)
                    if machine.ram.read(frame * PAGE, PAGE) != b"\xA5" * PAGE]
         claim(changed == [EDU_FRAMES[1]], f"frame {EDU_FRAMES[1]:#x} changed", list(map(hex, changed)))
@@ -386,7 +376,7 @@ def test_walk_is_the_hardware_s(boot):
               "others")
         machine.ram.write(EDU_FRAMES[1] * PAGE, b"\xA5" * PAGE)
         for iova in (EDU_IOVA + 2 * PAGE, FREE_FRAME * PAGE, EDU_FRAMES[0] * PAGE):
-            transfer(made, iova)
+            edu.transfer(iova)
         claim(all(machine.ram.read(frame * PAGE, PAGE) == b"\xA5" * PAGE for frame in range(0x8F0, 0x930)),
               "nothing changed", "something did")
         claim(Hardware(machine).units[0].faults & 2, "a pending fault",

@@ -21,7 +21,6 @@ from harness import Unexpected
 
 from . import checks, device_checks
 from .debuginfo import Broken
-from .devices import read_claims
 from .hardware import Hardware
 from .state import PAGE, State
 
@@ -80,7 +79,7 @@ def complaints(state):
         except (Broken, ValueError, KeyError, IndexError) as error:
             found.append(f"{check.__name__}: cannot be checked: {error}")
     if state.hardware is not None:
-        found += device_complaints(state, state.hardware, read_claims(state))
+        found += device_complaints(state, state.hardware, state.ledger.claims)
     return found
 
 
@@ -135,7 +134,7 @@ class Snapshot:
                        f"{state.kind(leaf.physical // PAGE)}"] += 1
             for capability in process.capabilities:
                 things[f"capabilities of {process.name}: {capability.kind}"] += 1
-            for resource, what in enumerate(checks.RESOURCES):
+            for resource, what in enumerate(checks.RESOURCES[:len(process.used)]):
                 things[f"account of {process.name}: {what}"] += process.used[resource]
         for found in state.objects.values():
             payer = state.by_address.get(found.payer)

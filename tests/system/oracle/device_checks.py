@@ -72,6 +72,12 @@ def contexts(state, hardware, claims):
                 yield f"{who} and {name_of(other.bdf)} have different owners, but the same tables"
 
 
+def _run(buffer, first):
+    """The frames that a buffer has, in order: those of its memory from the one that is mapped first."""
+    start = buffer.frames.index(first) if first in buffer.frames else 0
+    return buffer.frames[start:start + buffer.pages]
+
+
 def reachable(state, hardware, claims):
     """Every frame that a device can reach is memory of a pinned object, and one that the ledger gives
     it, at that address and with that access; and all that the ledger gives it is there."""
@@ -92,9 +98,12 @@ def reachable(state, hardware, claims):
                 continue
             who = name_of(context.bdf)
             claim = claims.get(context.bdf)
+            mapped = {leaf.iova + page * PAGE: leaf.physical // PAGE + page
+                      for leaf in unit.leaves[context.table] for page in range(leaf.size // PAGE)}
             given = {}
             for buffer in claim.buffers if claim else ():
-                for page, frame in enumerate(buffer.frames):
+                frames = _run(buffer, mapped.get(buffer.iova))
+                for page, frame in enumerate(frames):
                     given[buffer.iova + page * PAGE] = (frame, buffer.read, buffer.write)
             for leaf in unit.leaves[context.table]:
                 for page in range(leaf.size // PAGE):
@@ -112,6 +121,9 @@ def reachable(state, hardware, claims):
                         yield f"{place}, where its buffer has frame {wanted[0]:#x}"
                     elif (leaf.read, leaf.write) != wanted[1:]:
                         yield f"{place} with other access than its buffer's"
+            for buffer in claim.buffers if claim else ():
+                if len(_run(buffer, mapped.get(buffer.iova))) < buffer.pages:
+                    yield f"{who}: the buffer at {buffer.iova:#x} ends behind its memory"
             for iova in given:
                 yield f"{who} has a buffer with a page at {iova:#x}, which it cannot reach"
         attached = {context.bdf for context in unit.contexts}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import debuginfo
 from .debuginfo import Broken, Value
+from .devices import Ledger
 from .tables import KERNEL_SLOTS, USER_SLOTS, Walk
 
 PAGE = 4096
@@ -85,6 +86,7 @@ class State:
         self._read_objects()
         for process in self.processes:
             self._read_process(process)
+        self.ledger = Ledger(self)
 
     # ---- Guest memory by virtual address, through the kernel's page tables
 
