@@ -39,13 +39,15 @@ K ?=
 SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
-RUN_GATES := run-smoke run-spawn
+# The file of a gate has underscores for the hyphens of its name.
+gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
+RUN_GATES := run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
 
-test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
+test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
 
-$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py
-	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
+$(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
 HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \

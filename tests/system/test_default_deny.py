@@ -13,6 +13,7 @@ import pytest
 from harness import Devices, disk_image
 from oracle import pci, vtd
 from outside_edu import MAX_BYTES, OutsideEdu
+from packages import Package
 from shell import claim, fresh_prompt
 
 PAGE = 4096
@@ -26,7 +27,11 @@ def start(boot, logs, cpus=2, **options):
     devices.disk(logs / "disk.img")
     devices.entropy()
     devices.testdev()
-    machine = boot(cpus=cpus, devices=devices, qtest=True)
+    package = Package()
+    for program in package.programs.values():
+        if program["start"] == "device":
+            program["start"] = "demand"  # so that nobody owns anything
+    machine = boot(cpus=cpus, devices=devices, package=package.write(logs), qtest=True)
     machine.expect(machine.PROMPT)
     return machine, devices
 
@@ -62,7 +67,7 @@ def victims(state):
 
 def wait_fault(machine, bdf, address):
     """The kernel reports the fault with BDF and address."""
-    machine.expect(re.compile(rf"iommu: 0000:{pci.name_of(bdf)} [a-z ]+ {address:x} refused"), 10)
+    machine.expect(re.compile(rf"iommu: 0000:{pci.name_of(bdf)} [a-zA-Z ]+ {address:x} refused"), 10)
 
 
 def test_device_reaches_nothing(boot, logs):

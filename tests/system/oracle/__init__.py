@@ -142,6 +142,8 @@ class Snapshot:
         if state.hardware is not None:
             state.hardware.count(things)
         for leaf in state.kernel.leaves:
+            if not state.is_memory(leaf.physical // PAGE):
+                continue  # registers: each CPU has a window of its own from its first use on
             things[f"kernel pages: {leaf.access}"] += leaf.size // PAGE
         return things
 
