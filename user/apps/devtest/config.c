@@ -57,7 +57,7 @@ static void refuse_places(void)
     }
 }
 
-void test_config(void)
+void try_config(void)
 {
     const uint32_t bar = config_word(BAR_0), command = config_word(COMMAND) & 0xffff;
     uint32_t value = 0;

@@ -123,16 +123,16 @@ uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t g
 uint64_t child_wait(uint64_t process);
 
 /* The tests. */
-void test_window(void);
-void test_table(void);
-void test_config(void);
-void test_pool(void);
-void test_buffer(void);
-void test_interrupt(void);
-void test_owner(void);
-void test_hand(void);
-void test_part(void);
-void test_release(void);
+void try_window(void);
+void try_table(void);
+void try_config(void);
+void try_pool(void);
+void try_buffer(void);
+void try_interrupt(void);
+void try_owner(void);
+void try_hand(void);
+void try_part(void);
+void try_release(void);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);

@@ -42,7 +42,7 @@ static void refuse_binds(uint64_t notification)
     check_refused(interrupt_mask(device.pool), "masking a pool");
 }
 
-void test_interrupt(void)
+void try_interrupt(void)
 {
     uint64_t count = 0, bits = 0, notification;
     struct interrupt_state state;

@@ -18,11 +18,11 @@
 static const struct {
     const char *name;
     void (*run)(void);
-} tests[] = {
-    {"window", test_window},   {"table", test_table},   {"config", test_config},
-    {"pool", test_pool},       {"buffer", test_buffer}, {"interrupt", test_interrupt},
-    {"owner", test_owner},     {"hand", test_hand},     {"part", test_part},
-    {"release", test_release},
+} trials[] = {
+    {"window", try_window},   {"table", try_table},   {"config", try_config},
+    {"pool", try_pool},       {"buffer", try_buffer}, {"interrupt", try_interrupt},
+    {"owner", try_owner},     {"hand", try_hand},     {"part", try_part},
+    {"release", try_release},
 };
 
 static const struct {
@@ -213,8 +213,8 @@ uint64_t child_wait(uint64_t process)
 static void usage(void)
 {
     rt_print("usage: devtest TEST... or devtest LIFE; tests:");
-    for (size_t i = 0; i < ARRAY_COUNT(tests); i++) {
-        rt_print(" %s", tests[i].name);
+    for (size_t i = 0; i < ARRAY_COUNT(trials); i++) {
+        rt_print(" %s", trials[i].name);
     }
     rt_print("; lives:");
     for (size_t i = 0; i < ARRAY_COUNT(lives); i++) {
@@ -227,9 +227,9 @@ static void run_test(size_t index)
 {
     const unsigned checks_before = check_count, failures_before = failure_count;
 
-    rt_print("devtest: %s\n", tests[index].name);
-    tests[index].run();
-    rt_print("devtest: %s: %u checks, %u failed\n", tests[index].name, check_count - checks_before,
+    rt_print("devtest: %s\n", trials[index].name);
+    trials[index].run();
+    rt_print("devtest: %s: %u checks, %u failed\n", trials[index].name, check_count - checks_before,
              failure_count - failures_before);
 }
 
@@ -248,8 +248,8 @@ int main(int count, char **arguments)
     for (int a = 1; a < count; a++) {
         bool known = false;
 
-        for (size_t i = 0; i < ARRAY_COUNT(tests); i++) {
-            if (same(arguments[a], tests[i].name)) {
+        for (size_t i = 0; i < ARRAY_COUNT(trials); i++) {
+            if (same(arguments[a], trials[i].name)) {
                 run_test(i);
                 known = true;
             }

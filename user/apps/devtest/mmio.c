@@ -60,7 +60,7 @@ static void refuse_accesses(void)
     check_refused(device_mmio_write(device.mmio, 0, EDU_BAR_BYTES, 4, 0), "writing behind the BAR");
 }
 
-void test_window(void)
+void try_window(void)
 {
     struct device_mmio_bar bar = {0};
     struct memory_size_results size;
@@ -132,7 +132,7 @@ static bool table_find(uint32_t *bar, uint64_t *offset, uint32_t *entries)
     return false;
 }
 
-void test_table(void)
+void try_table(void)
 {
     struct device_mmio_bar info = {0};
     uint32_t bar = 0, entries = 0;

@@ -74,7 +74,7 @@ static uint32_t everything(struct rt_grant grants[4])
 }
 
 /** What cannot be handed on: copies, and a claim that is in use. */
-void test_owner(void)
+void try_owner(void)
 {
     struct dma_pool_info_results info;
     struct rt_grant grants[4];
@@ -102,7 +102,7 @@ void test_owner(void)
 }
 
 /** A claim that is handed on as a whole is the other's: it can use it, this process cannot. */
-void test_hand(void)
+void try_hand(void)
 {
     struct dma_pool_info_results info;
     struct device_mmio_bar bar;
@@ -119,7 +119,7 @@ void test_hand(void)
 }
 
 /** With the first part the whole claim is the other's: what stayed behind is of no use. */
-void test_part(void)
+void try_part(void)
 {
     struct dma_pool_info_results info;
     struct interrupt_state state;
@@ -135,7 +135,7 @@ void test_part(void)
     check_refused(dma_pool_info(device.pool, &info), "the pool after the other's end");
 }
 
-void test_release(void)
+void try_release(void)
 {
     struct device_mmio_bar bar;
     struct dma_pool_info_results info;

@@ -89,7 +89,7 @@ static void addresses_grow(const struct pages *pages)
     check_number(wrong, 0, "addresses that were used before, or without a page between");
 }
 
-void test_pool(void)
+void try_pool(void)
 {
     struct dma_pool_info_results info = pool_info();
     struct pages pages, more;
@@ -218,7 +218,7 @@ static void memory_is_revoked(void)
     pages_give(&pages);
 }
 
-void test_buffer(void)
+void try_buffer(void)
 {
     struct pages pages;
 
