@@ -72,6 +72,9 @@ GROUPS_test         := run test fuzz
 GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
+GROUPS_run-devicemmio-grant := run test
+GROUPS_run-dmapool-grant    := run test
+GROUPS_run-interrupt-grant  := run test
 GROUPS_dependency-policy-check := test
 GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
@@ -136,7 +139,8 @@ help:
 #:   make test-config   manifests and boot packages
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
-#:   make run-smoke run-spawn      one system gate each
+#:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
+#:                      one system gate each
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:
@@ -148,4 +152,5 @@ help:
 #:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
 #:
 #: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh
+#:                      DISK=build/disk.img|none  IOMMU=on|off  DEVICES='edu testdev'
 #: Variables for all:   V=1 show commands  DEPS=no install nothing  -j1 one job at a time

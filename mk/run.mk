@@ -12,6 +12,8 @@ BOOT   ?= pvh
 SMP    ?= 2
 MEM    ?= 256M
 APPEND ?=
+DISK   ?= $(BUILD)/disk.img
+IOMMU  ?= on
 ACCEL  ?=
 export ACCEL
 
@@ -29,23 +31,27 @@ all: $(KERNEL) $(PACKAGE) $(PROBE)
 
 run: $(KERNEL) $(PACKAGE) $(PROBE)
 	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
-	    --kernel '$(KERNEL)' --package '$(PACKAGE)'
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --disk '$(DISK)' \
+	    $(if $(filter off no,$(IOMMU)),--no-iommu) $(DEVICES:%=--device %)
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.
 K ?=
 SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
-RUN_GATES := run-smoke run-spawn
+# The file of a gate has underscores for the hyphens of its name.
+gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
+RUN_GATES := run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
 
-test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE) $(RUN_GATES:run-%=tests/system/test_%.py)
+test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
 
-$(RUN_GATES): run-%: $(KERNEL) $(PACKAGE) $(PROBE) tests/system/test_%.py
-	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_$*.py
+$(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
-HARNESS_TESTS := tests/system/test_harness.py tests/system/test_tools.py
+HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
+	tests/system/test_tools.py
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 

@@ -13,6 +13,7 @@ import time
 KERNEL = "build/kernel/capos.elf"
 PACKAGE = "build/capos.pkg"
 PROBE = "build/tools/probe.elf"
+DISK = "build/disk.img"
 ACCEL_CACHE = pathlib.Path("build/accel")
 
 # The debug-exit device: a guest that writes `value` to this port ends QEMU with status
@@ -42,7 +43,8 @@ def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, app
     binary = os.environ.get("QEMU", "qemu-system-x86_64")
     arguments = [
         binary, "-no-user-config", "-nodefaults", "-display", "none",
-        "-machine", f"q35,accel={accel},sata=off",
+        # VT-d's interrupt remapping needs the I/O APIC in QEMU: split, where KVM has the others.
+        "-machine", f"q35,accel={accel},sata=off" + (",kernel-irqchip=split" if accel == "kvm" else ""),
         "-cpu", cpu_model or ("host" if accel == "kvm" else "max"),
         "-smp", str(cpus), "-m", str(memory),
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",

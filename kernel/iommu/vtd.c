@@ -293,6 +293,7 @@ static void start_unit(struct iommu *unit, const char *no_remapping)
 void iommu_init(iommu_secondary_bus *secondary_bus)
 {
     if (!firmware.has_dmar) {
+        log_info("iommu", "none: nothing keeps devices from memory, so none can be claimed");
         return;
     }
     for (uint32_t i = 0; i < firmware.unit_count; i++) {

@@ -6,4 +6,8 @@ from .machine import Machine
 from .qmp import Qmp
 from .report import Unexpected
 
-__all__ = ["Gdb", "Machine", "Qmp", "Unexpected"]
+# machine.py has put tools/ on the path: these are tools of the tree, not a package.
+import disk_image
+from qemu_devices import Devices
+
+__all__ = ["Devices", "Gdb", "Machine", "Qmp", "Unexpected", "disk_image"]

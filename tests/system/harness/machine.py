@@ -32,7 +32,9 @@ import qemu_command  # noqa: E402 (a tool of the tree, not a package)
 from .deadline import Deadline  # noqa: E402
 from .gdb import Gdb  # noqa: E402
 from .memory import GuestMemory, parse_size  # noqa: E402
+from .physical import read_physical  # noqa: E402
 from .qmp import Qmp, QmpError  # noqa: E402
+from .qtest import Qtest  # noqa: E402
 from .report import Unexpected  # noqa: E402
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -49,7 +51,7 @@ class Machine:
 
     def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
                  kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
-                 paused=False, reboots=False, cpu_model=None, extra=()):
+                 paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, extra=()):
         """Start the machine.
 
         directory  for the logs
@@ -57,6 +59,8 @@ class Machine:
         icount     N: -icount shift=N, one instruction takes 2^N ns of guest time; needs cpus=1
         paused     do not run before gdb().resume() or qmp.execute("cont")
         reboots    a reset reboots; otherwise it ends the machine
+        devices    what the machine has beside its own: Devices of tools/qemu_devices.py
+        qtest      open QEMU's test socket beside the guest, for .qtest
         extra      more arguments for QEMU
         """
         self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -64,6 +68,7 @@ class Machine:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.number = next(self._numbers)
         self.kernel = kernel
+        self.devices = devices
         self.output = ""            # all serial output so far
         self.arrivals = []          # (monotonic time, length of output then)
         self._cursor = 0            # expect() searches from here
@@ -81,6 +86,7 @@ class Machine:
             accel = "tcg"
         accel = accel or qemu_command.choose_accelerator()[0]
         qmp, qmp_theirs = socket.socketpair()
+        test, test_theirs = socket.socketpair() if qtest else (None, None)
         arguments = qemu_command.command(
             accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
             cpu_model=cpu_model,
@@ -93,6 +99,9 @@ class Machine:
                    *([] if reboots else ["-no-reboot"]),
                    *(["-S"] if paused else []),
                    *(["-icount", f"shift={icount}"] if icount is not None else []),
+                   *(["-chardev", f"socket,id=qtest,fd={test_theirs.fileno()}",
+                      "-object", "qtest,id=qtest0,chardev=qtest"] if qtest else []),
+                   *(devices.arguments() if devices else []),
                    *extra])
         with open(self.directory / "command.txt", "a", encoding="utf-8") as file:
             file.write(shlex.join(arguments) + "\n")
@@ -104,8 +113,11 @@ class Machine:
         # few hundred of those, a pipe after 64 KiB. When it is full the UART drops what is sent.
         self.process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._qemu_log,
-            bufsize=0, pass_fds=[qmp_theirs.fileno()])
+            bufsize=0, pass_fds=[end.fileno() for end in (qmp_theirs, test_theirs) if end])
         qmp_theirs.close()
+        if qtest:
+            test_theirs.close()
+        self.qtest = Qtest(test, self.deadline) if qtest else None
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()
         try:
@@ -243,6 +255,38 @@ class Machine:
             self.qmp.hmp(f"gdbserver unix:{path},server=on,wait=off")
             self._gdb = Gdb(path, self.deadline)
         return self._gdb
+
+    def read_registers(self, address, length):
+        """Bytes at a physical address that may be a device's register, as the CPU would read them.
+
+        Memory is better read through .ram. Device registers are read in words of 4 bytes."""
+        return read_physical(self.qmp, address, length)
+
+    def unplug(self, name):
+        """Ask for the removal of a device behind a root port; the guest must let it go."""
+        self.qmp.execute("device_del", id=name)
+
+    def wait_unplugged(self, name, timeout=None):
+        """Wait until the device has gone."""
+        while self.qmp.wait_event("DEVICE_DELETED", timeout)["data"].get("device") != name:
+            pass
+
+    def inject_error(self, name, error):
+        """An AER error at a PCIe device, by its name in QEMU hw/pci/pcie_aer.c, such as DLP."""
+        words = self.qmp.hmp(f"pcie_aer_inject_error {name} {error}")
+        if not words.startswith("OK"):
+            raise Unexpected(f"{name} has an error {error} injected", words)
+
+    def bdf(self, name):
+        """Bus number << 8 | device << 3 | function of a device, as the firmware numbered it."""
+        for bus in self.qmp.execute("query-pci"):
+            pending = list(bus["devices"])
+            while pending:
+                device = pending.pop()
+                if device["qdev_id"] == name:
+                    return device["bus"] << 8 | device["slot"] << 3 | device["function"]
+                pending += device.get("pci_bridge", {}).get("devices", [])
+        raise Unexpected(f"a PCI device {name}", "there is none")
 
     def symbol(self, name):
         """Address of a symbol of the kernel image."""

@@ -8,6 +8,9 @@ records by their DWARF, then compares the two (checks.py) or two moments (Snapsh
     ...
     oracle.Snapshot(machine).must_equal(before)
 
+On a machine that was given devices, it also reads their registers, walks the IOMMU's tables and
+compares those with the kernel's claims (device_checks.py).
+
 Whatever is wrong is raised as Unexpected, one line for each thing. tests/system/test_oracle.py
 breaks the guest's memory on purpose and shows that each check notices."""
 
@@ -16,14 +19,15 @@ from collections import Counter
 
 from harness import Unexpected
 
-from . import checks
+from . import checks, device_checks
 from .debuginfo import Broken
+from .hardware import Hardware
 from .state import PAGE, State
 
 SETTLE_S = 10
 SHOWN = 12
 
-__all__ = ["Snapshot", "complaints", "inspect", "settle"]
+__all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle"]
 
 
 def _unrest(state):
@@ -53,6 +57,8 @@ def settle(machine, seconds=SETTLE_S):
         try:
             if "HLT=0" not in machine.qmp.hmp("info registers -a"):
                 state = State(machine)
+                if machine.devices is not None:
+                    state.hardware = Hardware(machine)
                 reason = _unrest(state)
                 if reason is None:
                     return state
@@ -70,6 +76,19 @@ def complaints(state):
     for check in checks.ALL:
         try:
             found += check(state)
+        except (Broken, ValueError, KeyError, IndexError) as error:
+            found.append(f"{check.__name__}: cannot be checked: {error}")
+    if state.hardware is not None:
+        found += device_complaints(state, state.hardware, state.ledger.claims)
+    return found
+
+
+def device_complaints(state, hardware, claims):
+    """Everything that is wrong with devices, by all checks of those."""
+    found = []
+    for check in device_checks.ALL:
+        try:
+            found += check(state, hardware, claims)
         except (Broken, ValueError, KeyError, IndexError) as error:
             found.append(f"{check.__name__}: cannot be checked: {error}")
     return found
@@ -115,12 +134,16 @@ class Snapshot:
                        f"{state.kind(leaf.physical // PAGE)}"] += 1
             for capability in process.capabilities:
                 things[f"capabilities of {process.name}: {capability.kind}"] += 1
-            for resource, what in enumerate(checks.RESOURCES):
+            for resource, what in enumerate(checks.RESOURCES[:len(process.used)]):
                 things[f"account of {process.name}: {what}"] += process.used[resource]
         for found in state.objects.values():
             payer = state.by_address.get(found.payer)
             things[f"objects: {found.kind}, paid by {payer.name if payer else 'kernel'}"] += 1
+        if state.hardware is not None:
+            state.hardware.count(things)
         for leaf in state.kernel.leaves:
+            if not state.is_memory(leaf.physical // PAGE):
+                continue  # registers: each CPU has a window of its own from its first use on
             things[f"kernel pages: {leaf.access}"] += leaf.size // PAGE
         return things
 

@@ -7,10 +7,12 @@ that the claim in its docstring holds."""
 import functools
 from collections import Counter
 
+from .devices import is_device_memory
 from .state import NONE, PAGE
 
-FRAMES, CAP_SLOTS, OBJECTS, THREADS = range(4)  # enum account_resource
-RESOURCES = ["frames", "capability slots", "objects", "threads"]
+# enum account_resource
+RESOURCES = ["frames", "capability slots", "objects", "threads", "pages for devices",
+             "pages of registers", "interrupts"]
 WRITE_PROTECT, SMEP, SMAP = 1 << 16, 1 << 20, 1 << 21
 RING_FRAMES = 8
 OPERATION_FRAMES = 4
@@ -84,7 +86,7 @@ def user_pages(state):
                 yield f"{place} is in the user half, but not open to user code"
             if leaf.write and leaf.execute:
                 yield f"{place} is writable and executable"
-            if kind == "reserved":
+            if kind == "reserved" and state.is_memory(frame):
                 if frame not in package:
                     yield f"{place} shows frame {frame:#x}, which is reserved and not the boot package"
                 elif leaf.write:
@@ -92,7 +94,8 @@ def user_pages(state):
             elif kind == "ring":
                 if state.frames[frame].owner != process.pid:
                     yield f"{place} shows a ring of {state.owner_name(state.frames[frame].owner)}"
-            elif kind != "memory":
+            elif kind != "memory" and (state.hardware is None or state.is_memory(frame)):
+                # What is no memory may be registers: device_checks.registers() judges those.
                 yield f"{place} shows frame {frame:#x}, which is {kind}"
 
 
@@ -213,7 +216,10 @@ def known_frames(state):
         payer = state.by_address.get(found.payer)
         owner = payer.pid if payer else 0
         for frame in memory.frames:
-            if memory.borrowed:
+            if is_device_memory(memory):
+                if state.is_memory(frame):
+                    complaints.append(f"{found} shows frame {frame:#x} as registers, which is memory")
+            elif memory.borrowed:
                 if state.kind(frame) != "reserved":
                     complaints.append(f"{found} borrows frame {frame:#x}, which is {state.kind(frame)}")
             else:
@@ -248,7 +254,7 @@ def slabs(state):
     """Every piece of a slab in use is an object, a mapping or a process that can be reached."""
     pieces = 0
     for frame, record in enumerate(state.frames):
-        if state.kinds.get(record.kind) != "slab" or record.owner != 0:
+        if state.kinds.get(record.kind) != "slab" or record.owner != 0 or frame in state.ledger.frames:
             continue
         slab = state.struct("slab", state.record_base - state.physical(state.record_base) + frame * PAGE)
         used = int(slab.used)
@@ -276,8 +282,12 @@ def accounts(state):
         mine = children.get(process.address, [])
         owned = [frames[process.pid], len(process.capabilities),
                  objects[process.address] + len(process.mappings) + len(mine),
-                 len(process.threads)]
-        for resource, what in enumerate(RESOURCES):
+                 len(process.threads),
+                 state.ledger.dma_pages.get(process.address, 0),
+                 sum(mapping.pages for mapping in process.mappings
+                     if mapping.memory and is_device_memory(state.memories[mapping.memory])),
+                 state.ledger.routes.get(process.address, 0)]
+        for resource, what in enumerate(RESOURCES[:len(process.used)]):
             total = owned[resource] + sum(child.limit[resource] for child in mine)
             if total != process.used[resource]:
                 yield (f"{process} is charged for {process.used[resource]} {what}, but has "
@@ -314,6 +324,8 @@ def handles(state):
         if memory.mapping_count != mapped[address]:
             yield (f"{state.objects[address]} counts {memory.mapping_count} mappings, there are "
                    f"{mapped[address]}")
+    for address, _ in state.ledger.references:
+        references[address] += 1
     inner = {"endpoint_client": ("endpoint_client", ["endpoint", "when_gone.target"]),
              "signaller": ("signaller", ["notification"]),
              "timer": ("timer_object", ["promise.target"])}

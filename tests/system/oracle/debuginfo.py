@@ -183,6 +183,9 @@ class Image:
             self._types[die.offset] = Type(self, die)
         return self._types[die.offset].enumerators
 
+    def has_variable(self, name):
+        return name in self._variables
+
     def variable(self, name, file=None):
         """(address, type) of a variable, which may be static; `file` tells equal names apart."""
         found = [die for path, die in self._variables.get(name, []) if file in (None, path)]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from . import debuginfo
 from .debuginfo import Broken, Value
+from .devices import Ledger
 from .tables import KERNEL_SLOTS, USER_SLOTS, Walk
 
 PAGE = 4096
@@ -75,6 +76,7 @@ class State:
 
     def __init__(self, machine):
         self.ram = machine.ram
+        self.hardware = None  # Hardware, if the machine was given devices
         self.image = debuginfo.image(machine.kernel)
         self._pages = {}
         self._read_processors(machine.qmp.hmp("info registers -a"))
@@ -84,6 +86,7 @@ class State:
         self._read_objects()
         for process in self.processes:
             self._read_process(process)
+        self.ledger = Ledger(self)
 
     # ---- Guest memory by virtual address, through the kernel's page tables
 
@@ -164,6 +167,14 @@ class State:
         if frame >= self.frame_count:
             return "outside memory"
         return self.kinds.get(self.frames[frame].kind, f"kind {self.frames[frame].kind}")
+
+    def is_memory(self, frame):
+        """Whether there is memory at all; else it is registers, or nothing."""
+        try:
+            self.ram.read(frame * PAGE, 1)
+        except ValueError:
+            return False
+        return True
 
     def _read_processes(self):
         self.processes = [Process(value) for value in

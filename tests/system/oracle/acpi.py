@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""The two ACPI tables that say where devices' registers are, read from guest memory.
+
+ACPI specification 6.4 sections 5.2.5 (RSDP), 5.2.7 and 5.2.8 (RSDT, XSDT); PCI Firmware
+Specification 3.2 table 4-3 (MCFG); VT-d 4.1 section 8.3 (DMAR, DRHD)."""
+
+import struct
+from typing import NamedTuple
+
+from .debuginfo import Broken
+
+LOW_END = 0x10_0000
+SEARCHED = 0xE_0000
+HEADER = 36
+
+
+class Window(NamedTuple):
+    """Configuration space of some buses of a segment."""
+    base: int
+    segment: int
+    first_bus: int
+    last_bus: int
+
+
+class Remapper(NamedTuple):
+    """A DMA remapping unit: where its registers are, and whether it takes all that no other does."""
+    base: int
+    segment: int
+    include_all: bool
+    io_apics: dict   # I/O APIC's id: its source id
+
+
+SCOPE_IO_APIC = 3
+
+
+def _checked(ram, address, length, what):
+    data = ram.read(address, length)
+    if sum(data) & 0xFF:
+        raise Broken(f"{what} at {address:#x} has a wrong checksum")
+    return data
+
+
+def tables(ram):
+    """{signature: bytes} of every table; of several with one signature the first."""
+    area = ram.read(SEARCHED, LOW_END - SEARCHED)
+    place = next((place for place in range(0, len(area), 16)
+                  if area[place:place + 8] == b"RSD PTR " and sum(area[place:place + 20]) & 0xFF == 0),
+                 None)
+    if place is None:
+        raise Broken("there is no ACPI RSDP below 1 MiB")
+    revision, rsdt = struct.unpack_from("<BI", area, place + 15)
+    xsdt = struct.unpack_from("<Q", area, place + 24)[0] if revision >= 2 else 0
+    root, code, width = (xsdt, "Q", 8) if xsdt else (rsdt, "I", 4)
+    length = struct.unpack("<I", ram.read(root + 4, 4))[0]
+    data = _checked(ram, root, length, "the ACPI root table")
+    found = {}
+    for (address,) in struct.iter_unpack("<" + code, data[HEADER:HEADER + (length - HEADER) // width * width]):
+        signature, length = struct.unpack("<4sI", ram.read(address, 8))
+        name = signature.decode("latin-1")
+        if name not in found:
+            found[name] = _checked(ram, address, length, f"the ACPI table {name}")
+    return found
+
+
+def windows(found):
+    """The windows to configuration space, from the MCFG."""
+    data = found.get("MCFG", bytes(HEADER + 8))[HEADER + 8:]
+    return [Window(base, segment, first, last)
+            for base, segment, first, last, _ in struct.iter_unpack("<QHBBI", data)]
+
+
+def remappers(found):
+    """The VT-d units, from the DMAR; none if there is no such table."""
+    data, at, units = found.get("DMAR", b""), HEADER + 12, []
+    while at + 4 <= len(data):
+        kind, length = struct.unpack_from("<HH", data, at)
+        if length < 4:
+            raise Broken(f"the DMAR has a structure of {length} bytes")
+        if kind == 0:
+            flags, _, segment, base = struct.unpack_from("<BBHQ", data, at + 4)
+            units.append(Remapper(base, segment, bool(flags & 1),
+                                  _io_apics(data[at + 16:at + length])))
+        at += length
+    return units
+
+
+def _io_apics(scopes):
+    """Of a unit's device scopes (8.3.1) those that are I/O APICs; a path of one step is its place."""
+    found, at = {}, 0
+    while at + 8 <= len(scopes):
+        kind, length, identity, bus, device, function = struct.unpack_from("<BBxxBBBB", scopes, at)
+        if length < 6:
+            raise Broken(f"the DMAR has a device scope of {length} bytes")
+        if kind == SCOPE_IO_APIC:
+            found[identity] = bus << 8 | device << 3 | function
+        at += length
+    return found

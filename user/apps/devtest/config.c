@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include "apps/devtest/devtest.h"
+
+#define VENDOR_AND_DEVICE 0x00u
+#define COMMAND           0x04u
+#define BAR_0             0x10u
+#define INTERRUPT_LINE    0x3cu
+#define MSI               0x40u /* of edu */
+#define CONFIG_BYTES      4096u
+
+#define EDU_IDS           0x11e81234u
+#define BUS_MASTER        0x4u
+#define MSI_ENABLE        (1u << 16)
+
+static uint32_t config_word(uint32_t offset)
+{
+    uint32_t value = 0;
+
+    if (device_mmio_read_config(device.mmio, offset, 4, &value) != STATUS_OK) {
+        check(false, "reading configuration space", "refused");
+    }
+    return value;
+}
+
+/** A write that asks for what an owner may not have: denied, and the register keeps its value. */
+static void deny(uint32_t offset, uint32_t value, const char *what)
+{
+    const uint32_t before = config_word(offset);
+
+    check_status(device_mmio_write_config(device.mmio, offset, 4, value), STATUS_DENIED, what);
+    check_number(config_word(offset), before, "and it is as it was");
+}
+
+static void refuse_places(void)
+{
+    static const struct {
+        uint32_t offset, width;
+        const char *what;
+    } places[] = {
+        {0, 0, "configuration space, no byte of it"},
+        {0, 3, "three bytes of it"},
+        {0, 8, "eight bytes of it"},
+        {1, 2, "two bytes at an odd offset"},
+        {2, 4, "four bytes at an odd offset"},
+        {CONFIG_BYTES, 1, "a byte behind it: another function's"},
+        {CONFIG_BYTES - 2, 4, "four bytes across its end"},
+        {UINT32_MAX - 3, 4, "four bytes at the last offset"},
+    };
+    uint32_t value;
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        check_refused(
+            device_mmio_read_config(device.mmio, places[i].offset, places[i].width, &value),
+            places[i].what);
+        check_refused(device_mmio_write_config(device.mmio, places[i].offset, places[i].width, 0),
+                      "and writing there");
+    }
+}
+
+void try_config(void)
+{
+    const uint32_t bar = config_word(BAR_0), command = config_word(COMMAND) & 0xffff;
+    uint32_t value = 0;
+
+    check_number(config_word(VENDOR_AND_DEVICE), EDU_IDS, "vendor and device");
+    check_status(device_mmio_read_config(device.mmio, 2, 2, &value), STATUS_OK, "two bytes");
+    check_number(value, EDU_IDS >> 16, "the device alone");
+    check_status(device_mmio_read_config(device.mmio, 1, 1, &value), STATUS_OK, "one byte");
+    check_number(value, EDU_IDS >> 8 & 0xff, "the second byte");
+    refuse_places();
+
+    deny(VENDOR_AND_DEVICE, 0x12345678, "changing the vendor");
+    deny(BAR_0, 0xfed90000, "moving a BAR over the IOMMU");
+    deny(BAR_0, 0xfee00000, "moving a BAR over the local APIC");
+    deny(BAR_0, UINT32_MAX, "sizing a BAR");
+    deny(COMMAND, command ^ BUS_MASTER, "switching bus mastering");
+    deny(COMMAND, command & ~2u, "switching the BARs off");
+    deny(MSI + 4, 0xfee00000, "aiming the interrupt");
+    deny(MSI, config_word(MSI) ^ MSI_ENABLE, "switching MSI");
+    check_status(device_mmio_write_config(device.mmio, BAR_0, 4, bar), STATUS_OK,
+                 "writing what is there");
+    check_status(device_mmio_write_config(device.mmio, COMMAND, 2, command), STATUS_OK,
+                 "writing the command that is there");
+    check_number(config_word(BAR_0), bar, "the BAR at the end");
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * A program that was granted a device and tries everything that its capabilities offer, as the
+ * schema promises it and beyond: grant, use, refusal, staleness, release of each kind.
+ *
+ *   main.c       the list of tests, counting, the device
+ *   mmio.c       DeviceMmio: windows, mapping, access through the kernel
+ *   config.c     DeviceMmio: configuration space
+ *   pool.c       DMAPool and DMABuffer
+ *   interrupt.c  Interrupt
+ *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
+ *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *
+ * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
+ * QEMU), but for `table`, which wants one with MSI-X. What this program cannot see itself (other
+ * memory, other processes, what the kernel says on its console) tests/system looks at.
+ */
+
+#include "capos.h"
+#include "rt/device_objects.h"
+#include "rt/start_info.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE             4096u
+
+#define EDU_IDENTITY     0x00u
+#define EDU_LIVENESS     0x04u
+#define EDU_STATUS       0x20u
+#define EDU_PENDING      0x24u
+#define EDU_RAISE        0x60u
+#define EDU_ACKNOWLEDGE  0x64u
+#define EDU_SOURCE       0x80u
+#define EDU_DESTINATION  0x88u
+#define EDU_COUNT        0x90u
+#define EDU_COMMAND      0x98u
+
+#define EDU_IS           0x010000edu /* EDU_IDENTITY */
+#define EDU_BAR_BYTES    0x100000u
+#define EDU_BUFFER       0x40000u /* its own memory, as its DMA engine addresses it */
+#define EDU_MAX_TRANSFER 4095u
+#define EDU_START        1u
+#define EDU_TO_MEMORY    2u
+#define EDU_INTERRUPT    4u
+
+/** The device: capabilities, 0 if not granted, and registers, NULL until they are mapped. */
+struct device_under_test {
+    uint64_t mmio;
+    uint64_t pool;
+    uint64_t interrupt;
+    volatile uint8_t *registers;
+};
+
+extern struct device_under_test device;
+
+/** Count a check: print it, what was answered, and whether that is as specified. */
+bool check(bool as_specified, const char *what, const char *answer);
+
+/** A call that must be answered with `expected`. */
+bool check_status(enum status seen, enum status expected, const char *what);
+
+/** A call that may be answered with anything but success. */
+bool check_refused(enum status seen, const char *what);
+
+/** A number that must be as expected. */
+bool check_number(uint64_t seen, uint64_t expected, const char *what);
+
+/** Map the first page of edu's registers, unless they are. False, and counts, if that fails. */
+bool device_map(void);
+
+static inline uint32_t device_read32(uint32_t offset)
+{
+    return *(volatile uint32_t *)(device.registers + offset);
+}
+
+static inline void device_write32(uint32_t offset, uint32_t value)
+{
+    *(volatile uint32_t *)(device.registers + offset) = value;
+}
+
+static inline uint64_t device_read64(uint32_t offset)
+{
+    return *(volatile uint64_t *)(device.registers + offset);
+}
+
+static inline void device_write64(uint32_t offset, uint64_t value)
+{
+    *(volatile uint64_t *)(device.registers + offset) = value;
+}
+
+/** Tell edu to move bytes between its buffer and `iova`. It begins 100 ms later. */
+void edu_begin(uint64_t iova, uint32_t bytes, uint32_t flags);
+
+/** Wait until edu's transfer is over. False, and counts, if that takes seconds. */
+bool edu_wait(void);
+
+/** Memory of this process. */
+struct pages {
+    uint64_t memory;
+    uint8_t *bytes;
+    uint32_t count;
+};
+
+/** Make zeroed pages and map them. False, and counts, if that fails. */
+bool pages_make(struct pages *pages, uint32_t count);
+void pages_give(struct pages *pages);
+
+/** Fill with a pattern that depends on seed and place; compare with it. */
+void pages_fill(const struct pages *pages, uint8_t seed);
+bool pages_hold(const struct pages *pages, uint8_t seed);
+
+/** A time `milliseconds` from now, for waits. */
+uint64_t soon(uint32_t milliseconds);
+
+/** A child of this program that does `what`, holding the named capabilities; 0, and counts. */
+uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t grant_count);
+
+/** Wait for a child's end; its exit code, UINT64_MAX if it did not exit by itself. */
+uint64_t child_wait(uint64_t process);
+
+/* The tests. */
+void try_window(void);
+void try_table(void);
+void try_config(void);
+void try_pool(void);
+void try_buffer(void);
+void try_interrupt(void);
+void try_owner(void);
+void try_hand(void);
+void try_part(void);
+void try_release(void);
+
+/* What children do. Each returns an exit code. */
+int child_uses(void);
+int child_holds(void);
+
+/* Ways to live and to end. Each returns an exit code, or does not return. */
+int life_hold(void);
+int life_load(void);
+int life_crash(void);
+int life_leave(void);
+int life_next(void);
+int life_touch(void);

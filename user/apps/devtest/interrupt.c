@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "apps/devtest/devtest.h"
+
+#define BITS     0x30ull
+#define SHORT_MS 150u
+#define LONG_MS  3000u
+#define RAISES   50u
+
+static struct interrupt_state interrupt_now(void)
+{
+    struct interrupt_state state = {0};
+
+    check_status(interrupt_info(device.interrupt, &state), STATUS_OK,
+                 "information on the interrupt");
+    return state;
+}
+
+/** Have the device send one. */
+static void raise(void)
+{
+    device_write32(EDU_RAISE, 1);
+    device_write32(EDU_ACKNOWLEDGE, 1);
+}
+
+static void refuse_binds(uint64_t notification)
+{
+    uint64_t memory, signaller;
+
+    check_refused(interrupt_bind(device.interrupt, RT_FACTORY, BITS), "binding the factory");
+    check_refused(interrupt_bind(device.interrupt, notification + (1ull << 40), BITS),
+                  "binding a capability that never was");
+    check_refused(interrupt_bind(device.interrupt, notification, 0), "binding no bits");
+    if (memory_create(1, &memory) == STATUS_OK) {
+        check_refused(interrupt_bind(device.interrupt, memory, BITS), "binding memory");
+        capability_release(memory);
+    }
+    if (notification_mint(notification, 1, &signaller) == STATUS_OK) {
+        check_refused(interrupt_bind(device.interrupt, signaller, BITS),
+                      "binding bits that a signaller does not cover");
+        capability_release(signaller);
+    }
+    check_refused(interrupt_mask(device.pool), "masking a pool");
+}
+
+void try_interrupt(void)
+{
+    uint64_t count = 0, bits = 0, notification;
+    struct interrupt_state state;
+
+    if (!device_map() || notification_create(&notification) != STATUS_OK) {
+        check(false, "a notification", "refused");
+        return;
+    }
+    state = interrupt_now();
+    check(state.masked, "at first the interrupt is", state.masked ? "masked" : "unmasked");
+    check_number(state.delivered, 0, "delivered so far");
+    refuse_binds(notification);
+
+    raise();
+    check_status(interrupt_wait(device.interrupt, soon(SHORT_MS), &count), STATUS_TIMED_OUT,
+                 "waiting for one that is masked");
+    check_number(interrupt_now().delivered, 0, "delivered while masked");
+
+    check_status(interrupt_unmask(device.interrupt), STATUS_OK, "unmasking");
+    /* Whether the one from before comes now is the device's affair. */
+    (void)!interrupt_wait(device.interrupt, soon(SHORT_MS), &count);
+    raise();
+    if (check_status(interrupt_wait(device.interrupt, soon(LONG_MS), &count), STATUS_OK,
+                     "waiting for one")) {
+        check_number(count, 1, "and it is one");
+    }
+    for (unsigned i = 0; i < RAISES; i++) {
+        raise();
+    }
+    check_status(interrupt_wait(device.interrupt, soon(LONG_MS), &count), STATUS_OK,
+                 "waiting for many");
+
+    check_status(interrupt_bind(device.interrupt, notification, BITS), STATUS_OK, "binding");
+    raise();
+    if (check_status(notification_wait(notification, soon(LONG_MS), &bits), STATUS_OK,
+                     "waiting for its bits")) {
+        check_number(bits, BITS, "the bits");
+    }
+    check_status(interrupt_mask(device.interrupt), STATUS_OK, "masking");
+    (void)!notification_wait(notification, soon(SHORT_MS), &bits);
+    state = interrupt_now();
+    raise();
+    check_status(notification_wait(notification, soon(SHORT_MS), &bits), STATUS_TIMED_OUT,
+                 "waiting for one that is masked again");
+    check_number(interrupt_now().delivered, state.delivered, "delivered since");
+
+    /* The notification goes first: nothing is delivered to it, and nobody is harmed. */
+    check_status(interrupt_unmask(device.interrupt), STATUS_OK, "unmasking again");
+    capability_release(notification);
+    raise();
+    check_number(interrupt_now().masked, 0, "masked, after its notification has gone");
+    capability_release(device.interrupt);
+    raise();
+    check_refused(interrupt_info(device.interrupt, &state), "an interrupt that was released");
+    check_refused(interrupt_unmask(device.interrupt), "unmasking what was released");
+}
