@@ -51,6 +51,7 @@ SHELL := /bin/bash
 
 NO_PACKAGES := help clean deps
 GROUPS_run          := run
+GROUPS_image        := run
 GROUPS_bench        := run bench
 GROUPS_run-measure  := run bench
 GROUPS_fuzz         := fuzz
@@ -100,7 +101,7 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema run user kernel host tools explore check bench
+PARTS := schema run image user kernel host tools explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
 
@@ -124,6 +125,7 @@ help:
 #:
 #: Build
 #:   make all           kernel and boot package, without running
+#:   make image         build/capos.img: a disk that starts with BIOS and with UEFI
 #:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)
@@ -151,6 +153,6 @@ help:
 #:   make bench         measure, print the table, draw the picture (build/bench)
 #:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
 #:
-#: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh
+#: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh|bios|uefi
 #:                      DISK=build/disk.img|none  IOMMU=on|off  DEVICES='edu testdev'
 #: Variables for all:   V=1 show commands  DEPS=no install nothing  -j1 one job at a time

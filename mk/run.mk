@@ -7,6 +7,7 @@
 KERNEL  := $(BUILD)/kernel/capos.elf
 KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
 PACKAGE := $(BUILD)/capos.pkg
+IMAGE   := $(BUILD)/capos.img
 
 BOOT   ?= pvh
 SMP    ?= 2
