@@ -30,9 +30,9 @@ $(PROBE): $(BUILD)/tools/probe.o tools/probe.ld
 
 all: $(KERNEL) $(PACKAGE) $(PROBE)
 
-run: $(KERNEL) $(PACKAGE) $(PROBE)
+run: $(KERNEL) $(PACKAGE) $(PROBE) $(if $(filter-out pvh,$(BOOT)),$(IMAGE))
 	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
-	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --disk '$(DISK)' \
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --image '$(IMAGE)' --disk '$(DISK)' \
 	    $(if $(filter off no,$(IOMMU)),--no-iommu) $(DEVICES:%=--device %)
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.

@@ -14,6 +14,12 @@ KERNEL = "build/kernel/capos.elf"
 PACKAGE = "build/capos.pkg"
 PROBE = "build/tools/probe.elf"
 DISK = "build/disk.img"
+IMAGE = "build/capos.img"
+# How the kernel starts: from QEMU's own hands, or from a disk by a firmware and GRUB.
+BOOTS = ("pvh", "bios", "uefi")
+# EDK II for virtual machines; given as the BIOS it keeps its variables in memory only, so that each
+# start is the first one.
+UEFI_FIRMWARE = "/usr/share/ovmf/OVMF.fd"
 ACCEL_CACHE = pathlib.Path("build/accel")
 
 # The debug-exit device: a guest that writes `value` to this port ends QEMU with status
@@ -38,8 +44,11 @@ PROBE_SLACK_S = 0.5
 
 
 def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, append="",
-            cpu_model=None, extra=()):
-    """The arguments for a machine without any serial port or monitor; add those in `extra`."""
+            cpu_model=None, boot="pvh", extra=()):
+    """The arguments for a machine without any serial port or monitor; add those in `extra`.
+
+    boot: one of BOOTS. With bios and uefi, kernel and package come from a disk, which is not here
+    either (Devices.boot_disk), and GRUB's script hands over the command line: config/grub.cfg."""
     binary = os.environ.get("QEMU", "qemu-system-x86_64")
     arguments = [
         binary, "-no-user-config", "-nodefaults", "-display", "none",
@@ -48,11 +57,17 @@ def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, app
         "-cpu", cpu_model or ("host" if accel == "kvm" else "max"),
         "-smp", str(cpus), "-m", str(memory),
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",
-        "-kernel", str(kernel),
-        "-append", f"debug_exit={DEBUG_EXIT_PORT:#x} {append}".strip(),
     ]
-    if package:
-        arguments += ["-initrd", str(package)]
+    words = f"debug_exit={DEBUG_EXIT_PORT:#x} {append}".strip()
+    if boot == "pvh":
+        arguments += ["-kernel", str(kernel), "-append", words]
+        if package:
+            arguments += ["-initrd", str(package)]
+    else:
+        # QEMU reads a comma that is written twice as one.
+        arguments += ["-smbios", f"type=11,value=capos:{words.replace(',', ',,')}"]
+        if boot == "uefi":
+            arguments += ["-bios", UEFI_FIRMWARE]
     return arguments + list(extra)
 
 

@@ -70,6 +70,11 @@ class Devices:
             options["queue-size"] = queue_size
         return self._virtio("virtio-blk-pci", name, slot, port, {**options, **properties})
 
+    def boot_disk(self, path):
+        """The disk that the firmware starts, read-only; its id. It is the last in the order of PCI, so
+        that the numbers of other disks do not depend on how the machine starts."""
+        return self.disk(path, slot=LAST_SLOT, name="boot", read_only=True, bootindex=0)
+
     def entropy(self, *, slot=None, port=True, name=None, **properties):
         """A virtio source of random bytes; its id."""
         name = name or f"entropy{self._count('entropy')}"

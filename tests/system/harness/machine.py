@@ -51,7 +51,8 @@ class Machine:
 
     def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
                  kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
-                 paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, extra=()):
+                 paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, boot="pvh",
+                 extra=()):
         """Start the machine.
 
         directory  for the logs
@@ -61,6 +62,7 @@ class Machine:
         reboots    a reset reboots; otherwise it ends the machine
         devices    what the machine has beside its own: Devices of tools/qemu_devices.py
         qtest      open QEMU's test socket beside the guest, for .qtest
+        boot       how the kernel starts: with bios and uefi from the boot disk in `devices`
         extra      more arguments for QEMU
         """
         self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -89,7 +91,7 @@ class Machine:
         test, test_theirs = socket.socketpair() if qtest else (None, None)
         arguments = qemu_command.command(
             accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
-            cpu_model=cpu_model,
+            cpu_model=cpu_model, boot=boot,
             extra=["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
                    "-machine", "memory-backend=ram",
                    "-chardev", "stdio,id=serial0,signal=off",
