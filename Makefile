@@ -73,6 +73,7 @@ GROUPS_test         := run test fuzz
 GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
+GROUPS_run-image    := run test
 GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
@@ -141,8 +142,8 @@ help:
 #:   make test-config   manifests and boot packages
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
-#:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
-#:                      one system gate each
+#:   make run-smoke run-spawn run-image run-devicemmio-grant run-dmapool-grant
+#:        run-interrupt-grant   one system gate each
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:

@@ -8,4 +8,6 @@ $(IMAGE): $(KERNEL) $(PACKAGE) config/grub.cfg tools/make-image tools/partition_
 
 image: $(IMAGE)
 
+test-system run-image: $(IMAGE)
+
 .PHONY: image

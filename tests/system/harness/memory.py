@@ -38,6 +38,10 @@ class GuestMemory:
         offset = self._offset(address, len(data))
         self._map[offset:offset + len(data)] = data
 
+    def find_last(self, words, end):
+        """The highest address below `end`, and below 4 GiB, at which these bytes start; -1 if none."""
+        return self._map.rfind(words, 0, min(end, self.below_4g))
+
     def read_u64(self, address):
         return struct.unpack_from("<Q", self._map, self._offset(address, 8))[0]
 

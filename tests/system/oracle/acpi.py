@@ -11,6 +11,7 @@ from .debuginfo import Broken
 
 LOW_END = 0x10_0000
 SEARCHED = 0xE_0000
+ROOT_POINTER = b"RSD PTR "
 HEADER = 36
 
 
@@ -40,19 +41,38 @@ def _checked(ram, address, length, what):
     return data
 
 
+def _root_pointers(ram):
+    """The RSDPs there are: first that of a BIOS (5.2.5.1), then any, from the end of memory down, as
+    UEFI puts it anywhere and tells only who asks its boot services (5.2.5.2)."""
+    for place in range(SEARCHED, LOW_END, 16):
+        if ram.read(place, len(ROOT_POINTER)) == ROOT_POINTER:
+            yield ram.read(place, HEADER)
+    place = ram.find_last(ROOT_POINTER, ram.below_4g - HEADER)
+    while place >= 0:
+        yield ram.read(place, HEADER)
+        place = ram.find_last(ROOT_POINTER, place)
+
+
+def _root_table(ram):
+    """(bytes of the XSDT or RSDT, struct code of its entries, bytes of an entry)"""
+    for pointer in _root_pointers(ram):
+        revision, rsdt = struct.unpack_from("<BI", pointer, 15)
+        xsdt = struct.unpack_from("<Q", pointer, 24)[0] if revision >= 2 else 0
+        root, code, width = (xsdt, "Q", 8) if xsdt else (rsdt, "I", 4)
+        if sum(pointer[:20]) & 0xFF == 0:
+            try:
+                signature, length = struct.unpack("<4sI", ram.read(root, 8))
+                if signature == (b"XSDT" if xsdt else b"RSDT"):
+                    return _checked(ram, root, length, "the ACPI root table"), code, width
+            except (Broken, ValueError):
+                pass  # a copy that the firmware left behind
+    raise Broken("there is no ACPI RSDP that leads to a table")
+
+
 def tables(ram):
     """{signature: bytes} of every table; of several with one signature the first."""
-    area = ram.read(SEARCHED, LOW_END - SEARCHED)
-    place = next((place for place in range(0, len(area), 16)
-                  if area[place:place + 8] == b"RSD PTR " and sum(area[place:place + 20]) & 0xFF == 0),
-                 None)
-    if place is None:
-        raise Broken("there is no ACPI RSDP below 1 MiB")
-    revision, rsdt = struct.unpack_from("<BI", area, place + 15)
-    xsdt = struct.unpack_from("<Q", area, place + 24)[0] if revision >= 2 else 0
-    root, code, width = (xsdt, "Q", 8) if xsdt else (rsdt, "I", 4)
-    length = struct.unpack("<I", ram.read(root + 4, 4))[0]
-    data = _checked(ram, root, length, "the ACPI root table")
+    data, code, width = _root_table(ram)
+    length = len(data)
     found = {}
     for (address,) in struct.iter_unpack("<" + code, data[HEADER:HEADER + (length - HEADER) // width * width]):
         signature, length = struct.unpack("<4sI", ram.read(address, 8))
