@@ -160,6 +160,19 @@ def test_damaged(boot, logs, damage, words, who):
     claim("init:" not in machine.output, "no process", machine.output)
 
 
+def test_kernel_outside_memory(boot, logs):
+    """A kernel that lies where the memory map has no memory to use says so before it uses any. (GRUB's
+    `cutmem` takes a MiB out of the map after it has loaded the kernel there.) Else: it goes on."""
+    changed = image.Changed(logs)
+    changed.replace(image.SCRIPT, b"serial\nterminal_output serial\nmultiboot2 /capos/kernel.elf\n"
+                                  b"module2 /capos/boot.pkg boot.pkg\ncutmem 2M 3M\nboot\n")
+    machine = boot(boot="bios", devices=devices(logs, "bios", changed.path))
+    machine.expect(re.compile(r"panic: the loader put the kernel at 200000 to \w+, which is not all "
+                              r"usable memory"))
+    machine.expect("end of epitaph")
+    claim("init:" not in machine.output, "no process", machine.output)
+
+
 # ---- The tool
 
 def test_same_bytes(logs):
