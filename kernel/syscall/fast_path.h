@@ -24,13 +24,12 @@
 #define FAST_HEAD_RETURN                                                                           \
     ((uint64_t)RING_OPERATION_RETURN | (uint64_t)(SQE_INLINE | SQE_QUIET | SQE_REARM) << 8)
 
-#define FAST_HEAD_SIGNAL                                                                           \
-    ((uint64_t)RING_OPERATION_CALL | (uint64_t)(SQE_INLINE | SQE_QUIET) << 8)
-#define FAST_HEAD_WAIT ((uint64_t)RING_OPERATION_WAIT)
+#define FAST_HEAD_SIGNAL ((uint64_t)RING_OPERATION_CALL | (uint64_t)(SQE_INLINE | SQE_QUIET) << 8)
+#define FAST_HEAD_WAIT   ((uint64_t)RING_OPERATION_WAIT)
 
 /**
- * Try the single ones; does not return if one of them fits. `head` is the first word of the submission, which
- * is there, and there is room for its completion.
+ * Try the single ones; does not return if one of them fits. `head` is the first word of the
+ * submission, which is there, and there is room for its completion.
  *
  * Returns the object that an inline CALL names, if it names one, so that the general path need not
  * look it up again; else NULL.
