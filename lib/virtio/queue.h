@@ -53,6 +53,7 @@
 #include <stdint.h>
 
 #define VIRTQUEUE_MAX_SIZE  32768u /* §2.7 */
+#define VIRTQUEUE_FAR_EVENT 0x8000u /* half of all indices away: more than a queue can hold */
 #define VIRTQUEUE_ALIGNMENT 16u    /* of either memory, for CPU and device (§2.7) */
 
 enum virtqueue_result {
@@ -406,12 +407,19 @@ MUST_CHECK static inline bool virtqueue_wait_prepare(struct virtqueue *queue)
 }
 
 /**
- * Tell the device that interrupts are not needed until the next virtqueue_wait_prepare(), if that
- * has to be told (§2.7.7): with the event index they have stopped already. Optional, after waking.
+ * Tell the device that interrupts are not needed until the next virtqueue_wait_prepare() (§2.7.7,
+ * §2.7.10): with the event index, by an index that is not reached soon. Optional, after waking:
+ * what a device answers at once is then found without an interrupt.
  */
 static inline void virtqueue_wait_end(struct virtqueue *queue)
 {
-    if (!queue->event_index && queue->broken == VIRTIO_OK) {
+    if (UNLIKELY(queue->broken != VIRTIO_OK)) {
+        return;
+    }
+    if (LIKELY(queue->event_index)) {
+        atomic_store_relaxed_u16(virtqueue_used_event(queue),
+                                 (uint16_t)(queue->taken + VIRTQUEUE_FAR_EVENT));
+    } else {
         atomic_store_relaxed_u16(&queue->available->flags, VIRTQUEUE_NO_INTERRUPT);
     }
 }

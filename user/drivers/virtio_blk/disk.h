@@ -93,5 +93,11 @@ MUST_CHECK static ALWAYS_INLINE bool disk_wait_prepare(struct disk *disk)
     return virtqueue_wait_prepare(&disk->queue.queue);
 }
 
+/** No interrupts for now: what comes back is looked for. Until disk_wait_prepare(). */
+static ALWAYS_INLINE void disk_wait_end(struct disk *disk)
+{
+    virtqueue_wait_end(&disk->queue.queue);
+}
+
 /** A second has passed: fail if a request is late, or the device has stopped. */
 void disk_tick(struct disk *disk);

@@ -182,6 +182,7 @@ __attribute__((hot, noinline)) static void serve(void)
 
     for (;;) {
         driver_loop_next(&blk.loop, !more, &event);
+        disk_wait_end(&blk.disk);
         events_handle(&event);
         more = work();
         if (blk.disk.in_flight != 0) {
