@@ -52,9 +52,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VIRTQUEUE_MAX_SIZE  32768u /* §2.7 */
+#define VIRTQUEUE_MAX_SIZE  32768u  /* §2.7 */
 #define VIRTQUEUE_FAR_EVENT 0x8000u /* half of all indices away: more than a queue can hold */
-#define VIRTQUEUE_ALIGNMENT 16u    /* of either memory, for CPU and device (§2.7) */
+#define VIRTQUEUE_ALIGNMENT 16u     /* of either memory, for CPU and device (§2.7) */
 
 enum virtqueue_result {
     VIRTQUEUE_OK = 0,
