@@ -11,6 +11,7 @@
  */
 #include "drivers/virtio_blk/service.h"
 
+#include "queue/queue_inline.h"
 #include "rt/print.h"
 
 #define BURST      8u /* requests of a session in its turn */
@@ -28,7 +29,7 @@ static void answer(struct session *session, uint64_t tag, uint32_t sector_count,
     if (UNLIKELY(session->state != SESSION_OPEN)) {
         return; /* nobody is interested any more */
     }
-    if (UNLIKELY(queue_producer_put(&session->answers, &entry) != QUEUE_OK)) {
+    if (UNLIKELY(QUEUE_PRODUCER_PUT(&session->answers, &entry) != QUEUE_OK)) {
         rt_print("virtio-blk: a client has left no room for its answers: session closed\n");
         session_close(&blk, session);
         return;
@@ -78,7 +79,7 @@ static void session_turn(struct session *session)
         if (!disk_has_room(&blk.disk)) {
             break;
         }
-        result = queue_consumer_take(&session->requests, &request);
+        result = QUEUE_CONSUMER_TAKE(&session->requests, &request);
         if (LIKELY(result == QUEUE_OK)) {
             request_handle(session, &request);
             if (UNLIKELY(session->state != SESSION_OPEN)) {
