@@ -43,7 +43,7 @@ static uint32_t answers_give(void)
     struct disk_done done;
     uint32_t count = 0;
 
-    while (disk_take(&blk.disk, &done)) {
+    while (!disk_is_idle(&blk.disk) && disk_take(&blk.disk, &done)) {
         struct session *const session = &blk.sessions[done.session];
 
         answer(session, done.tag, done.sector_count, done.status);
