@@ -106,7 +106,14 @@ queue_consumer_take_words(struct queue_consumer *queue, void *entry, uint32_t en
     return QUEUE_OK;
 }
 
-/* The same, for a pointer to the structure that the queue is of. */
+/** Whether all that was seen is taken: there may be more, for queue_consumer_prepare_wait() to
+ * find. */
+static ALWAYS_INLINE bool queue_consumer_is_drained(const struct queue_consumer *queue)
+{
+    return queue->head == queue->tail_seen;
+}
+
+/* Put and take, for a pointer to the structure that the queue is of. */
 
 #define QUEUE_PRODUCER_PUT(queue, entry)                                                           \
     queue_producer_put_words(queue, entry, (uint32_t)(sizeof(*(entry)) / sizeof(queue_word)))

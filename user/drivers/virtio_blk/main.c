@@ -75,16 +75,18 @@ static void session_turn(struct session *session)
     enum queue_result result = QUEUE_OK;
     struct block_request request;
 
-    for (uint32_t i = 0; i < BURST && result == QUEUE_OK; i++) {
-        if (!disk_has_room(&blk.disk)) {
+    for (uint32_t i = 0; i < BURST && disk_has_room(&blk.disk); i++) {
+        result = QUEUE_CONSUMER_TAKE(&session->requests, &request);
+        if (UNLIKELY(result != QUEUE_OK)) {
             break;
         }
-        result = QUEUE_CONSUMER_TAKE(&session->requests, &request);
-        if (LIKELY(result == QUEUE_OK)) {
-            request_handle(session, &request);
-            if (UNLIKELY(session->state != SESSION_OPEN)) {
-                return;
-            }
+        request_handle(session, &request);
+        if (UNLIKELY(session->state != SESSION_OPEN)) {
+            return;
+        }
+        if (queue_consumer_is_drained(&session->requests)) {
+            result = QUEUE_EMPTY; /* for all that was seen; the next line looks again */
+            break;
         }
     }
     if (result == QUEUE_EMPTY) {
