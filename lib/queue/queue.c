@@ -10,9 +10,7 @@
 #include "queue/queue.h"
 
 #include "base/atomic.h"
-
-/* An entry is the caller's structure, read and written here as words. */
-typedef uint64_t __attribute__((may_alias)) queue_word;
+#include "queue/queue_inline.h"
 
 static bool queue_shape_valid(uint32_t capacity, uint32_t entry_bytes)
 {
@@ -73,54 +71,13 @@ bool queue_consumer_init(struct queue_consumer *queue, struct queue_memory *memo
     return true;
 }
 
-/* The place of an entry. The index may be anything; the place is always inside the region. */
-static uint64_t *queue_place(struct queue_memory *memory, uint32_t capacity, uint32_t entry_words,
-                             uint32_t index)
-{
-    return &memory->entries[(uint64_t)(index & (capacity - 1)) * entry_words];
-}
-
 /* ------------------------------------------------------------------------------------------
  * Producer
  * ------------------------------------------------------------------------------------------ */
 
-/* Read the consumer's index, and poison the queue if no honest consumer can have written it. */
-static bool queue_producer_look(struct queue_producer *queue)
-{
-    const uint32_t head = atomic_load_acquire_u32(&queue->memory->header.head);
-
-    /* An honest head only grows, and never past what was published. */
-    if (UNLIKELY(head - queue->head_seen > queue->published - queue->head_seen)) {
-        queue->poisoned = true;
-        return false;
-    }
-    queue->head_seen = head;
-    return true;
-}
-
 enum queue_result queue_producer_put(struct queue_producer *queue, const void *entry)
 {
-    const queue_word *from = entry;
-    volatile queue_word *to;
-
-    if (UNLIKELY(queue->poisoned)) {
-        return QUEUE_POISONED;
-    }
-    if (UNLIKELY(queue->tail - queue->head_seen == queue->capacity)) {
-        if (!queue_producer_look(queue)) {
-            return QUEUE_POISONED;
-        }
-        if (queue->tail - queue->head_seen == queue->capacity) {
-            return QUEUE_FULL;
-        }
-    }
-
-    to = queue_place(queue->memory, queue->capacity, queue->entry_words, queue->tail);
-    for (uint32_t word = 0; word < queue->entry_words; word++) {
-        to[word] = from[word];
-    }
-    queue->tail++;
-    return QUEUE_OK;
+    return queue_producer_put_words(queue, entry, queue->entry_words);
 }
 
 bool queue_producer_publish(struct queue_producer *queue)
@@ -146,45 +103,9 @@ bool queue_producer_publish(struct queue_producer *queue)
  * Consumer
  * ------------------------------------------------------------------------------------------ */
 
-/* Read the producer's index, and poison the queue if no honest producer can have written it. */
-static bool queue_consumer_look(struct queue_consumer *queue)
-{
-    const uint32_t tail = atomic_load_acquire_u32(&queue->memory->header.tail);
-
-    /* An honest tail only grows, and never past the places that were given back. */
-    if (UNLIKELY(tail - queue->tail_seen >
-                 queue->capacity - (queue->tail_seen - queue->released))) {
-        queue->poisoned = true;
-        return false;
-    }
-    queue->tail_seen = tail;
-    return true;
-}
-
 enum queue_result queue_consumer_take(struct queue_consumer *queue, void *entry)
 {
-    const volatile queue_word *from;
-    queue_word *to = entry;
-
-    if (UNLIKELY(queue->poisoned)) {
-        return QUEUE_POISONED;
-    }
-    if (queue->tail_seen == queue->head) {
-        if (!queue_consumer_look(queue)) {
-            return QUEUE_POISONED;
-        }
-        if (queue->tail_seen == queue->head) {
-            return QUEUE_EMPTY;
-        }
-    }
-
-    /* Volatile: each word is read exactly once, so what the caller validates is what it uses. */
-    from = queue_place(queue->memory, queue->capacity, queue->entry_words, queue->head);
-    for (uint32_t word = 0; word < queue->entry_words; word++) {
-        to[word] = from[word];
-    }
-    queue->head++;
-    return QUEUE_OK;
+    return queue_consumer_take_words(queue, entry, queue->entry_words);
 }
 
 void queue_consumer_release(struct queue_consumer *queue)

@@ -424,6 +424,13 @@ static inline void virtqueue_wait_end(struct virtqueue *queue)
     }
 }
 
+/** Whether virtqueue_take() has nothing to say: a quick look, for who would take in a loop. */
+MUST_CHECK static ALWAYS_INLINE bool virtqueue_is_idle(const struct virtqueue *queue)
+{
+    return queue->taken == queue->used_seen && LIKELY(queue->broken == VIRTIO_OK) &&
+           atomic_load_relaxed_u16(&queue->used->index) == (uint16_t)queue->taken;
+}
+
 /* ------------------------------------------------------------------------------------------
  * The end
  * ------------------------------------------------------------------------------------------ */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "libblock/block.h"
 
+#include "queue/queue_inline.h"
 #include "rt/kernel_objects.h"
 #include "rt/message.h"
 
@@ -26,7 +27,7 @@ enum status block_submit(struct block_session *session, const struct block_reque
     }
     place = session->free_places[session->free_count - 1];
     sent.tag = place;
-    if (UNLIKELY(queue_producer_put(&session->requests, &sent) != QUEUE_OK)) {
+    if (UNLIKELY(QUEUE_PRODUCER_PUT(&session->requests, &sent) != QUEUE_OK)) {
         /* Open requests fit the queue: it is full only if the driver has answered, and not made
          * room. Or its index is impossible. */
         session->gone = true;
@@ -96,7 +97,7 @@ bool block_poll(struct block_session *session, struct block_answer *answer)
     if (session->open_count == 0) {
         return false;
     }
-    result = queue_consumer_take(&session->answers, &entry);
+    result = QUEUE_CONSUMER_TAKE(&session->answers, &entry);
     if (LIKELY(result == QUEUE_OK)) {
         if (LIKELY(entry.tag < session->depth && session->places[entry.tag].open &&
                    entry.status < BLOCK_STATUS_COUNT)) {

@@ -87,6 +87,12 @@ static ALWAYS_INLINE void disk_publish(struct disk *disk)
 /** Take one request that came back. False: there is none. */
 MUST_CHECK bool disk_take(struct disk *disk, struct disk_done *done);
 
+/** Whether disk_take() would find nothing. */
+MUST_CHECK static ALWAYS_INLINE bool disk_is_idle(const struct disk *disk)
+{
+    return virtqueue_is_idle(&disk->queue.queue);
+}
+
 /** Ask for an interrupt. False: do not sleep, something has come back meanwhile. */
 MUST_CHECK static ALWAYS_INLINE bool disk_wait_prepare(struct disk *disk)
 {

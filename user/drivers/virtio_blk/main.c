@@ -11,6 +11,7 @@
  */
 #include "drivers/virtio_blk/service.h"
 
+#include "queue/queue_inline.h"
 #include "rt/print.h"
 
 #define BURST      8u /* requests of a session in its turn */
@@ -28,7 +29,7 @@ static void answer(struct session *session, uint64_t tag, uint32_t sector_count,
     if (UNLIKELY(session->state != SESSION_OPEN)) {
         return; /* nobody is interested any more */
     }
-    if (UNLIKELY(queue_producer_put(&session->answers, &entry) != QUEUE_OK)) {
+    if (UNLIKELY(QUEUE_PRODUCER_PUT(&session->answers, &entry) != QUEUE_OK)) {
         rt_print("virtio-blk: a client has left no room for its answers: session closed\n");
         session_close(&blk, session);
         return;
@@ -42,7 +43,7 @@ static uint32_t answers_give(void)
     struct disk_done done;
     uint32_t count = 0;
 
-    while (disk_take(&blk.disk, &done)) {
+    while (!disk_is_idle(&blk.disk) && disk_take(&blk.disk, &done)) {
         struct session *const session = &blk.sessions[done.session];
 
         answer(session, done.tag, done.sector_count, done.status);
@@ -74,16 +75,18 @@ static void session_turn(struct session *session)
     enum queue_result result = QUEUE_OK;
     struct block_request request;
 
-    for (uint32_t i = 0; i < BURST && result == QUEUE_OK; i++) {
-        if (!disk_has_room(&blk.disk)) {
+    for (uint32_t i = 0; i < BURST && disk_has_room(&blk.disk); i++) {
+        result = QUEUE_CONSUMER_TAKE(&session->requests, &request);
+        if (UNLIKELY(result != QUEUE_OK)) {
             break;
         }
-        result = queue_consumer_take(&session->requests, &request);
-        if (LIKELY(result == QUEUE_OK)) {
-            request_handle(session, &request);
-            if (UNLIKELY(session->state != SESSION_OPEN)) {
-                return;
-            }
+        request_handle(session, &request);
+        if (UNLIKELY(session->state != SESSION_OPEN)) {
+            return;
+        }
+        if (queue_consumer_is_drained(&session->requests)) {
+            result = QUEUE_EMPTY; /* for all that was seen; the next line looks again */
+            break;
         }
     }
     if (result == QUEUE_EMPTY) {
