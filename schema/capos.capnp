@@ -173,7 +173,8 @@ interface ProcessSpawner {
 
 struct SpawnRequest {
   name @0 :Text;               # at most 31 bytes, for people
-  image @1 :CapId;             # a Memory capability of the caller that holds an ELF64 executable
+  image @1 :CapId;             # a Memory capability of the caller that holds an ELF64 executable;
+                               # if it allows execution, the child shares what it never writes
   imageOffset @2 :UInt64;      # bytes
   imageLength @3 :UInt64;      # bytes
   priority @4 :UInt8;

@@ -218,6 +218,35 @@ static enum status load_page(struct spawn *spawn)
     return STATUS_OK;
 }
 
+/**
+ * Whether a segment can be the image's own pages: whoever gave the image lets it be executed,
+ * nothing of the segment is written, and it is whole pages of the file.
+ */
+static bool can_share(const struct spawn *spawn, const struct elf_segment *segment)
+{
+    return spawn->image->access == ACCESS_READ_EXECUTE && segment->access != ELF_READ_WRITE &&
+           segment->memory_bytes == segment->file_bytes && is_page_aligned(segment->address) &&
+           is_page_aligned(spawn->image_offset + segment->file_offset);
+}
+
+/** Map a segment's pages where they are. enum elf_access is numbered like enum access. */
+static enum status share_segment(const struct spawn *spawn, const struct elf_segment *segment)
+{
+    const uint64_t page_count = elf_segment_page_count(segment);
+    struct memory *view;
+    enum status status = memory_create_view(
+        spawn->image, spawn->process,
+        (spawn->image_offset + segment->file_offset) >> PAGE_SHIFT, page_count,
+        (enum access)segment->access, &view);
+
+    if (status == STATUS_OK) {
+        status = address_space_map(&spawn->process->space, view, segment->address, 0, page_count,
+                                   (enum access)segment->access);
+        object_put(&view->object);
+    }
+    return status;
+}
+
 /** Some pages of the image. `*loaded` once all segments are mapped. */
 static enum status load_some(struct spawn *spawn, bool *loaded)
 {
@@ -232,6 +261,14 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
         const uint64_t page_count = elf_segment_page_count(segment);
         enum status status;
 
+        if (spawn->memory == NULL && can_share(spawn, segment)) {
+            status = share_segment(spawn, segment);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            spawn->segment++;
+            continue;
+        }
         if (spawn->memory == NULL) {
             spawn->page = 0;
             status = memory_create_unfilled(process, page_count, &spawn->memory);

@@ -31,6 +31,7 @@ struct init_program {
     bool has_device;   /* its services outlive it: docs/design/0013 */
     uint32_t instance; /* running processes of it */
     uint32_t starting; /* starts that wait for a device */
+    uint64_t image;    /* of one with a device: Memory with a copy of its file; 0 until started */
 };
 
 /**

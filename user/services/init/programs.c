@@ -2,6 +2,7 @@
 #include "services/init/init.h"
 
 #include "base/memory.h"
+#include "rt/address_space.h"
 #include "rt/kernel_objects.h"
 #include "rt/print.h"
 #include "rt/process.h"
@@ -40,6 +41,45 @@ void programs_init(struct init *init)
             }
         }
     }
+}
+
+/**
+ * The memory that a program is started from, and where its image is in it.
+ *
+ * A driver that has died is wanted back soon. So the image of one is copied once, to the start of a
+ * page: from there the kernel need not copy what is never written. All others are in the package.
+ */
+static enum status image_find(struct init *init, uint32_t index, struct wire_bytes elf,
+                              uint64_t *memory, uint64_t *offset)
+{
+    const uint64_t page_count = (elf.length + RT_PAGE_BYTES - 1) / RT_PAGE_BYTES;
+    struct init_program *const program = &init->programs[index];
+    enum status status = STATUS_OK;
+    uint64_t copy = 0;
+    void *bytes;
+
+    if (!program->has_device) {
+        *memory = init->package_memory;
+        *offset = (uint64_t)(elf.bytes - init->package.bytes);
+        return STATUS_OK;
+    }
+    if (program->image == 0) {
+        status = memory_create(page_count, &copy);
+        if (status == STATUS_OK) {
+            status = rt_space_map(copy, 0, (uint32_t)page_count, ACCESS_READ_WRITE, &bytes);
+        }
+        if (status == STATUS_OK) {
+            memcpy(bytes, elf.bytes, elf.length);
+            rt_space_unmap(bytes, (uint32_t)page_count);
+            status = memory_view(copy, 0, page_count, ACCESS_READ_EXECUTE, &program->image);
+        }
+        if (copy != 0) {
+            capability_release(copy);
+        }
+    }
+    *memory = program->image;
+    *offset = 0;
+    return status;
 }
 
 /** struct device_owners: true if a process that is not init's may be alive, too. */
@@ -291,8 +331,6 @@ void program_start(struct init *init, uint32_t index, const struct rt_text *extr
     }
     spawn = (struct rt_spawn){
         .name = {(const char *)program.name.bytes, program.name.length},
-        .image = init->package_memory,
-        .image_offset = (uint64_t)(elf.bytes - init->package.bytes),
         .image_length = elf.length,
         .priority = program.priority,
         .max_priority = program.max_priority,
@@ -308,6 +346,11 @@ void program_start(struct init *init, uint32_t index, const struct rt_text *extr
         .arguments = arguments,
         .grants = set.grants,
     };
+    status = image_find(init, index, elf, &spawn.image, &spawn.image_offset);
+    if (status != STATUS_OK) {
+        outcome_refused(outcome, status);
+        return;
+    }
     if (!arguments_prepare(&program, extra, extra_count, arguments, ARRAY_COUNT(arguments),
                            &spawn.argument_count)) {
         outcome_refused(outcome, STATUS_TOO_LONG);
