@@ -235,9 +235,8 @@ static enum status share_segment(const struct spawn *spawn, const struct elf_seg
     const uint64_t page_count = elf_segment_page_count(segment);
     struct memory *view;
     enum status status = memory_create_view(
-        spawn->image, spawn->process,
-        (spawn->image_offset + segment->file_offset) >> PAGE_SHIFT, page_count,
-        (enum access)segment->access, &view);
+        spawn->image, spawn->process, (spawn->image_offset + segment->file_offset) >> PAGE_SHIFT,
+        page_count, (enum access)segment->access, &view);
 
     if (status == STATUS_OK) {
         status = address_space_map(&spawn->process->space, view, segment->address, 0, page_count,
