@@ -34,9 +34,19 @@ class Package:
         self.programs = {program["name"]: copy.deepcopy(program)
                          for program in tree["manifest"]["programs"]
                          if not keep or program["name"] in keep}
+        if keep:
+            self._drop_unserved()
         used = {program["image"] for program in self.programs.values()}
         self.images = {image["name"]: bytes(image["elf"]) for image in tree["images"]
                        if image["name"] in used}
+
+    def _drop_unserved(self):
+        """Programs that were left out serve nobody: take their services out of the grants."""
+        served = {grant["source"]["serves"] for program in self.programs.values()
+                  for grant in program.get("grants", ()) if "serves" in grant["source"]}
+        for program in self.programs.values():
+            program["grants"] = [grant for grant in program.get("grants", ())
+                                 if grant["source"].get("uses", None) in served | {None}]
 
     def add(self, name, image=None, like="hello", start="demand", **changes):
         """A further program; `image` is ELF bytes of its own, or None for those of `like`."""
