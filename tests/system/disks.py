@@ -11,6 +11,7 @@ SECTOR = 512
 SIZE = 4 << 20
 SERVICES = {"init", "echo", "share", "shell"}
 DRIVER = "virtio-blk"
+READY = "requests at once\r"  # the end of the line with which a driver begins to serve
 
 
 def image(logs, name="disk.img", size=SIZE, **options):
@@ -29,8 +30,19 @@ def start(boot, logs, *, machine=None, devices=None, **disk):
     devices.disk(path, **disk)
     started = boot(devices=devices, **(machine or {}))
     started.expect(started.PROMPT)
+    wait_said(started, READY)
     wait_served(started)
     return started, devices, path
+
+
+def wait_said(machine, text, times=1, seconds=10):
+    """Until the machine has said something so many times since its start, and a prompt behind it."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while machine.output.count(text) < times:
+        if time.monotonic() > end:
+            raise Unexpected(f"{text!r} {times} times", machine.tail())
+        time.sleep(0.01)
+    fresh_prompt(machine)
 
 
 def wait_served(machine, disk="", seconds=10):
@@ -100,6 +112,12 @@ def kill(machine, name=DRIVER):
             raise Unexpected(f"no process {name}", process_table(machine))
         time.sleep(0.02)
         fresh_prompt(machine)
+    fresh_prompt(machine)
+
+
+def kill_client(machine):
+    """Kill blktest; it stays in the table as long as the device has its pages."""
+    machine.shell("kill blktest")
     fresh_prompt(machine)
 
 

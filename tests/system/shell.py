@@ -17,7 +17,8 @@ def claim(condition, expected, seen):
 def fresh_prompt(machine):
     """A new prompt, after something else has written behind the last one."""
     machine.write("echo here I am\r")
-    machine.expect(re.compile(r"\nhere I am\r?\n" + re.escape(machine.PROMPT)))
+    # Lines of others may come between; they end before the prompt.
+    machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
 
 
 def process_table(machine):
