@@ -76,6 +76,7 @@ GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
 GROUPS_run-ddf-provider-consumer := run test
+GROUPS_kernel-mutants := run test
 GROUPS_dependency-policy-check := test
 GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
@@ -143,6 +144,7 @@ help:
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
 #:   make run-ddf-provider-consumer
 #:                      one system gate each
+#:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:

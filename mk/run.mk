@@ -56,7 +56,12 @@ HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
+# Seeded bugs of the kernel, each with the test that must see it: half an hour. One: M=iotlb-kept
+M ?=
+kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
+	@tools/kernel-mutants --layer $@ $(M:%=--only %)
+
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run test-system $(RUN_GATES) test-harness boot-time
+.PHONY: run test-system $(RUN_GATES) test-harness kernel-mutants boot-time
