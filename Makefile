@@ -77,6 +77,8 @@ GROUPS_run-image    := run test
 GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
+GROUPS_run-ddf-provider-consumer := run test
+GROUPS_kernel-mutants := run test
 GROUPS_dependency-policy-check := test
 GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
@@ -142,8 +144,10 @@ help:
 #:   make test-config   manifests and boot packages
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
-#:   make run-smoke run-spawn run-image run-devicemmio-grant run-dmapool-grant
-#:        run-interrupt-grant   one system gate each
+#:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
+#:   make run-ddf-provider-consumer run-image
+#:                      one system gate each
+#:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:

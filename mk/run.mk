@@ -42,7 +42,8 @@ SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 # The file of a gate has underscores for the hyphens of its name.
 gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
-RUN_GATES := run-smoke run-spawn run-image run-devicemmio-grant run-dmapool-grant run-interrupt-grant
+RUN_GATES := run-smoke run-spawn run-image run-devicemmio-grant run-dmapool-grant run-interrupt-grant \
+	run-ddf-provider-consumer
 
 test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
@@ -56,7 +57,12 @@ HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
+# Seeded bugs of the kernel, each with the test that must see it: half an hour. One: M=iotlb-kept
+M ?=
+kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
+	@tools/kernel-mutants --layer $@ $(M:%=--only %)
+
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run test-system $(RUN_GATES) test-harness boot-time
+.PHONY: run test-system $(RUN_GATES) test-harness kernel-mutants boot-time

@@ -17,16 +17,20 @@ def claim(condition, expected, seen):
 def fresh_prompt(machine):
     """A new prompt, after something else has written behind the last one."""
     machine.write("echo here I am\r")
-    machine.expect(re.compile(r"\nhere I am\r?\n" + re.escape(machine.PROMPT)))
+    # Lines of others may come between; they end before the prompt.
+    machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
 
 
 def process_table(machine):
     """`ps` as {name: row}; a row is a dictionary of numbers and words, `-` is no limit."""
-    lines = machine.shell("ps").splitlines()
-    claim(lines[0].split()[:3] == ["PID", "NAME", "STATE"], "ps begins with its headings", lines[0])
+    text = machine.shell("ps")
+    # What another program said at that moment stands before or between.
+    rows = [line.split() for line in text.splitlines()]
+    rows = [row for row in rows if row[:1] == ["PID"] or len(row) == 9 and row[0].isdigit()]
+    claim(rows and rows[0][:3] == ["PID", "NAME", "STATE"], "ps begins with its headings", text)
     table = {}
-    for line in lines[1:]:
-        pid, name, state, priority, threads, cpu_ms, frames, caps, objects = line.split()
+    for row in rows[1:]:
+        pid, name, state, priority, threads, cpu_ms, frames, caps, objects = row
         table[name] = {
             "pid": int(pid), "state": state, "priority": int(priority), "threads": int(threads),
             "cpu_ms": int(cpu_ms),

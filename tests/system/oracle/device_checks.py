@@ -144,6 +144,13 @@ def unowned(state, hardware, claims):
                 yield f"{function} has vector {vector.index} unmasked, and nobody owns it"
 
 
+def lines(state, hardware, claims):
+    """No function raises interrupts by its line: those pass by the remapping of messages."""
+    for function in hardware.functions.values():
+        if not function.is_bridge and function.header_type == 0 and function.may_raise_line:
+            yield f"{function} may raise INTx"
+
+
 def vectors(state, hardware, claims):
     """Every vector that can be raised, and every input of an I/O APIC, leads through an
     interrupt-remapping entry of its own, one that is checked against its source."""
@@ -240,4 +247,4 @@ def registers(state, hardware, claims):
                     yield f"{place}, where BAR {bar.index} of {function} ends within the page"
 
 
-ALL = [machine, units, table_frames, contexts, reachable, unowned, vectors, routes, registers]
+ALL = [machine, units, table_frames, contexts, reachable, unowned, lines, vectors, routes, registers]

@@ -58,6 +58,10 @@ class Function:
     def masters_bus(self):
         return bool(self.command & BUS_MASTER)
 
+    @property
+    def may_raise_line(self):
+        return self.config[0x3D] != 0 and not self.command & INTX_DISABLE
+
     def u16(self, offset):
         return struct.unpack_from("<H", self.config, offset)[0]
 

@@ -34,5 +34,8 @@ void blktest_bench(uint64_t endpoint, uint32_t depth, uint32_t rounds);
 /** hostile.c: what no client may. The driver outlives it, and so do other sessions. */
 void blktest_hostile(uint64_t endpoint);
 
+/** outlive.c: write until the driver has gone, `ends` times, and go on with its successors. */
+void blktest_outlive(uint64_t endpoint, uint32_t ends);
+
 /** Put requests and end at once, with them in flight. */
 NORETURN void blktest_die(uint64_t endpoint);

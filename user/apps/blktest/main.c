@@ -2,8 +2,8 @@
 /*
  * Tests a disk as its clients see it, on the service granted as "disk". Writes to the disk: its
  * last MiB. Arguments, in order: `basic`, `depth N` (of what follows), `load [REQUESTS]`,
- * `bench [REQUESTS]`, `hostile`, `die`; none is basic and load. Each line of output is one claim;
- * exits 0 only if all hold.
+ * `bench [REQUESTS]`, `hostile`, `outlive [DRIVERS]`, `die`; none is basic and load. Each line of
+ * output is one claim; exits 0 only if all hold.
  */
 #include "apps/blktest/blktest.h"
 
@@ -184,11 +184,14 @@ int main(int count, char **arguments)
             blktest_bench(disk, depth, number_take(arguments, &i, BENCH_ROUNDS));
         } else if (is(arguments[i], "hostile")) {
             blktest_hostile(disk);
+        } else if (is(arguments[i], "outlive")) {
+            blktest_outlive(disk, number_take(arguments, &i, 1));
         } else if (is(arguments[i], "die")) {
             blktest_die(disk);
         } else {
-            rt_print("blktest: \"%s\" is none of basic, depth, load, bench, hostile, die\n",
-                     arguments[i]);
+            rt_print(
+                "blktest: \"%s\" is none of basic, depth, load, bench, hostile, outlive, die\n",
+                arguments[i]);
             return 2;
         }
     }

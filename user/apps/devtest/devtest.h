@@ -14,7 +14,7 @@
  *   life.c       how to be an owner that ends badly, and the one that comes after it
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
- * QEMU), but for `table`, which wants one with MSI-X. What this program cannot see itself (other
+ * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What this program cannot see itself (other
  * memory, other processes, what the kernel says on its console) tests/system looks at.
  */
 
@@ -125,6 +125,7 @@ uint64_t child_wait(uint64_t process);
 /* The tests. */
 void try_window(void);
 void try_table(void);
+void try_small(void);
 void try_config(void);
 void try_pool(void);
 void try_buffer(void);
@@ -145,3 +146,4 @@ int life_crash(void);
 int life_leave(void);
 int life_next(void);
 int life_touch(void);
+int life_quiet(void);

@@ -19,19 +19,19 @@ static const struct {
     const char *name;
     void (*run)(void);
 } trials[] = {
-    {"window", try_window},   {"table", try_table},   {"config", try_config},
-    {"pool", try_pool},       {"buffer", try_buffer}, {"interrupt", try_interrupt},
-    {"owner", try_owner},     {"hand", try_hand},     {"part", try_part},
-    {"release", try_release},
+    {"window", try_window},       {"table", try_table},     {"small", try_small},
+    {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
+    {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
+    {"part", try_part},           {"release", try_release},
 };
 
 static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},        {"load", life_load},          {"crash", life_crash},
-    {"leave", life_leave},      {"next", life_next},          {"touch", life_touch},
-    {"child-uses", child_uses}, {"child-holds", child_holds},
+    {"hold", life_hold},   {"load", life_load},        {"crash", life_crash},
+    {"leave", life_leave}, {"next", life_next},        {"touch", life_touch},
+    {"quiet", life_quiet}, {"child-uses", child_uses}, {"child-holds", child_holds},
 };
 
 struct device_under_test device;

@@ -132,6 +132,28 @@ static bool table_find(uint32_t *bar, uint64_t *offset, uint32_t *entries)
     return false;
 }
 
+/** A BAR that is smaller than a page: what else is in its page nobody may see. */
+void try_small(void)
+{
+    struct device_mmio_bar bar = {0};
+    uint64_t address, value = 0;
+
+    if (!check_status(device_mmio_info(device.mmio, 0, &bar), STATUS_OK, "information on BAR 0") ||
+        rt_space_reserve(1, &address) != STATUS_OK) {
+        return;
+    }
+    check(bar.bytes < PAGE, "its length is", bar.bytes < PAGE ? "below a page" : "a page or more");
+    check(!bar.mappable, "BAR 0 can be mapped", bar.mappable ? "yes" : "no");
+    check_status(device_mmio_map(device.mmio, address, 0, 0, 1), STATUS_DENIED, "mapping its page");
+    check_status(device_mmio_read(device.mmio, 0, 0, 1, &value), STATUS_OK,
+                 "reading its first byte through the kernel");
+    check_status(device_mmio_read(device.mmio, 0, bar.bytes - 1, 1, &value), STATUS_OK,
+                 "reading its last byte");
+    check_status(device_mmio_read(device.mmio, 0, bar.bytes, 1, &value), STATUS_BAD_RANGE,
+                 "reading the byte behind it");
+    rt_space_release(address, 1);
+}
+
 void try_table(void)
 {
     struct device_mmio_bar info = {0};

@@ -156,6 +156,42 @@ static void transfer_both_ways(const struct pages *pages)
     check_refused(dma_buffer_info(buffer, &info), "a buffer that was released");
 }
 
+/** A buffer of some pages from the middle: those and no others, and all of them end with it. */
+static void transfer_in_the_middle(void)
+{
+    struct pages pages;
+    uint64_t buffer = 0, iova = 0;
+    bool same = true, beside = true;
+
+    if (!pages_make(&pages, 4)) {
+        return;
+    }
+    check_status(dma_pool_map(device.pool, pages.memory, 1, 2, DMA_ACCESS_DEVICE_READS_WRITES,
+                              &buffer, &iova),
+                 STATUS_OK, "mapping the two pages in the middle of four");
+    pages_fill(&pages, 6);
+    edu_begin(iova, EDU_MAX_TRANSFER, 0);
+    edu_wait();
+    edu_begin(iova + PAGE, EDU_MAX_TRANSFER, EDU_TO_MEMORY);
+    edu_wait();
+    for (size_t i = 0; i < EDU_MAX_TRANSFER; i++) {
+        same = same && pages.bytes[PAGE + i] == pages.bytes[2 * (size_t)PAGE + i];
+        pages.bytes[2 * (size_t)PAGE + i] = (uint8_t)(pages.bytes[PAGE + i] + 1); /* a page later */
+    }
+    beside = pages_hold(&pages, 6);
+    check(same, "the second page, after the device has copied the first", "compared");
+    check(beside, "all other bytes", "compared");
+    check_status(dma_buffer_unmap(buffer), STATUS_OK, "unmapping them");
+    capability_release(buffer);
+    pages_fill(&pages, 7);
+    for (uint32_t page = 0; page < 2; page++) {
+        edu_begin(iova + page * PAGE, EDU_MAX_TRANSFER, EDU_TO_MEMORY);
+        edu_wait();
+    }
+    check(pages_hold(&pages, 7), "memory after writes to where they were", "compared");
+    pages_give(&pages);
+}
+
 /** A capability that is given up takes the device's access with it, sooner or later. */
 static void release_in_use(const struct pages *pages)
 {
@@ -226,6 +262,7 @@ void try_buffer(void)
         return;
     }
     transfer_both_ways(&pages);
+    transfer_in_the_middle();
     release_in_use(&pages);
     memory_goes_first();
     memory_is_revoked();
