@@ -106,6 +106,25 @@ PARTS := schema run image user kernel host tools explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
 
+# ---- What was typed ---------------------------------------------------------------------------
+#
+# A target or a variable that nothing knows is refused before anything is built or installed, with
+# what may have been meant. Without Python (a machine that has installed nothing yet) it is make
+# that complains.
+
+ifeq ($(MAKELEVEL),0)
+ifneq ($(MAKECMDGOALS)$(MAKEOVERRIDES),)
+$(eval PHONY_TARGETS := $(shell sed -n 's/^\.PHONY: //p' Makefile mk/*.mk))
+SET := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+MISTAKES := $(shell [ ! -x $(PYTHON) ] || tools/check-make-arguments --targets '$(PHONY_TARGETS)' \
+                --goals '$(MAKECMDGOALS)' -- $(foreach name,$(filter-out -%,$(SET)), \
+                    '$(name)=$(subst ','\'',$($(name)))'))
+ifneq ($(MISTAKES),)
+$(error nothing was done)
+endif
+endif
+endif
+
 # ---- Everything else --------------------------------------------------------------------------
 
 deps:

@@ -5,6 +5,7 @@ One line for each test as it ends. A failed one is shown as claim (its docstring
 and where the logs are. With --layer NAME the results also go to build/results/NAME."""
 
 import pathlib
+import re
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
 import results  # noqa: E402
+import suggest  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -75,7 +77,18 @@ class Collector:
             for key in ("claim", "expected", "seen", "logs"):
                 terminalreporter.line(f"{key + ':':10}{facts.get(key, '-')}")
 
+    def nothing_picked(self, session):
+        """-k that fits no test: say so, and which one may have been meant."""
+        wanted = session.config.getoption("keyword")
+        names = {name.removeprefix("test_") for path in pathlib.Path(__file__).parent.rglob("*.py")
+                 for name in [path.stem, *re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)]
+                 if name.startswith("test_")}
+        self.terminal.write_line(f"no test fits K={wanted}" + suggest.question(
+            wanted.removeprefix("test_"), names, "a word of a test's name will do"))
+
     def pytest_sessionfinish(self, session, exitstatus):
+        if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.getoption("keyword"):
+            self.nothing_picked(session)
         if exitstatus not in (0, 1) and not self.layer.failed:
             self.layer.add_fail("pytest", f"ended with status {int(exitstatus)}")
         self.terminal.ensure_newline()
