@@ -17,8 +17,10 @@ WARNINGS   := -Wall -Wextra -Wconversion -Werror
 INCLUDES   := -I lib -I $(BUILD)/gen
 DEPFLAGS   = -MMD -MP
 
-# Tests written for pytest, JOBS at once (-n, by pytest-xdist).
-JOBS   ?= 2
+# Tests written for pytest, JOBS at once (-n, by pytest-xdist): one for each CPU, if each has a GiB of
+# memory that is available.
+JOBS   ?= $(shell awk -v cpus=$$(nproc) '/^MemAvailable/ {n = int($$2 / 1048576)} \
+                  END {print n < 1 ? 1 : n < cpus ? n : cpus}' /proc/meminfo)
 PYTEST = $(PYTHON) -B -m pytest -c tests/pytest.ini --rootdir=. -n $(JOBS)
 
 # Short progress lines; V=1 shows the commands instead.

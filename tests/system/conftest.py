@@ -3,10 +3,10 @@
 
 Each test's docstring is the claim that it demonstrates; a test without one is refused."""
 
+import collections
 import pathlib
 import re
 import shutil
-import signal
 import sys
 
 import pytest
@@ -14,11 +14,10 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from harness import Machine, Unexpected  # noqa: E402
+from harness import Machine  # noqa: E402
 from harness.deadline import Deadline  # noqa: E402
 
-DEFAULT_DEADLINE_S = 60
-GRACE_S = 5
+DEFAULT_DEADLINE_S = 60  # as in tests/conftest.py, which ends tests that outlive it
 LOGS = pathlib.Path("build/system")
 
 
@@ -26,11 +25,11 @@ def pytest_collection_modifyitems(items):
     silent = [item.nodeid for item in items if not (item.obj.__doc__ or "").strip()]
     if silent:
         raise pytest.UsageError("a test's docstring must state its claim: " + ", ".join(silent))
-
-
-def deadline_seconds(item):
-    mark = item.get_closest_marker("deadline")
-    return mark.args[0] if mark else DEFAULT_DEADLINE_S
+    twice = [name for name, count in collections.Counter(item.name for item in items).items()
+             if count > 1]
+    if twice:
+        raise pytest.UsageError("tests of one name would share the directory of their logs: "
+                                + ", ".join(twice))
 
 
 @pytest.fixture
@@ -44,7 +43,8 @@ def logs(request):
 
 @pytest.fixture
 def deadline(request):
-    return Deadline(deadline_seconds(request.node))
+    mark = request.node.get_closest_marker("deadline")
+    return Deadline(mark.args[0] if mark else DEFAULT_DEADLINE_S)
 
 
 @pytest.fixture
@@ -59,22 +59,3 @@ def boot(logs, deadline):
     yield start
     for machine in machines:
         machine.close()
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_call(item):
-    """The last resort behind the deadlines of the harness: a test that loops by itself."""
-    seconds = deadline_seconds(item) + GRACE_S
-
-    def expired(_number, _frame):
-        raise Unexpected(f"an end within {seconds} s", "the test itself runs on")
-
-    try:
-        before = signal.signal(signal.SIGALRM, expired)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    signal.alarm(seconds)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
