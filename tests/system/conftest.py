@@ -3,7 +3,6 @@
 
 Each test's docstring is the claim that it demonstrates; a test without one is refused."""
 
-import collections
 import pathlib
 import re
 import shutil
@@ -25,17 +24,13 @@ def pytest_collection_modifyitems(items):
     silent = [item.nodeid for item in items if not (item.obj.__doc__ or "").strip()]
     if silent:
         raise pytest.UsageError("a test's docstring must state its claim: " + ", ".join(silent))
-    twice = [name for name, count in collections.Counter(item.name for item in items).items()
-             if count > 1]
-    if twice:
-        raise pytest.UsageError("tests of one name would share the directory of their logs: "
-                                + ", ".join(twice))
 
 
 @pytest.fixture
 def logs(request):
-    """The test's own directory under build/system, empty at the start."""
-    directory = LOGS / re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name)
+    """The test's own directory under build/system, empty at the start. Tests of two files may have one
+    name and run at the same time."""
+    directory = LOGS / request.path.stem.removeprefix("test_") / re.sub(r"[^A-Za-z0-9_.-]+", "-", request.node.name)
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     return directory

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from harness import Machine, Unexpected
+from harness import Devices, Machine, Unexpected
 from shell import fresh_prompt
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,13 +21,15 @@ STAGES = tutorial.read(DOCUMENT)
 SOURCES = ("Makefile", "mk", "schema", "config", "lib", "user", "tools", ".clang-format")
 BUILT = ("gen", "host/schemac", "user", "package")  # so that only what is new is compiled
 BUILD_S = 120
+MACHINES = ("edu", "bare")
 
-# What `make run DEVICES=edu` puts into a machine that matters here; `bare` is one without the device.
-MACHINES = {
-    "edu": ["-device", "intel-iommu,intremap=on,caching-mode=on",
-            "-device", "edu,addr=0x6,dma_mask=0xffffffffffffffff"],
-    "bare": ["-device", "intel-iommu,intremap=on,caching-mode=on"],
-}
+def machine_devices(name):
+    """`make run DEVICES=edu` without its disk, whose driver announces itself when it likes; `bare` is one
+    without the device."""
+    devices = Devices()
+    if name == "edu":
+        devices.edu()
+    return devices
 
 
 def run(command, tree, seconds=BUILD_S):
@@ -90,10 +92,10 @@ def test_stage(boot, logs, stage):
     the house's format, compiles without a warning with both compilers, and each command prints the lines
     behind it. If not, the line of the tutorial is named, with what was printed instead."""
     package = built_package(stage, logs)
-    for name, extra in MACHINES.items():
+    for name in MACHINES:
         commands = [command for command in stage.commands if command.machine == name]
         if commands:
-            machine = boot(package=package, extra=extra)
+            machine = boot(package=package, devices=machine_devices(name))
             machine.expect(Machine.PROMPT)
             type_all(machine, commands)
     unknown = {command.machine for command in stage.commands} - set(MACHINES)
