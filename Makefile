@@ -17,8 +17,10 @@ WARNINGS   := -Wall -Wextra -Wconversion -Werror
 INCLUDES   := -I lib -I $(BUILD)/gen
 DEPFLAGS   = -MMD -MP
 
-# Tests written for pytest, JOBS at once (-n, by pytest-xdist).
-JOBS   ?= 2
+# Tests written for pytest, JOBS at once (-n, by pytest-xdist): one for each CPU, if each has a GiB of
+# memory that is available.
+JOBS   ?= $(shell awk -v cpus=$$(nproc) '/^MemAvailable/ {n = int($$2 / 1048576)} \
+                  END {print n < 1 ? 1 : n < cpus ? n : cpus}' /proc/meminfo)
 PYTEST = $(PYTHON) -B -m pytest -c tests/pytest.ini --rootdir=. -n $(JOBS)
 
 # Short progress lines; V=1 shows the commands instead.
@@ -107,6 +109,25 @@ all: # everything that boots; the parts below add to it
 PARTS := schema run image user kernel host tools explore check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
+
+# ---- What was typed ---------------------------------------------------------------------------
+#
+# A target or a variable that nothing knows is refused before anything is built or installed, with
+# what may have been meant. Without Python (a machine that has installed nothing yet) it is make
+# that complains.
+
+ifeq ($(MAKELEVEL),0)
+ifneq ($(MAKECMDGOALS)$(MAKEOVERRIDES),)
+$(eval PHONY_TARGETS := $(shell sed -n 's/^\.PHONY: //p' Makefile mk/*.mk))
+SET := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+MISTAKES := $(shell [ ! -x $(PYTHON) ] || tools/check-make-arguments --targets '$(PHONY_TARGETS)' \
+                --goals '$(MAKECMDGOALS)' -- $(foreach name,$(filter-out -%,$(SET)), \
+                    '$(name)=$(subst ','\'',$($(name)))'))
+ifneq ($(MISTAKES),)
+$(error nothing was done)
+endif
+endif
+endif
 
 # ---- Everything else --------------------------------------------------------------------------
 

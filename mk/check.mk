@@ -43,8 +43,8 @@ LINT_FLAGS := $(C_STANDARD) -Wall -Wextra $(INCLUDES)
 lint: $(GEN_HEADERS)
 	@mkdir -p $(BUILD)
 	@printf '%s\n' $(HOST_LIB_SOURCES) | xargs -r -P $$(nproc) -n 2 sh -c \
-	    'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null' lint >$(BUILD)/lint.txt || \
-	    { grep -E '(error|warning): ' $(BUILD)/lint.txt; echo 'lint: how: $(BUILD)/lint.txt'; exit 1; }
+	    'clang-tidy --quiet "$$@" -- $(LINT_FLAGS) 2>/dev/null && echo "  lint     $$*" >&2' lint \
+	    >$(BUILD)/lint.txt || { grep -E '(error|warning): ' $(BUILD)/lint.txt; echo 'lint: how: $(BUILD)/lint.txt'; exit 1; }
 	@echo 'lint: $(words $(HOST_LIB_SOURCES)) files are clean'
 
 # Manifests and boot packages: the C side's host tests by name, then config/ by the capnp tool.
@@ -60,9 +60,9 @@ TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring test-ledger rt-check test-
                 test-system fuzz-short
 
 check:
-	@tools/run-layers $(CHECK_LAYERS)
+	@tools/run-layers --budget 300 $(CHECK_LAYERS)
 
 test:
-	@tools/run-layers $(TEST_LAYERS)
+	@tools/run-layers --budget 1500 $(TEST_LAYERS)
 
 .PHONY: docs fmt-check fmt dependency-policy-check kernel-stack-check generated-code-check locks workflow-check lint test-config check test

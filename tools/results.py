@@ -3,12 +3,37 @@
 
 A file has one line per test, `pass NAME` or `fail NAME: REASON`, and is written whole when the
 layer ends, so a layer that died leaves none. tools/run-layers counts them.
+
+How long things took is in build/results/.times, which outlives the results: layer -> name -> seconds and
+when that was, and the layer's own under an empty name.
 """
 
+import json
 import os
 import pathlib
+import time
 
 DIRECTORY = pathlib.Path(os.environ.get("CAPOS_RESULTS", "build/results"))
+
+
+def times():
+    """{layer: {name: [seconds, when]}} of the last runs; empty if nothing is known."""
+    try:
+        return json.loads((DIRECTORY / ".times").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def keep_times(layer, seconds):
+    """Remember {name: seconds} of a layer, beside what is known of its other names."""
+    known = times()
+    now = int(time.time())
+    known.setdefault(layer, {}).update({name: [round(value, 2), now]
+                                        for name, value in seconds.items()})
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    partial = DIRECTORY / f".times.{os.getpid()}"
+    partial.write_text(json.dumps(known, indent=1, sort_keys=True))
+    partial.rename(DIRECTORY / ".times")
 
 
 class Results:
@@ -16,6 +41,7 @@ class Results:
         """`append`: keep what an earlier command of the same layer has written."""
         self.layer = layer
         self.lines = []
+        self.seconds = {}
         if layer and append:
             self.lines = (DIRECTORY / layer).read_text().splitlines()
         elif layer:
@@ -26,6 +52,10 @@ class Results:
     def add_pass(self, name):
         self.passed += 1
         self.lines.append(f"pass {name}")
+
+    def add_time(self, name, seconds):
+        """How long one test took, or the program that several are in."""
+        self.seconds[name] = seconds
 
     def add_fail(self, name, reason):
         self.failed += 1
@@ -47,6 +77,7 @@ class Results:
             partial = DIRECTORY / f".{self.layer}"
             partial.write_text("".join(line + "\n" for line in self.lines))
             partial.rename(DIRECTORY / self.layer)
+            keep_times(self.layer, self.seconds)
             if self.passed + self.failed == 0:
                 print(f"{self.layer}: nothing was tested")
                 return 1

@@ -137,6 +137,16 @@ def test_bad_input_at_the_prompt(boot):
             "xyzzy": 'unknown command "xyzzy"; `help` lists the commands',
             "run hullo": 'no program "hullo"; did you mean `hello`?',
             "run init": 'no program "init"',
+            "hello": 'unknown command "hello"; did you mean `run hello`?',
+            "dev": 'unknown command "dev"; did you mean `devices`?',
+            "kill sharp": 'no process is called "sharp"; did you mean `share`?',
+            "kill nobody": 'no process is called "nobody"; `ps` lists them',
+            "blk raed 0 1": 'blk has no "raed"; did you mean `blk read`?',
+            "blk disk1 frob": 'blk has no "frob"; `help blk` lists what it has',
+            "blk read 0": "usage: blk read OFFSET LENGTH",
+            "devices -w 0": "usage: devices [-v BDF|INDEX]",
+            "help blk cheek": 'blk has no "cheek"; did you mean `blk check`?',
+            "help ps ps": "usage: help [COMMAND]",
             "caps": "usage: caps PID",
             "caps zwei": '"zwei" is no process number',
             "caps 99999999999999999999": '"99999999999999999999" is no process number',
@@ -154,6 +164,26 @@ def test_bad_input_at_the_prompt(boot):
     machine.write("".join(chr(c) for c in range(128, 256)) + "\r")
     machine.expect(re.compile(r"(?<=\n)" + re.escape(machine.PROMPT)))
     claim(machine.shell("echo alive") == "alive", "the shell goes on", machine.tail())
+    machine.halt()
+
+
+def test_help_for_every_command(boot):
+    """`help` lists the commands, and explains each in more than its line of the list, in lines of at
+    most 90 columns; `--help` and `-h` behind a command do the same. Else: a command has no explanation."""
+    machine = boot()
+    lines = machine.shell("help").splitlines()
+    names = [line.split()[0] for line in lines]
+    claim(len(names) > 15, "a list of the commands", lines)
+    for name in names:
+        text = machine.shell(f"help {name}")
+        claim(text.split()[0] == name and len(text.splitlines()) >= 3, f"`help {name}` explains it", text)
+        claim(max(map(len, text.splitlines())) <= 90, "lines that fit the screen", text)
+        claim(machine.shell(f"{name} --help") == text == machine.shell(f"{name} -h"),
+              f"`{name} --help` and `{name} -h` say the same", machine.tail())
+    usage = re.findall(r"^  blk (\S+)", machine.shell("help blk"), re.MULTILINE)
+    for name in {word for words in usage for word in words.split("|")}:
+        claim(machine.shell(f"help blk {name}").startswith(f"blk [disk1] {name}"),
+              f"`help blk {name}` explains it", machine.tail())
     machine.halt()
 
 

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -133,6 +134,85 @@ def test_layers_are_summed_and_none_is_missed(tmp_path):
     assert "FAILED bad: d: why" in output and "FAILED absent" in output
     status, output = run("run-layers", "good", "plain", cwd=tmp_path)
     assert status == 0 and output.splitlines()[-1] == "3 passed, 0 failed", output
+
+
+def test_slowest_and_progress_are_shown(tmp_path):
+    """run-layers names the slowest tests of this run, not of earlier ones, and says beforehand how long a
+    layer took the last time, and afterwards if all took longer than it should."""
+    old = {"tests": {"gone": [99, 1], "": [7, 1]}, "other": {"elsewhere": [88, 1 << 40]}}
+    program = "#!/bin/sh\nsleep 0.3; echo '[ RUN      ] a'; echo '[       OK ] a'\n"
+    write(tmp_path, {"Makefile": f"tests:\n\t@{TOOLS}/run-host-tests --layer tests ./slow\n",
+                     "slow": program, "results/.times": json.dumps(old)})
+    (tmp_path / "slow").chmod(0o755)
+    status, output = run("run-layers", "tests", cwd=tmp_path)
+    assert status == 0 and "== tests (1 of 1; last time 7 s)" in output, output
+    shown = output.split("\nslowest\n")[1]
+    assert re.match(r" +\d+\.\d s  tests: \./slow\n\ntook \d+\.\d minutes\n", shown), output
+    status, output = run("run-layers", "--budget", "600", "tests", cwd=tmp_path)
+    assert status == 0 and "should be" not in output, output
+    write(tmp_path, {"slow": program.replace("0.3", "1.2")})
+    status, output = run("run-layers", "--budget", "1", "tests", cwd=tmp_path)
+    assert status == 0 and " minutes; on two idle cores it should be" in output, output
+
+
+PYTESTS = """
+import time
+import pytest
+
+class Wrong(Exception):
+    expected, seen = "a good answer", "a bad one"
+
+@pytest.fixture
+def logs():
+    return "build/system/somewhere"
+
+def test_quick():
+    \"\"\"Quick.\"\"\"
+
+def test_slow():
+    \"\"\"Slow.\"\"\"
+    time.sleep(0.4)
+
+def test_wrong(logs):
+    \"\"\"The answer
+    is good.\"\"\"
+    raise Wrong()
+
+@pytest.mark.deadline(1)
+def test_hangs():
+    \"\"\"It ends.\"\"\"
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_reports_of_tests(tmp_path, workers):
+    """A failed test is shown as claim, expected, seen and the directory of its logs; one that hangs is
+    ended at its own deadline; each line has the test's number and time; what was slow before comes first."""
+    text = (ROOT / "tests/conftest.py").read_text().replace("GRACE_S = 5", "GRACE_S = 0")
+    write(tmp_path, {"tests/conftest.py": text, "tests/test_x.py": PYTESTS,
+                     "pytest.ini": (ROOT / "tests/pytest.ini").read_text()})
+    (tmp_path / "tools").symlink_to(TOOLS)
+
+    def pytest_run():
+        done = subprocess.run(["/usr/bin/python3", "-B", "-m", "pytest", "-c", "pytest.ini", "-n",
+                               str(workers), "--layer", "x", "tests"], cwd=tmp_path, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                              env={**os.environ, "CAPOS_RESULTS": str(tmp_path / "results")})
+        return done.stdout
+
+    output = pytest_run()
+    assert "claim:    The answer is good.\nexpected: a good answer\nseen:     a bad one\n" \
+           "logs:     build/system/somewhere\n" in output, output
+    assert "expected: an end within 1 s\nseen:     the test itself runs on\n" in output, output
+    assert "x: 2 passed, 2 failed" in output, output
+    assert "fail test_x.py::test_wrong: a bad one; logs in build/system/somewhere\n" in \
+        (tmp_path / "results/x").read_text()
+    assert {line.split()[0] for line in output.splitlines() if re.match(r"  \d/4 (ok|FAILED) ", line)} \
+        == {"1/4", "2/4", "3/4", "4/4"}, output
+    if not workers:
+        order = re.findall(r"/4 \w+ .*::test_(\w+)", pytest_run())
+        assert order[0] == "hangs", order
 
 
 def test_stale_results_do_not_count(tmp_path):

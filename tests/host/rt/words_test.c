@@ -88,12 +88,52 @@ static void bytes(void **state)
     assert_memory_equal(out, "\xde\xad\xbe\xef", 4);
 }
 
+/** What is suggested for a word: at most two edits or a beginning, never what is half another. */
+static void nearest(void **state)
+{
+    static const char *const known[] = {
+        "help", "ps", "reboot", "devices", "dma", "blk1", "a name that is longer than any word"};
+    static const struct {
+        const char *word;
+        const char *suggested;
+    } cases[] = {
+        {"hepl", "help"},
+        {"halp", "help"},
+        {"rebot", "reboot"},
+        {"ps", "ps"},
+        {"sp", "ps"}, /* one swap */
+        {"xy", ""},
+        {"dev", "devices"},
+        {"d", ""},
+        {"dm", "dma"},
+        {"devise", "devices"},
+        {"blk", "blk1"},
+        {"devicesandmore", ""},
+        {"a name that is longer than any wor", ""},
+        {"", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct words_nearest found;
+
+        words_nearest_init(&found, cases[i].word);
+        for (size_t j = 0; j < sizeof(known) / sizeof(known[0]); j++) {
+            words_nearest_offer(&found, known[j]);
+        }
+        assert_string_equal(found.name, cases[i].suggested);
+    }
+    assert_true(words_same("a", "a") && words_same("", ""));
+    assert_false(words_same("a", "ab") || words_same("ab", "a") || words_same("a", "b"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes),
         cmocka_unit_test(places),
         cmocka_unit_test(bytes),
+        cmocka_unit_test(nearest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

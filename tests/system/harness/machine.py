@@ -12,7 +12,7 @@ A test gets machines from the `boot` fixture (conftest.py):
 
 Every wait ends: with what was waited for, with the end of the machine, or at the deadline of the
 test. Everything that was said on the serial port is in serial.log, the command line in
-command.txt, QEMU's own words in qemu.log, all in build/system/<test>/."""
+command.txt, QEMU's own words in qemu.log, all in build/system/<file>/<test>/."""
 
 import itertools
 import os

@@ -291,20 +291,47 @@ static const struct {
     const char *name;
     size_t least, most; /* words, the name included */
     const char *usage;
+    const char *details; /* whole lines */
     void (*run)(const struct blk_disk *disk, char *const *words, size_t count);
 } subcommands[] = {
-    {"info", 1, 1, "", blk_info},
-    {"read", 3, 3, " OFFSET LENGTH", blk_read},
-    {"write", 3, WORDS_MAX, " OFFSET TEXT|0xHEX...", blk_write},
-    {"check", 1, 4, " [LENGTH] | check write OFFSET LENGTH", blk_check},
-    {"flush", 1, 1, "", blk_flush},
-    {"discard", 3, 3, " OFFSET LENGTH", blk_discard},
-    {"zero", 3, 3, " OFFSET LENGTH", blk_zero},
+    {"info", 1, 1, "", "Size, identity, limits, and what the disk can do.\n", blk_info},
+    {"read", 3, 3, " OFFSET LENGTH", "Shows bytes, at most 16K of them at a time.\n", blk_read},
+    {"write", 3, WORDS_MAX, " OFFSET TEXT|0xHEX...",
+     "Changes the disk: words, with one space between, or bytes as pairs of digits.\n", blk_write},
+    {"check", 1, 4, " [LENGTH] | check write OFFSET LENGTH",
+     "Reads all of the disk, or so much from its start; prints rate and CRC-32. With `write`\n"
+     "it overwrites that range with a pattern and reads it back.\n",
+     blk_check},
+    {"flush", 1, 1, "", "What was written before outlives a power failure.\n", blk_flush},
+    {"discard", 3, 3, " OFFSET LENGTH",
+     "Gives up whole sectors; what they hold then is anything.\n", blk_discard},
+    {"zero", 3, 3, " OFFSET LENGTH", "Fills whole sectors with zeroes.\n", blk_zero},
 };
 
-static bool is_word(const char *word, const char *name)
+/** Say that there is no such subcommand, and which one may have been meant. */
+static void blk_unknown(const char *word)
 {
-    return strlen(word) == strlen(name) && memcmp(word, name, strlen(name)) == 0;
+    struct words_nearest nearest;
+
+    words_nearest_init(&nearest, word);
+    for (size_t i = 0; i < ARRAY_COUNT(subcommands); i++) {
+        words_nearest_offer(&nearest, subcommands[i].name);
+    }
+    words_nearest_offer(&nearest, "disk1");
+    rt_print("blk has no \"%.40s\"", word);
+    command_suggest(&nearest, "blk ", "`help blk` lists what it has");
+}
+
+void blk_help(const char *subcommand)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(subcommands); i++) {
+        if (words_same(subcommand, subcommands[i].name)) {
+            rt_print("blk [disk1] %s%s\n%s", subcommands[i].name, subcommands[i].usage,
+                     subcommands[i].details);
+            return;
+        }
+    }
+    blk_unknown(subcommand);
 }
 
 void command_blk(struct words *words)
@@ -313,12 +340,12 @@ void command_blk(struct words *words)
     char *const *word = words->word + 1;
     size_t count = words->count - 1;
 
-    if (count != 0 && (is_word(*word, "disk") || is_word(*word, "disk1"))) {
+    if (count != 0 && (words_same(*word, "disk") || words_same(*word, "disk1"))) {
         disk.name = *word++;
         count--;
     }
     for (size_t i = 0; count != 0 && i < ARRAY_COUNT(subcommands); i++) {
-        if (!is_word(*word, subcommands[i].name)) {
+        if (!words_same(*word, subcommands[i].name)) {
             continue;
         }
         if (count < subcommands[i].least || count > subcommands[i].most) {
@@ -333,5 +360,10 @@ void command_blk(struct words *words)
         subcommands[i].run(&disk, word, count);
         return;
     }
-    rt_print("usage: blk [disk1] info|read|write|check|flush|discard|zero; `help blk` says more\n");
+    if (count != 0) {
+        blk_unknown(*word);
+    } else {
+        rt_print(
+            "usage: blk [disk1] info|read|write|check|flush|discard|zero; `help blk` says more\n");
+    }
 }

@@ -7,8 +7,6 @@
 #include "rt/process.h"
 #include "text/text.h"
 
-#define SUGGESTION_MAX_DISTANCE 2u
-
 static void command_help(struct words *words);
 
 static void command_echo(struct words *words)
@@ -40,7 +38,8 @@ static void command_reboot(struct words *words)
 }
 
 static const struct command commands[] = {
-    {"help", "[COMMAND]", "list the commands, or explain one", NULL, command_help},
+    {"help", "[COMMAND]", "list the commands, or explain one",
+     "`COMMAND --help` is the same. Arrow up brings back what was typed.\n", command_help},
     {"ps", "", "processes and what they hold of their budgets",
      "PRI is the priority (0 to 31), CPU the time used. FRAMES (of 4 KiB), CAPS and\n"
      "OBJECTS are used/allowed.\n",
@@ -49,8 +48,11 @@ static const struct command commands[] = {
      "OBJECT tells objects apart: two lines with one kind and number are two\n"
      "capabilities for one object. A stale one was taken back by its object's owner.\n",
      command_caps},
-    {"mem", "", "what the machine's memory is used for", NULL, command_mem},
-    {"cpus", "", "the processors and their load", NULL, command_cpus},
+    {"mem", "", "what the machine's memory is used for",
+     "A frame is 4 KiB. The kinds add up to the total: every frame has one use.\n", command_mem},
+    {"cpus", "", "the processors and their load",
+     "BUSY and IDLE since boot, LOAD in percent of both; SWITCHES from one thread to another.\n",
+     command_cpus},
     {"devices", "[-v BDF|INDEX]", "the machine's PCI functions and who has them",
      "LEVEL is what keeps the device from memory that was not given to it. NOTE says why\n"
      "nobody can have it, what its teardown waits for, or what is left of the last\n"
@@ -79,82 +81,98 @@ static const struct command commands[] = {
      "All in bytes; K, M and G stand for 2^10, 2^20, 2^30, 0x for hexadecimal. Only write,\n"
      "check write, discard and zero change the disk. `blk disk1 ...` means the second one.\n",
      command_blk},
-    {"random", "[LENGTH]", "bytes from the hardware's source of entropy", NULL, command_random},
+    {"random", "[LENGTH]", "bytes from the hardware's source of entropy",
+     "16 bytes, or so many up to 256, in hexadecimal. Its driver is `virtio-rng`.\n",
+     command_random},
     {"run", "PROGRAM [ARGUMENTS] [&]", "start a program of the manifest",
      "Waits until it ends and says how, or returns at once with &. ^C kills a program\n"
      "that is being waited for. `run` alone lists the programs.\n",
      command_run},
     {"kill", "PID|NAME", "end a process that was started by init or by `run`",
      "A name must be that of one process only.\n", command_kill},
-    {"log", "", "what the kernel has logged", NULL, command_log},
+    {"log", "", "what the kernel has logged",
+     "From the oldest line that is kept. Each begins with the seconds since boot.\n", command_log},
     {"bench", "[-j]", "measure the kernel's basic operations",
      "In instructions if the machine counts those, else in cycles. -j prints one record\n"
      "a line for other programs.\n",
      command_bench},
     {"echo", "[WORDS]", "print words", "\"Several words\" in double quotes are one.\n",
      command_echo},
-    {"halt", "", "stop the machine", NULL, command_halt},
-    {"reboot", "", "start the machine again", NULL, command_reboot},
+    {"halt", "", "stop the machine",
+     "Ends QEMU. Nothing is asked and nothing saved: `blk flush` first, if a disk was written.\n",
+     command_halt},
+    {"reboot", "", "start the machine again", "As `halt`, and then the firmware starts it.\n",
+     command_reboot},
 };
 
 static const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        if (strlen(name) == strlen(commands[i].name) &&
-            memcmp(name, commands[i].name, strlen(name)) == 0) {
+        if (words_same(name, commands[i].name)) {
             return &commands[i];
         }
     }
     return NULL;
 }
 
-/** Say that there is no such command, and which one may have been meant. */
+void command_suggest(const struct words_nearest *nearest, const char *prefix, const char *otherwise)
+{
+    if (nearest->name[0] != '\0') {
+        rt_print("; did you mean `%s%s`?\n", prefix, nearest->name);
+    } else {
+        rt_print("; %s\n", otherwise);
+    }
+}
+
+/** Say that there is no such command, and what may have been meant: a command, or a program. */
 static void command_unknown(const char *name)
 {
-    const char *nearest = NULL;
-    unsigned nearest_distance = SUGGESTION_MAX_DISTANCE + 1;
+    struct words_nearest command, program;
 
+    words_nearest_init(&command, name);
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-        const unsigned distance = words_distance(name, commands[i].name);
-
-        /* Three letters of which two are others are no likeness. */
-        if (distance < nearest_distance && 2 * distance <= strlen(commands[i].name)) {
-            nearest = commands[i].name;
-            nearest_distance = distance;
-        }
+        words_nearest_offer(&command, commands[i].name);
     }
+    program = command;
     rt_print("unknown command \"%.40s\"%s", name, strlen(name) > 40 ? "..." : "");
-    if (nearest != NULL) {
-        rt_print("; did you mean `%s`?\n", nearest);
+    if (programs_offer(&program) && program.distance < command.distance) {
+        command_suggest(&program, "run ", "");
     } else {
-        rt_print("; `help` lists the commands\n");
+        command_suggest(&command, "", "`help` lists the commands");
     }
+}
+
+static void command_list(void)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        char usage[40];
+
+        text_format(usage, sizeof(usage), "%s %s", commands[i].name, commands[i].arguments);
+        rt_print("  %-27s %s\n", usage, commands[i].summary);
+    }
+}
+
+static void command_explain(const struct command *command)
+{
+    rt_print("%s%s%s\n%s\n%s", command->name, command->arguments[0] == '\0' ? "" : " ",
+             command->arguments, command->summary, command->details);
 }
 
 static void command_help(struct words *words)
 {
     const struct command *command;
 
-    if (!command_words(words, 1, 2)) {
-        return;
-    }
     if (words->count == 1) {
-        for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
-            char usage[40];
-
-            text_format(usage, sizeof(usage), "%s %s", commands[i].name, commands[i].arguments);
-            rt_print("  %-27s %s\n", usage, commands[i].summary);
-        }
+        command_list();
         return;
     }
     command = command_find(words->word[1]);
     if (command == NULL) {
         command_unknown(words->word[1]);
-        return;
-    }
-    rt_print("%s %s\n%s\n", command->name, command->arguments, command->summary);
-    if (command->details != NULL) {
-        rt_print("%s", command->details);
+    } else if (words->count == 3 && command->run == command_blk) {
+        blk_help(words->word[2]);
+    } else if (command_words(words, 1, 2)) {
+        command_explain(command);
     }
 }
 
@@ -180,6 +198,12 @@ bool command_number(const char *what, const char *word, uint64_t *number)
     return true;
 }
 
+/** What people try who come from elsewhere. */
+static bool asks_for_help(const char *word)
+{
+    return words_same(word, "--help") || words_same(word, "-h");
+}
+
 void command_execute(char *line)
 {
     struct words words;
@@ -201,6 +225,8 @@ void command_execute(char *line)
     command = command_find(words.word[0]);
     if (command == NULL) {
         command_unknown(words.word[0]);
+    } else if (words.count == 2 && asks_for_help(words.word[1])) {
+        command_explain(command);
     } else {
         command->run(&words);
     }

@@ -4,7 +4,6 @@
  */
 #include "services/shell/shell.h"
 
-#include "base/memory.h"
 #include "rt/device_text.h"
 #include "rt/print.h"
 #include "text/text.h"
@@ -181,7 +180,7 @@ static void devices_details(const char *word)
 
 void command_devices(struct words *words)
 {
-    if (words->count == 3 && strlen(words->word[1]) == 2 && memcmp(words->word[1], "-v", 2) == 0) {
+    if (words->count == 3 && words_same(words->word[1], "-v")) {
         devices_details(words->word[2]);
         return;
     }

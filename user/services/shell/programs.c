@@ -8,8 +8,6 @@
 #include "rt/process.h"
 #include "text/text.h"
 
-#define SUGGESTION_MAX_DISTANCE 2u
-
 /** Ask init which programs there are. False: it did not answer. */
 static bool programs_ask(struct rt_exchange *exchange, struct wire_list *programs)
 {
@@ -45,32 +43,33 @@ static void programs_list(void)
     }
 }
 
-/** Say that there is no such program, and which one may have been meant. */
-static void program_unknown(const char *name)
+bool programs_offer(struct words_nearest *nearest)
 {
     struct rt_exchange exchange;
     struct wire_list programs;
-    struct wire_bytes known, nearest = {0};
-    unsigned nearest_distance = SUGGESTION_MAX_DISTANCE + 1;
+    struct wire_bytes name;
 
+    if (!programs_ask(&exchange, &programs)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < programs.count; i++) {
+        if (wire_list_get_text(&programs, i, &name) == WIRE_OK) {
+            words_nearest_offer(nearest, (const char *)name.bytes);
+        }
+    }
+    rt_exchange_end(&exchange);
+    return true;
+}
+
+/** Say that there is no such program, and which one may have been meant. */
+static void program_unknown(const char *name)
+{
+    struct words_nearest nearest;
+
+    words_nearest_init(&nearest, name);
     rt_print("no program \"%.40s\"", name);
-    if (programs_ask(&exchange, &programs)) {
-        for (uint32_t i = 0; i < programs.count; i++) {
-            if (wire_list_get_text(&programs, i, &known) == WIRE_OK) {
-                const unsigned distance = words_distance(name, (const char *)known.bytes);
-
-                if (distance < nearest_distance && 2 * distance <= known.length) {
-                    nearest = known;
-                    nearest_distance = distance;
-                }
-            }
-        }
-        if (nearest.length != 0) {
-            rt_print("; did you mean `%s`?\n", (const char *)nearest.bytes);
-        } else {
-            rt_print("; `run` lists the programs\n");
-        }
-        rt_exchange_end(&exchange);
+    if (programs_offer(&nearest)) {
+        command_suggest(&nearest, "", "`run` lists the programs");
     }
 }
 
@@ -217,9 +216,10 @@ void command_bench(struct words *words)
     program_run(words->word, words->count, words->background);
 }
 
-/** The processes of one name. */
+/** The processes of one name, and what is like it. */
 struct namesakes {
     const char *name;
+    struct words_nearest nearest;
     uint32_t count;
     uint64_t pid; /* of the last one */
 };
@@ -249,11 +249,13 @@ static bool namesakes_find(struct namesakes *namesakes)
             }
             params.after_pid = process_info_get_pid(process);
             if (process_info_get_name(process, &name) == WIRE_OK &&
-                rt_bytes_equal(name, namesakes->name) &&
                 (process_info_get_state(process) == PROCESS_STATE_RUNNING ||
                  process_info_get_state(process) == PROCESS_STATE_STARTING)) {
-                namesakes->count++;
-                namesakes->pid = process_info_get_pid(process);
+                words_nearest_offer(&namesakes->nearest, (const char *)name.bytes);
+                if (rt_bytes_equal(name, namesakes->name)) {
+                    namesakes->count++;
+                    namesakes->pid = process_info_get_pid(process);
+                }
             }
         }
         rt_exchange_end(&exchange);
@@ -269,11 +271,13 @@ static bool kill_target(const char *word, uint64_t *pid)
     if (text_parse_u64(word, strlen(word), pid) == TEXT_OK) {
         return true;
     }
+    words_nearest_init(&namesakes.nearest, word);
     if (!namesakes_find(&namesakes)) {
         return false;
     }
     if (namesakes.count == 0) {
-        rt_print("no process is called \"%.40s\"; `ps` lists them\n", word);
+        rt_print("no process is called \"%.40s\"", word);
+        command_suggest(&namesakes.nearest, "", "`ps` lists them");
     } else if (namesakes.count > 1) {
         rt_print("%u processes are called \"%.40s\": give the number that `ps` shows\n",
                  namesakes.count, word);

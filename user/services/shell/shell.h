@@ -27,7 +27,7 @@ struct command {
     const char *name;
     const char *arguments; /* for its help line */
     const char *summary;   /* one line */
-    const char *details;   /* more, for `help NAME`; may be NULL */
+    const char *details;   /* more, for `help NAME`: whole lines */
     void (*run)(struct words *words);
 };
 
@@ -57,6 +57,13 @@ void command_execute(char *line);
 
 /** Read a number from a word; on failure say so and return false. */
 bool command_number(const char *what, const char *word, uint64_t *number);
+
+/**
+ * End a line about an unknown word: say which known one may have been meant, behind `prefix`; if
+ * none is like it, say `otherwise`.
+ */
+void command_suggest(const struct words_nearest *nearest, const char *prefix,
+                     const char *otherwise);
 
 /** Complain unless a command has between `least` and `most` words, its name included. */
 bool command_words(const struct words *words, size_t least, size_t most);
@@ -102,10 +109,17 @@ void command_audit(struct words *words);
 /* blk.c */
 void command_blk(struct words *words);
 
+/** Explain one subcommand of `blk`, or say that there is none of that name. */
+void blk_help(const char *subcommand);
+
 /* random.c */
 void command_random(struct words *words);
 
 /* programs.c */
+
+/** Offer the names of all programs of the manifest. False: it cannot be read; that was said. */
+bool programs_offer(struct words_nearest *nearest);
+
 void command_run(struct words *words);
 void command_bench(struct words *words);
 void command_kill(struct words *words);

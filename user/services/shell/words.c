@@ -3,8 +3,10 @@
 
 #include "base/memory.h"
 
-#define DISTANCE_MAX_LENGTH 31u
+#define DISTANCE_MAX_LENGTH WORDS_NAME_MAX
 #define DISTANCE_FAR        99u
+#define DISTANCE_LIKE       2u /* edits; more make another word */
+#define PREFIX_MIN          2u /* letters that say what is meant */
 
 enum words_error words_split(char *line, struct words *words)
 {
@@ -98,6 +100,40 @@ unsigned words_distance(const char *a, const char *b)
         row = spare;
     }
     return last[b_length];
+}
+
+bool words_same(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
+}
+
+void words_nearest_init(struct words_nearest *nearest, const char *wanted)
+{
+    nearest->wanted = wanted;
+    nearest->name[0] = '\0';
+    nearest->distance = DISTANCE_LIKE + 1;
+}
+
+void words_nearest_offer(struct words_nearest *nearest, const char *name)
+{
+    const size_t wanted_length = strlen(nearest->wanted);
+    const size_t length = strlen(name);
+    unsigned distance = words_distance(nearest->wanted, name);
+
+    if (length > WORDS_NAME_MAX) {
+        return;
+    }
+    if (2 * distance > length) {
+        distance = DISTANCE_FAR; /* three letters of which two are others are no likeness */
+    }
+    if (distance > DISTANCE_LIKE && wanted_length >= PREFIX_MIN && wanted_length < length &&
+        memcmp(nearest->wanted, name, wanted_length) == 0) {
+        distance = DISTANCE_LIKE;
+    }
+    if (distance < nearest->distance) {
+        memcpy(nearest->name, name, length + 1);
+        nearest->distance = distance;
+    }
 }
 
 enum text_error words_size(const char *word, uint64_t *number)

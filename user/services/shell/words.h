@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WORDS_MAX 32u
+#define WORDS_MAX      32u
+#define WORDS_NAME_MAX 31u /* longer words are like none */
 
 struct words {
     char *word[WORDS_MAX + 1]; /* terminated, in the line; the one behind the last is NULL */
@@ -34,6 +35,25 @@ enum words_error words_split(char *line, struct words *words);
 
 /** Edits (insert, delete, replace, swap of neighbours) that lead from `a` to `b`; 99 for far. */
 unsigned words_distance(const char *a, const char *b);
+
+/** The known word that somebody may have meant by another one. */
+struct words_nearest {
+    const char *wanted;
+    char name[WORDS_NAME_MAX + 1]; /* empty: none is like it */
+    unsigned distance;
+};
+
+/** Begin to look for what `wanted` may have meant. */
+void words_nearest_init(struct words_nearest *nearest, const char *wanted);
+
+/**
+ * A known word. The nearest is kept: that of which `wanted` is the beginning, or that which one or
+ * two edits lead to, if those are not half of it.
+ */
+void words_nearest_offer(struct words_nearest *nearest, const char *name);
+
+/** Whether two words are the same. */
+bool words_same(const char *a, const char *b);
 
 /**
  * Read a number of bytes or blocks: decimal, or 0x and hexadecimal, with K, M or G behind it for
