@@ -277,7 +277,7 @@ enum TraceKind {
                       # state 255: no function
   fault @8;           # of user code [vector | error << 32, instruction, address of a page fault]
   processStart @9;    # [pid, first 16 bytes of its name]
-  processEnd @10;     # [pid, ExitReason, exit code or vector]
+  processEnd @10;     # [pid | ExitReason << 32, first 16 bytes of its name]
 }
 
 struct ProcessInfo {

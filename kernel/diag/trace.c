@@ -11,7 +11,7 @@
 #include "syscall/cap_enter.h"
 
 #define TRACE_ORDER    4u /* frames of a ring: 64 KiB */
-#define TRACE_CAPACITY ((uint32_t)((PAGE_BYTES << TRACE_ORDER) / sizeof(struct trace_record)))
+#define TRACE_CAPACITY ((PAGE_BYTES << TRACE_ORDER) / sizeof(struct trace_record))
 #define NO_NUMBER      UINT64_MAX
 
 /* Submissions of one system call that are recorded; a batch must not push out everything else. */
@@ -21,7 +21,8 @@
 #define PRINTED_MAX 8u
 
 struct trace_ring {
-    struct trace_record *records; /* [I] NULL: none */
+    struct trace_record *records; /* [I] */
+    uint64_t capacity;            /* [I] how many; 0: there was no memory for any */
     uint64_t first;               /* [k] number of the first record since the last start */
     uint64_t written;             /* [k] number of the next one */
 };
@@ -35,15 +36,17 @@ void trace_init_cpu(uint32_t index)
 {
     uint32_t frame;
 
-    if (trace_rings[index].records == NULL &&
+    /* A CPU that does not answer leaves its ring to the next of its number. */
+    if (trace_rings[index].capacity == 0 &&
         frames_take(TRACE_ORDER, FRAME_PER_CPU, NULL, &frame) == STATUS_OK) {
         trace_rings[index].records = frame_pointer(frame);
+        trace_rings[index].capacity = TRACE_CAPACITY;
     }
 }
 
 uint32_t trace_capacity(void)
 {
-    return TRACE_CAPACITY;
+    return (uint32_t)trace_rings[0].capacity;
 }
 
 /** A thread as one word: process in the upper half, number in the lower; 0: idle. */
@@ -57,10 +60,10 @@ static void write(const struct cpu *cpu, enum trace_kind kind, uint64_t first, u
 {
     struct trace_ring *ring = &trace_rings[cpu->index];
 
-    if (ring->records == NULL) {
+    if (ring->capacity == 0) {
         return;
     }
-    ring->records[ring->written % TRACE_CAPACITY] = (struct trace_record){
+    ring->records[ring->written % ring->capacity] = (struct trace_record){
         .ticks = rdtsc(),
         .kind = (uint16_t)kind,
         .pid = cpu->current == NULL ? 0 : (uint32_t)cpu->current->process->pid,
@@ -95,11 +98,11 @@ const struct trace_record *trace_read(uint32_t cpu, uint64_t sequence, uint64_t 
 {
     *lost = 0;
     *found = sequence;
-    if (cpu >= MAX_CPUS || trace_rings[cpu].records == NULL) {
+    if (cpu >= MAX_CPUS || trace_rings[cpu].capacity == 0) {
         return NULL;
     }
     const struct trace_ring *ring = &trace_rings[cpu];
-    const uint64_t kept = ring->written > TRACE_CAPACITY ? ring->written - TRACE_CAPACITY : 0;
+    const uint64_t kept = ring->written > ring->capacity ? ring->written - ring->capacity : 0;
     const uint64_t wanted = sequence < ring->first ? ring->first : sequence;
 
     *found = wanted < kept ? kept : wanted;
@@ -108,7 +111,7 @@ const struct trace_record *trace_read(uint32_t cpu, uint64_t sequence, uint64_t 
         *found = ring->written;
         return NULL;
     }
-    return &ring->records[*found % TRACE_CAPACITY];
+    return &ring->records[*found % ring->capacity];
 }
 
 void trace_write(enum trace_kind kind, uint64_t first, uint64_t second, uint64_t third)
@@ -163,12 +166,12 @@ void trace_write_interrupt(const struct cpu *cpu, uint32_t vector)
 
 void trace_write_process(enum trace_kind kind, const struct process *process)
 {
-    uint64_t words[2] = {process->exit_reason, process->exit_code};
+    const uint64_t reason = kind == TRACE_KIND_PROCESS_END ? process->exit_reason : 0;
+    uint64_t name[2];
 
-    if (kind == TRACE_KIND_PROCESS_START) {
-        memcpy(words, process->name, sizeof(words));
-    }
-    write(this_cpu(), kind, process->pid, words[0], words[1]);
+    static_assert(sizeof(name) <= PROCESS_NAME_BYTES, "the first bytes of the name");
+    memcpy(name, process->name, sizeof(name));
+    write(this_cpu(), kind, (uint32_t)process->pid | reason << 32, name[0], name[1]);
 }
 
 void trace_print(void)
@@ -179,17 +182,17 @@ void trace_print(void)
         const struct trace_ring *ring = &trace_rings[cpu];
         uint64_t number = ring->written > PRINTED_MAX ? ring->written - PRINTED_MAX : 0;
 
-        if (ring->records == NULL || ring->written == 0) {
+        if (ring->capacity == 0 || ring->written == 0) {
             continue;
         }
         if (!has_begun) {
             has_begun = true;
-            log_emergency("trace-begin 1 %u %u %lu %lu\n", cpu_count, TRACE_CAPACITY,
+            log_emergency("trace-begin 1 %u %u %lu %lu\n", cpu_count, trace_capacity(),
                           (unsigned long)clock_boot_ticks, (unsigned long)clock_ticks_per_second());
         }
         for (number = number < ring->first ? ring->first : number; number < ring->written;
              number++) {
-            const struct trace_record *record = &ring->records[number % TRACE_CAPACITY];
+            const struct trace_record *record = &ring->records[number % ring->capacity];
 
             log_emergency("trace %u %lu %lu %s %u 0x%lx 0x%lx 0x%lx\n", cpu, (unsigned long)number,
                           (unsigned long)record->ticks, trace_kind_name(record->kind), record->pid,

@@ -285,11 +285,11 @@ static void show_words(struct show *show, const struct record *record)
                  (unsigned long long)words[1], (unsigned long long)words[2]);
         break;
     case TRACE_KIND_PROCESS_START:
-        rt_print("%llu: %.16s", (unsigned long long)words[0], (const char *)&words[1]);
+        rt_print("%u: %.16s", (unsigned)words[0], (const char *)&words[1]);
         break;
     case TRACE_KIND_PROCESS_END:
-        rt_print("%llu: %s, code %llu", (unsigned long long)words[0],
-                 exit_reason_name((enum exit_reason)words[1]), (unsigned long long)words[2]);
+        rt_print("%u: %.16s, %s", (unsigned)words[0], (const char *)&words[1],
+                 exit_reason_name((enum exit_reason)(words[0] >> 32)));
         break;
     case TRACE_KIND_COUNT:
     default:
