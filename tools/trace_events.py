@@ -139,7 +139,7 @@ def cpu_problems(trace, cpu, records):
             yield f"{where}: {before.ticks - record.ticks} ticks before the last one"
         if record.kind not in KINDS:
             yield f"{where}: unknown kind {record.kind}"
-        if record.pid and record.pid not in trace.names:
+        if trace.names and record.pid and record.pid not in trace.names:
             yield f"{where}: process {record.pid} has no name"
         if current is not None and record.kind != "begin" and record.pid != current >> 32 & 0xFFFFFFFF:
             yield f"{where}: of process {record.pid}, but the CPU carries {trace.thread(current)}"

@@ -95,7 +95,7 @@ def test_mistakes(logs):
     text = debug(logs, "--process", "virtoi-blk", execute=["info breakpoints"])
     claim("did you mean virtio-blk?" in text, "a suggestion", text)
     text = debug(logs, "--process", "echo", "--break", "nonsense", execute=[
-        "capos caps", "capos caps nobody", "capos trace nothing", "capos frob", "help capos ledger"])
+        "capos go echo", "capos caps", "capos caps nobody", "capos trace nothing", "capos frob", "help capos ledger"])
     for wanted in ("has no function nonsense", "usage: capos caps PID|NAME",
                    "there is no process nobody", "usage: capos trace", "Undefined capos command",
                    "usage: capos ledger"):
@@ -138,7 +138,8 @@ def test_agrees_with_the_shell(boot, logs, kernel):
     claim(found == [line.split() for line in caps], caps, found)
 
     ledger = section(text, 2, 3)
-    owned = [line.split() for line in ledger if f" {table[DRIVER]['pid']} " in line]
+    owned = [line.split() for line in ledger
+             if ":" in line.split()[0] and line.split()[3] == str(table[DRIVER]["pid"])]
     claim(len(owned) == 1 and owned[0][2] == "active", "one active function of the driver", ledger)
     claim(any(line.split()[0] == owned[0][0] or line.split()[1] == owned[0][0] for line in devices),
           f"{owned[0][0]} in the list of devices", devices)
@@ -175,9 +176,9 @@ def test_broken_structures(boot, logs):
         ("too many CPUs", machine.symbol("cpu_count"), 0xFFFFFFFF, 4, "cpu_count is 4294967295"),
         ("too many functions", ledger + 8, 0xFFFFFFFF, 4, "4294967295 functions"),
         ("functions nowhere", ledger, 0xDEAD0000, 8, "8 bytes|bytes at 0xdead0000 cannot be read"),
-        ("a log of more bytes than there are", machine.symbol("written"), (1 << 64) - 1, 8,
+        ("a log of more bytes than there are", "memory.variable_address('written', 8)", (1 << 64) - 1, 8,
          "bytes are lost"),
-        ("a trace that began after it ended", machine.symbol("trace_rings") + 16, 1 << 60, 8,
+        ("a trace that began after it ended", "memory.variable_address('trace_rings') + 16", 1 << 60, 8,
          "the trace ring of CPU 0 says"),
     ]
     commands = [
