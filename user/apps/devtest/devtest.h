@@ -14,8 +14,9 @@
  *   life.c       how to be an owner that ends badly, and the one that comes after it
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
- * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What this program cannot see itself (other
- * memory, other processes, what the kernel says on its console) tests/system looks at.
+ * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What
+ * this program cannot see itself (other memory, other processes, what the kernel says on its
+ * console) tests/system looks at.
  */
 
 #include "capos.h"
