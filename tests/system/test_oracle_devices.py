@@ -299,6 +299,11 @@ def registers_with_msix_table(made, state, claims):
     return "has its MSI-X table"
 
 
+def interrupt_line(made, state, claims):
+    made.command(made.edu, off=pci.INTX_DISABLE)
+    return "function .*1234:11e8.* may raise INTx"
+
+
 def registers_less_than_a_page(made, state, claims):
     claims[made.other] = type(claims[made.edu])(made.other, EDU_OWNER)
     show(state, EDU_OWNER, bar_of(made, made.other))
@@ -333,7 +338,7 @@ def test_faults_are_noticed(boot):
     unnoticed = []
     for function in Hardware(machine).functions.values():  # what firmware leaves on
         if not function.is_bridge:
-            made.command(function.bdf, off=pci.BUS_MASTER)
+            made.command(function.bdf, on=pci.INTX_DISABLE, off=pci.BUS_MASTER)
     for fault in FAULTS:
         state, claims = made.set_up()
         found = complaints(machine, state, claims)
@@ -344,6 +349,7 @@ def test_faults_are_noticed(boot):
         if not any(re.search(pattern, line) for line in found):
             unnoticed.append(f"{fault.__name__}: /{pattern}/, instead: {found[:3]}")
         made.command(made.other, off=pci.BUS_MASTER)
+        made.command(made.edu, on=pci.INTX_DISABLE)
         made.msix(made.disk, 1, 0, masked=1)
     claim(len(FAULTS) > 40, "more than 40 faults", len(FAULTS))
     claim(not unnoticed, "every fault is named", "\n".join(unnoticed))
