@@ -51,6 +51,7 @@ SHELL := /bin/bash
 
 NO_PACKAGES := help clean deps
 GROUPS_run          := run
+GROUPS_gdb          := run debug
 GROUPS_image        := run
 GROUPS_bench        := run bench
 GROUPS_run-measure  := run bench
@@ -122,6 +123,8 @@ help:
 #: capOS: device drivers as ordinary processes.
 #:
 #:   make run           build and boot under QEMU, to a prompt. Leave with `halt` or Ctrl-A x.
+#:   make gdb           stop in the kernel; in a process: PROC=virtio-blk BREAK=serve.
+#:                      A machine of `make run GDB=1234`: ATTACH=1234
 #:   make test          everything that can be checked without a person
 #:
 #: Build
@@ -155,5 +158,5 @@ help:
 #:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
 #:
 #: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh|bios|uefi
-#:                      DISK=build/disk.img|none  IOMMU=on|off  DEVICES='edu testdev'
+#:                      DISK=build/disk.img|none  IOMMU=on|off  DEVICES='edu testdev'  GDB=port
 #: Variables for all:   V=1 show commands  DEPS=no install nothing  -j1 one job at a time

@@ -16,6 +16,10 @@ APPEND ?=
 DISK   ?= $(BUILD)/disk.img
 IOMMU  ?= on
 ACCEL  ?=
+GDB    ?=
+PROC   ?=
+BREAK  ?=
+ATTACH ?=
 export ACCEL
 
 PROBE := $(BUILD)/tools/probe.elf
@@ -32,8 +36,15 @@ all: $(KERNEL) $(PACKAGE) $(PROBE)
 
 run: $(KERNEL) $(PACKAGE) $(PROBE) $(if $(filter-out pvh,$(BOOT)),$(IMAGE))
 	@tools/run-qemu --boot '$(BOOT)' --smp '$(SMP)' --mem '$(MEM)' --append '$(APPEND)' \
-	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --image '$(IMAGE)' --disk '$(DISK)' \
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --image '$(IMAGE)' --disk '$(DISK)' --gdb '$(GDB)' \
 	    $(if $(filter off no,$(IOMMU)),--no-iommu) $(DEVICES:%=--device %)
+
+
+# One CPU unless the person says otherwise: a thread that moves between CPUs is hard to step.
+gdb: $(KERNEL) $(PACKAGE)
+	@tools/gdb/debug --process '$(PROC)' --break '$(BREAK)' --attach '$(ATTACH)' \
+	    --smp '$(if $(filter file,$(origin SMP)),1,$(SMP))' --mem '$(MEM)' --append '$(APPEND)' \
+	    --kernel '$(KERNEL)' --package '$(PACKAGE)' $(DEVICES:%=--device %)
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.
 K ?=
@@ -59,4 +70,4 @@ test-harness: $(PROBE)
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run test-system $(RUN_GATES) test-harness boot-time
+.PHONY: run gdb test-system $(RUN_GATES) test-harness boot-time
