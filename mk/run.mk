@@ -39,7 +39,6 @@ run: $(KERNEL) $(PACKAGE) $(PROBE) $(if $(filter-out pvh,$(BOOT)),$(IMAGE))
 	    --kernel '$(KERNEL)' --package '$(PACKAGE)' --image '$(IMAGE)' --disk '$(DISK)' --gdb '$(GDB)' \
 	    $(if $(filter off no,$(IOMMU)),--no-iommu) $(DEVICES:%=--device %)
 
-
 # One CPU unless the person says otherwise: a thread that moves between CPUs is hard to step.
 gdb: $(KERNEL) $(PACKAGE)
 	@tools/gdb/debug --process '$(PROC)' --break '$(BREAK)' --attach '$(ATTACH)' \

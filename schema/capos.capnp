@@ -232,6 +232,52 @@ interface Diagnostics {
   audit @8 (sequence :UInt64) -> (next :UInt64, lost :UInt64, records :List(AuditRecord));
   # Changes of device authority from record `sequence` on; `lost` counts those overwritten.
   iommus @9 () -> (iommus :List(IommuInfo));
+  traceControl @10 (command :TraceCommand)
+      -> (running :Bool, cpuCount :UInt32, capacity :UInt32, bootTicks :UInt64,
+          ticksPerSecond :UInt64);
+  # The kernel's trace: whether it runs after the command, how many CPUs there are, how many records
+  # each keeps, and what their ticks mean.
+  trace @11 (cpu :UInt32, sequence :UInt64) -> (next :UInt64, lost :UInt64,
+                                                records :List(TraceRecord));
+  # What a CPU did, from record `sequence` on, which without losses is the first one's number;
+  # `lost` counts those overwritten. notFound: no such CPU.
+}
+
+enum TraceCommand {
+  look @0;
+  start @1;           # forget what there is, and record
+  stop @2;            # what there is stays
+  resume @3;          # record on
+}
+
+struct TraceRecord {
+  ticks @0 :UInt64;            # time stamp counter
+  pid @1 :UInt64;              # low 32 bits of the process that the CPU carried; 0: none
+  word0 @2 :UInt64;            # by kind
+  word1 @3 :UInt64;
+  word2 @4 :UInt64;
+  kind @5 :TraceKind;
+}
+
+enum TraceKind {
+  # A record's words in brackets. A thread is one word: process in the upper 32 bits, number in the
+  # lower; 0 is no thread: the CPU is idle. A bdf is the function's, for people.
+
+  begin @0;           # recording begins [thread that the CPU carries]
+  systemCall @1;      # [number, first and second argument]
+  submission @2;      # that a cap_enter will take, as it was then; at most eight of a call
+                      # [index, first eight bytes of it, target]
+  switch @3;          # [thread, next thread, the former's state | the latter's priority << 8]
+                      # states: 0 blocked, 1 ready, 2 running, 3 ended
+  interrupt @4;       # [vector, route + 1 of a device's vector]
+  dmaMap @5;          # a device can reach pages [bdf << 32 | pages, iova, DmaAccess]
+  dmaUnmap @6;        # it cannot any more, and the IOMMU has said so [bdf << 32 | pages, iova]
+  ledger @7;          # what the audit log also says
+                      # [AuditEvent | Status << 8 | FunctionState << 16 | bdf << 32, pid, detail];
+                      # state 255: no function
+  fault @8;           # of user code [vector | error << 32, instruction, address of a page fault]
+  processStart @9;    # [pid, first 16 bytes of its name]
+  processEnd @10;     # [pid | ExitReason << 32, first 16 bytes of its name]
 }
 
 struct ProcessInfo {

@@ -2,6 +2,7 @@
 #include "device_manager/audit.h"
 
 #include "device_manager/handles.h"
+#include "diag/trace.h"
 
 static struct audit_entry entries[AUDIT_ENTRIES];
 static uint64_t next_sequence;
@@ -28,6 +29,10 @@ void audit_write(enum audit_event event, enum status status, const struct device
         entry->generation = device_record(function)->generation;
     }
     next_sequence++;
+    trace_event(TRACE_KIND_LEDGER,
+                (uint64_t)event | (uint64_t)status << 8 | (uint64_t)entry->bdf << 32 |
+                    (function == NULL ? 255ull : (uint64_t)device_record(function)->state) << 16,
+                pid, detail);
 }
 
 enum status audit_refuse(enum status status, const struct device_function *function, uint64_t pid,

@@ -7,6 +7,7 @@
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
 #include "diag/log.h"
+#include "diag/trace.h"
 #include "object/operation.h"
 #include "object/process.h"
 #include "refund.h"
@@ -104,6 +105,8 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
     buffer->iova = place->iova;
     memory_pin(buffer->memory);
     object_get(&buffer->object);
+    trace_event(TRACE_KIND_DMA_MAP, (uint64_t)function->source << 32 | buffer->page_count,
+                buffer->iova, buffer->access);
     list_append(&function->buffers, &buffer->of_function);
     for (uint32_t i = 0; i < buffer->page_count; i++) {
         iommu_map_page(&function->domain, (struct iova){buffer->iova + i * PAGE_BYTES},
@@ -204,6 +207,8 @@ static void buffer_unmapped(struct iommu_wait *wait)
     ledger_buffer_ended(&ledger, buffer->handle.slot);
     memory_unpin(buffer->memory);
     refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
+    trace_event(TRACE_KIND_DMA_UNMAP, (uint64_t)function->source << 32 | buffer->page_count,
+                buffer->iova, 0);
     audit_write(AUDIT_EVENT_BUFFER_UNMAPPED, STATUS_OK, function, payer->pid, buffer->object.number,
                 buffer->iova);
     list_remove(&buffer->of_function);

@@ -9,6 +9,7 @@
 #include "arch/x86_64/cpu.h"
 #include "device_manager/device_manager.h"
 #include "diag/log.h"
+#include "diag/trace.h"
 #include "mm/frames.h"
 #include "object/object.h"
 #include "object/process.h"
@@ -210,6 +211,62 @@ static enum status diagnostics_log(struct method *method)
     return finish(method, &builder);
 }
 
+static enum status diagnostics_trace_control(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, diagnostics_trace_control_params)
+    if (parameters->command >= TRACE_COMMAND_COUNT) {
+        return STATUS_BAD_REQUEST;
+    }
+    trace_control((enum trace_command)parameters->command);
+    struct wire_builder builder;
+    struct wire_build_struct root;
+
+    begin(method, &builder);
+    (void)diagnostics_trace_control_results_init_root(&builder, &root);
+    diagnostics_trace_control_results_set_running(&root, trace_is_on);
+    diagnostics_trace_control_results_set_cpu_count(&root, cpu_count);
+    diagnostics_trace_control_results_set_capacity(&root, trace_capacity());
+    diagnostics_trace_control_results_set_boot_ticks(&root, clock_boot_ticks);
+    diagnostics_trace_control_results_set_ticks_per_second(&root, clock_ticks_per_second());
+    return finish(method, &builder);
+}
+
+static enum status diagnostics_trace(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, diagnostics_trace_params)
+    struct wire_builder builder;
+    struct wire_build_struct root;
+    struct wire_build_list list;
+    uint64_t start, lost, found, none;
+    uint32_t count = 0;
+
+    if (parameters->cpu >= cpu_count) {
+        return STATUS_NOT_FOUND;
+    }
+    (void)trace_read(parameters->cpu, parameters->sequence, &start, &lost);
+    while (count < LIST_MAX && trace_read(parameters->cpu, start + count, &found, &none) != NULL) {
+        count++;
+    }
+    begin(method, &builder);
+    (void)diagnostics_trace_results_init_root(&builder, &root);
+    diagnostics_trace_results_set_next(&root, start + count);
+    diagnostics_trace_results_set_lost(&root, lost);
+    (void)diagnostics_trace_results_init_records(&root, count, &list);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct trace_record *from = trace_read(parameters->cpu, start + i, &found, &none);
+        struct wire_build_struct record;
+
+        (void)wire_list_build_struct(&list, i, &record);
+        trace_record_set_ticks(&record, from->ticks);
+        trace_record_set_pid(&record, from->pid);
+        trace_record_set_word0(&record, from->words[0]);
+        trace_record_set_word1(&record, from->words[1]);
+        trace_record_set_word2(&record, from->words[2]);
+        trace_record_set_kind(&record, (enum trace_kind)from->kind);
+    }
+    return finish(method, &builder);
+}
+
 method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_PROCESSES] = diagnostics_processes,
     [DIAGNOSTICS_CAPABILITIES] = diagnostics_capabilities,
@@ -221,4 +278,6 @@ method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_DMA] = device_list_dma,
     [DIAGNOSTICS_AUDIT] = device_list_audit,
     [DIAGNOSTICS_IOMMUS] = device_list_iommus,
+    [DIAGNOSTICS_TRACE_CONTROL] = diagnostics_trace_control,
+    [DIAGNOSTICS_TRACE] = diagnostics_trace,
 };

@@ -6,6 +6,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/power.h"
 #include "diag/log.h"
+#include "diag/trace.h"
 #include "mm/layout.h"
 #include "object/process.h"
 #include "sched/thread.h"
@@ -77,6 +78,7 @@ void panic_at(const char *file, int line, const char *format, ...)
     log_emergency("\n*** kernel panic: %s\n  at %s:%d\n", text, file, line);
     print_context();
     print_backtrace((uint64_t)(uintptr_t)__builtin_frame_address(0));
+    trace_print();
     log_emergency("*** end of epitaph\n");
     power_panic_exit();
 }
@@ -93,6 +95,7 @@ void panic_trap(const struct trap_frame *frame)
     log_emergency("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", (unsigned long)frame->rsi,
                   (unsigned long)frame->rdi, (unsigned long)frame->rbp, (unsigned long)frame->rsp);
     print_backtrace(frame->rbp);
+    trace_print();
     log_emergency("*** end of epitaph\n");
     power_panic_exit();
 }

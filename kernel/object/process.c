@@ -5,6 +5,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "device_manager/device_manager.h"
+#include "diag/trace.h"
 #include "mm/frames.h"
 #include "mm/slab.h"
 #include "object/object.h"
@@ -59,6 +60,7 @@ enum status process_create(struct process *parent, const char *name,
     process->period_ticks = limits->period_ticks;
     process->budget_left = limits->budget_ticks;
     list_append(&processes, &process->all);
+    trace_process(TRACE_KIND_PROCESS_START, process);
     *out = process;
     return STATUS_OK;
 
@@ -92,6 +94,7 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
     process->state = PROCESS_STATE_ENDING;
     process->exit_reason = reason;
     process->exit_code = code;
+    trace_process(TRACE_KIND_PROCESS_END, process);
     for (struct list *node = process->threads.next; node != &process->threads;) {
         struct thread *thread = CONTAINER_OF(node, struct thread, siblings);
 

@@ -6,6 +6,7 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
+#include "diag/trace.h"
 #include "mm/address_space.h"
 #include "object/process.h"
 #include "object/reaper.h"
@@ -390,6 +391,7 @@ NORETURN static void run(struct cpu *cpu, struct thread *thread)
 {
     thread->state = THREAD_RUNNING;
     if (cpu->current != thread) {
+        trace_switch(cpu, cpu->current, thread);
         sched_switch_to(cpu, cpu->current, thread);
     }
     program_timer(cpu, thread);
@@ -403,6 +405,7 @@ static void leave_current(struct cpu *cpu)
         return;
     }
     sched_account();
+    trace_switch(cpu, cpu->current, NULL);
     if (cpu->current->state != THREAD_ENDED) {
         fpu_save(cpu->current->fpu_area);
     }
@@ -501,6 +504,7 @@ void sched_exit(void)
     }
     cpu->handoff = NULL;
     handoff->state = THREAD_RUNNING;
+    trace_switch(cpu, current, handoff);
     sched_switch_to(cpu, current, handoff);
     sched_leave(handoff);
 }

@@ -4,6 +4,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 #include "device_manager/device_manager.h"
+#include "diag/trace.h"
 #include "object/endpoint.h"
 #include "object/memory.h"
 #include "object/message.h"
@@ -319,12 +320,12 @@ static ALWAYS_INLINE void open_window(void)
 
 /**
  * Take up to `count` submissions that are there. Returns how many; *status says why it stopped, and
- * *plain whether they were all NOPs.
+ * *plain whether they were all NOPs. `is_traced`: without the fast path, which records nothing.
  */
 static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
                                                uint32_t count, uint64_t min_complete,
-                                               uint64_t deadline_ns, enum status *status,
-                                               bool *plain)
+                                               uint64_t deadline_ns, const bool is_traced,
+                                               enum status *status, bool *plain)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
@@ -344,7 +345,7 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
             struct object *known = NULL;
 
             *plain = false;
-            if (LIKELY(min_complete == 1 && deadline_ns == NO_DEADLINE)) {
+            if (LIKELY(!is_traced && min_complete == 1 && deadline_ns == NO_DEADLINE)) {
                 if (LIKELY(count == 1)) {
                     known = fast_path(cpu, thread, head);
                 } else if (count == 2 && taken == 0) {
@@ -399,7 +400,8 @@ static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
 
 /** Returns true if nothing has happened that could concern the scheduler. */
 static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
-                                    uint64_t min_complete, uint64_t deadline_ns)
+                                    uint64_t min_complete, uint64_t deadline_ns,
+                                    const bool is_traced)
 {
     struct ring_kernel *ring = &thread->ring;
     enum status status = STATUS_OK;
@@ -409,7 +411,8 @@ static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint
     bool plain = false;
 
     if (LIKELY(count != 0)) {
-        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, &status, &plain);
+        taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, is_traced, &status,
+                                 &plain);
     }
     const uint32_t unread = ring_kernel_unread(ring);
 
@@ -424,7 +427,7 @@ static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint
     return plain;
 }
 
-static NOINLINE void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
+static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 {
     if (scope == EXIT_SCOPE_THREAD) {
         thread_end(thread, code);
@@ -435,22 +438,37 @@ static NOINLINE void do_exit(struct thread *thread, uint64_t scope, uint64_t cod
     }
 }
 
+/** Any system call that is not a cap_enter without tracing. Returns as cap_enter(). */
+static NOINLINE bool dispatch_slowly(struct cpu *cpu, struct thread *thread, uint64_t first,
+                                     uint64_t second, uint64_t third, uint64_t number)
+{
+    trace_system_call(thread, number, first, second);
+    if (number == SYSCALL_CAP_ENTER) {
+        return cap_enter(cpu, thread, first, second, third, true);
+    }
+    if (number == SYSCALL_EXIT) {
+        do_exit(thread, first, second);
+    } else {
+        thread->frame.rax = (uint64_t)STATUS_BAD_METHOD << 32;
+    }
+    return false;
+}
+
 void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t number)
 {
     struct cpu *cpu = this_cpu();
     struct thread *thread = cpu->current;
 
     spin_lock(&kernel_lock);
-    if (LIKELY(number == SYSCALL_CAP_ENTER)) {
-        /* What other CPUs want of this thread meanwhile comes with an interrupt. */
-        if (cap_enter(cpu, thread, first, second, third)) {
-            spin_unlock(&kernel_lock);
-            return;
-        }
-    } else if (number == SYSCALL_EXIT) {
-        do_exit(thread, first, second);
-    } else {
-        thread->frame.rax = (uint64_t)STATUS_BAD_METHOD << 32;
+    /* While tracing no number is the quick one: so tracing costs nothing here while it is off. */
+    const bool is_done = LIKELY(number == trace_quick_number)
+                             ? cap_enter(cpu, thread, first, second, third, false)
+                             : dispatch_slowly(cpu, thread, first, second, third, number);
+
+    /* What other CPUs want of this thread meanwhile comes with an interrupt. */
+    if (is_done) {
+        spin_unlock(&kernel_lock);
+        return;
     }
     if (LIKELY(sched_can_stay(cpu, thread))) {
         spin_unlock(&kernel_lock);

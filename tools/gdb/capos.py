@@ -16,6 +16,7 @@ import console  # noqa: E402
 import kernel  # noqa: E402
 import memory  # noqa: E402
 import programs  # noqa: E402
+import trace  # noqa: E402
 import views  # noqa: E402
 
 
@@ -36,6 +37,16 @@ def break_in(words):
     gdb.write(f"stops only in {breakpoint_.process}\n")
 
 
+def go(words):
+    break_in(words)
+    gdb.execute("continue")
+
+
+def go_kernel(words):
+    gdb.execute(f"hbreak {words[0] if words else 'kernel_main'}")
+    gdb.execute("continue")
+
+
 # name: (least and most words, arguments, what it does, more)
 COMMANDS = {
     "ps": (0, 0, "", "processes, their budgets and what their threads do",
@@ -49,16 +60,20 @@ COMMANDS = {
               "own, the shared header's of the thread's."),
     "ledger": (0, 0, "", "device functions: owners, generations, routes, buffers", ""),
     "log": (0, 1, "[LINES]", "the end of the kernel log, 40 lines", ""),
+    "trace": (0, 2, "[LINES] | save FILE", "the end of the trace rings, or all of it into a file",
+              "tools/trace-export makes a file that trace viewers open."),
     "symbols": (1, 1, "PROCESS", "load the symbols of a process's program",
                 "One program at a time: all are linked at one address."),
     "break": (1, 2, "PROCESS [FUNCTION|FILE:LINE]", "stop there in that process only",
               "A hardware breakpoint, and a look at CR3 when it is hit."),
+    "go": (1, 2, "PROCESS [FUNCTION|FILE:LINE]", "break there, and run", ""),
+    "kernel": (0, 1, "[FUNCTION|FILE:LINE]", "break there in the kernel, and run", ""),
     "console": (0, 1, "[LINES]", "the end of what the machine printed, 20 lines", ""),
     "type": (1, 40, "WORDS", "type a line at the machine's console; it is read when it runs", ""),
 }
 RUN = {"ps": views.ps, "cpus": views.cpus, "where": where, "caps": views.caps,
-       "rings": views.rings, "ledger": views.ledger, "log": views.log,
-       "symbols": symbols, "break": break_in, "console": console.show,
+       "rings": views.rings, "ledger": views.ledger, "log": views.log, "trace": trace.show,
+       "symbols": symbols, "break": break_in, "go": go, "kernel": go_kernel, "console": console.show,
        "type": console.type_line}
 
 

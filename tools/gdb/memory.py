@@ -23,7 +23,9 @@ def address_of(value):
 
 
 def read(address, length):
-    """Bytes at an address."""
+    """Bytes at an address of the machine; without one gdb would read the kernel's file."""
+    if gdb.selected_inferior().pid == 0:
+        raise Damage("no machine is connected, or it has ended")
     try:
         return bytes(gdb.selected_inferior().read_memory(address, length))
     except (gdb.error, gdb.MemoryError, OverflowError) as error:

@@ -13,6 +13,7 @@
 #include "arch/x86_64/user_copy.h"
 #include "diag/log.h"
 #include "diag/panic.h"
+#include "diag/trace.h"
 #include "object/process.h"
 #include "sched/sched.h"
 #include "sched/thread.h"
@@ -140,6 +141,8 @@ void trap_from_user(void)
     if (vector >= VECTOR_EXCEPTION_COUNT) {
         irq_dispatch((uint32_t)vector);
     } else {
+        trace_event(TRACE_KIND_FAULT, vector | thread->frame.error << 32, thread->frame.rip,
+                    fault_address);
         report_crash(thread, fault_address);
         process_end(thread->process, EXIT_REASON_CRASHED, vector);
     }

@@ -11,6 +11,7 @@
 #include "device_manager/route_fence.h"
 #include "diag/log.h"
 #include "diag/panic.h"
+#include "diag/trace.h"
 #include "iommu/iommu.h"
 #include "object/console.h"
 #include "object/flush.h"
@@ -40,6 +41,7 @@ void irq_dispatch(uint32_t vector)
     struct cpu *cpu = this_cpu();
 
     cpu->interrupt_count++;
+    trace_interrupt(cpu, vector);
     switch (vector) {
     case VECTOR_TIMER:
         apic_end_of_interrupt();

@@ -8,6 +8,7 @@
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/trap.h"
 #include "diag/log.h"
+#include "diag/trace.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
 #include "mm/layout.h"
@@ -56,6 +57,7 @@ static struct cpu *make_cpu(uint32_t index, uint32_t apic_id)
     cpu->message_scratch = take_page();
     cpu->image_scratch = take_page();
     cpus[index] = cpu;
+    trace_init_cpu(index);
     return cpu;
 }
 

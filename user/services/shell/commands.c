@@ -87,6 +87,11 @@ static const struct command commands[] = {
     {"kill", "PID|NAME", "end a process that was started by init or by `run`",
      "A name must be that of one process only.\n", command_kill},
     {"log", "", "what the kernel has logged", NULL, command_log},
+    {"trace", "on|off|show [N]|dump", "what each CPU did: system calls, switches, interrupts",
+     "on forgets what there is and records, off keeps it. show prints the last N records\n"
+     "of each CPU (20), dump all of them for tools/trace-export, which makes a file that\n"
+     "trace viewers open. Recording, IPC takes its slow path.\n",
+     command_trace},
     {"bench", "[-j]", "measure the kernel's basic operations",
      "In instructions if the machine counts those, else in cycles. -j prints one record\n"
      "a line for other programs.\n",

@@ -12,6 +12,7 @@
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
  *   device_lists.c irqs, dma, iommu, audit
+ *   trace.c        trace
  *   blk.c          blk, with blk_check.c
  *   random.c       random
  *   programs.c     run, bench, kill
@@ -98,6 +99,9 @@ void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
 void command_audit(struct words *words);
+
+/* trace.c */
+void command_trace(struct words *words);
 
 /* blk.c */
 void command_blk(struct words *words);
