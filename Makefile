@@ -124,7 +124,7 @@ help:
 #:
 #:   make run           build and boot under QEMU, to a prompt. Leave with `halt` or Ctrl-A x.
 #:   make gdb           stop in the kernel; in a process: PROC=virtio-blk BREAK=serve.
-#:                      A machine of `make run GDB=1234`: ATTACH=1234
+#:                      docs/debugging.md. A machine of `make run GDB=1234`: ATTACH=1234
 #:   make test          everything that can be checked without a person
 #:
 #: Build

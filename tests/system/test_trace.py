@@ -20,7 +20,6 @@ def start(boot, logs, **options):
     devices = Devices()
     disk_image.create(logs / "disk.img", 4 << 20)
     devices.disk(logs / "disk.img")
-    devices.entropy()
     machine = boot(devices=devices, **options)
     machine.expect(f"{DRIVER}: disk")
     fresh_prompt(machine)
@@ -93,9 +92,10 @@ def test_traced_ipc(boot, logs, kernel):
     machine = start(boot, logs, kernel=f"build/{kernel}/capos.elf")
     machine.shell("trace on")
     claim("everything as specified" in machine.shell("run demo"), "demo passes", machine.tail())
-    claim("fail" not in machine.shell("run rttest calls"), "rttest passes", machine.tail())
+    text = machine.shell("run rttest threads lending budgets", 30)
+    claim(re.search(r"rttest: [1-9]\d* passed, 0 failed", text), "rttest passes", machine.tail())
     trace = dump(machine)
-    claim(trace.lost, "so much that some is lost", trace.count)
+    claim(len(every(trace, "switch")) > 50, "many switches", trace.count)
     claim("the trace is on" in machine.shell("trace"), "it goes on after a dump", machine.tail())
     machine.halt()
 
@@ -105,11 +105,11 @@ def test_teardown(boot, logs):
     the same order, and each of its buffers unmapped. Else: they differ."""
     machine = start(boot, logs)
     buffers = [line.split() for line in machine.shell("dma").splitlines()[1:]]
-    place = buffers[0][1]
     before = int(machine.shell("audit").splitlines()[-1].split()[0])
     machine.shell("trace on")
     machine.shell(f"kill {DRIVER}")
-    fresh_prompt(machine)
+    while "freed" not in machine.shell(f"audit {before + 1}"):
+        pass  # the teardown goes on when the process is gone; the test has a deadline
     machine.shell("trace off")
     trace = dump(machine)
     audit = [line.split() for line in machine.shell(f"audit {before + 1}").splitlines()[1:]]
@@ -117,7 +117,8 @@ def test_teardown(boot, logs):
     seen = [trace_events.describe(trace, record)[0].split() for record in recorded]
     claim(len(seen) > 3 and seen == [[line[2], line[3]] for line in audit], audit, seen)
     unmapped = sorted(f"{record.words[1]:x}" for record in every(trace, "dmaUnmap"))
-    claim(unmapped == sorted(line[2] for line in buffers if line[1] == place), buffers, unmapped)
+    claim(unmapped == sorted(line[2] for line in buffers if line[1] == seen[0][1]),
+          buffers, unmapped)
     claim(titles(trace, "processEnd") == [f"end {DRIVER}"], "its end", titles(trace, "processEnd"))
     machine.halt()
 
