@@ -2,6 +2,7 @@
 """The kernel's trace: what is recorded is what happened, in order, without gaps that are not
 counted, and makes a file that trace viewers open."""
 
+import collections
 import json
 import pathlib
 import re
@@ -14,6 +15,7 @@ from shell import claim, fresh_prompt, process_table
 from test_debugger import Attached
 
 DRIVER = "virtio-blk"
+CONSOLE_VECTOR = 0x30
 
 
 def start(boot, logs, **options):
@@ -53,15 +55,23 @@ def record_commands(machine, *commands):
     return dump(machine)
 
 
+def deliveries(machine):
+    """{(route, vector): how often delivered}"""
+    rows = [line.split() for line in machine.shell("irqs").splitlines()[1:]]
+    return {(int(row[0]), int(row[4], 16)): int(row[-1]) for row in rows}
+
+
 @pytest.mark.parametrize("cpus", [1, 2, 4])
 def test_work(boot, logs, cpus):
     """A program's start, its calls, its end, and a read of the disk are in the trace of the CPUs
-    that did it: processes by name, switches that follow each other, submissions, and interrupts of
-    the disk's route. Else: one of them is missing, or a switch does not begin where the last one
+    that did it: processes by name, switches that follow each other, submissions, and as many
+    interrupts of each route as the kernel has counted. Else: one of them is missing, or a switch does not begin where the last one
     ended."""
     machine = start(boot, logs, cpus=cpus)
     pids = {name: row["pid"] for name, row in process_table(machine).items()}
-    trace = record_commands(machine, "run hello", "blk read 0 16")
+    before = deliveries(machine)
+    trace = record_commands(machine, "run hello", "blk read 0 16", "blk check 64K")
+    after = deliveries(machine)
     claim(trace.cpus == cpus and not trace.lost, f"{cpus} CPUs, nothing lost", vars(trace).keys())
     claim(pids.items() <= {name: pid for pid, name in trace.names.items()}.items(),
           "the names of all processes", trace.names)
@@ -74,13 +84,13 @@ def test_work(boot, logs, cpus):
         claim((pids[name], operation) in calls, f"{name}: {operation}", sorted(calls))
     ran = {record.words[1] >> 32 for record in every(trace, "switch")}
     claim({pids["shell"], pids["init"], pids[DRIVER]} <= ran, "the CPUs went to each", ran)
-    routes = [record for record in every(trace, "interrupt") if record.words[1]]
-    claim(routes, "an interrupt of a device", titles(trace, "interrupt")[:20])
-    for line in machine.shell("irqs").splitlines()[1:]:
-        fields = line.split()
-        if any(record.words[1] - 1 == int(fields[0]) for record in routes):
-            claim({record.words[0] for record in routes if record.words[1] - 1 == int(fields[0])}
-                  == {int(fields[4], 16)}, f"vector {fields[4]}", routes)
+    claim(f"interrupt {CONSOLE_VECTOR:#x}" in titles(trace, "interrupt"), "the console's interrupts",
+          titles(trace, "interrupt")[:20])
+    seen = collections.Counter((record.words[1] - 1, record.words[0])
+                               for record in every(trace, "interrupt") if record.words[1])
+    claim(dict(seen) == {key: count - before[key] for key, count in after.items()
+                         if count != before[key]},
+          f"as many of each route and vector as were delivered: {before}, {after}", dict(seen))
     claim(machine.shell("run demo").count("everything as specified") == 1, "IPC works", machine.tail())
     machine.halt()
 
