@@ -53,6 +53,17 @@ static void read_boot_info(uint32_t loader, uint32_t loader_info)
         PANIC("the loader put the kernel at %lx to %lx, which is not all usable memory",
               (unsigned long)image, (unsigned long)image_paddr(kernel_image_end).value);
     }
+    for (uint32_t i = 0; i < boot_info.module_count; i++) {
+        const struct boot_module *module = &boot_info.modules[i];
+
+        if (module->address < image_paddr(kernel_image_end).value &&
+            image < module->address + module->bytes) {
+            PANIC("the loader put module %u at %lx, into the kernel's own memory: the machine has "
+                  "too "
+                  "little",
+                  i, (unsigned long)module->address);
+        }
+    }
 }
 
 /** "debug_exit=0xf4" and the like; unknown words are reported and ignored. */
