@@ -53,11 +53,16 @@ static void read_boot_info(uint32_t loader, uint32_t loader_info)
         PANIC("the loader put the kernel at %lx to %lx, which is not all usable memory",
               (unsigned long)image, (unsigned long)image_paddr(kernel_image_end).value);
     }
+}
+
+/** A loader that has too little memory may put a module where the kernel's data is to be. */
+static void check_modules(void)
+{
     for (uint32_t i = 0; i < boot_info.module_count; i++) {
         const struct boot_module *module = &boot_info.modules[i];
 
         if (module->address < image_paddr(kernel_image_end).value &&
-            image < module->address + module->bytes) {
+            image_paddr(kernel_image_start).value < module->address + module->bytes) {
             PANIC("the loader put module %u at %lx, into the kernel's own memory: the machine has "
                   "too "
                   "little",
@@ -110,6 +115,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
 
     read_boot_info(loader, loader_info);
     read_command_line();
+    check_modules();
     frames_init(&boot_info);
     kernel_map_init(&boot_info);
     frames_add_high_memory();
