@@ -279,6 +279,8 @@ static void step_releasing(struct device_function *function)
     const uint64_t pid = device_record(function)->owner;
 
     pci_bars_restore(function->pci);
+    /* A reset of the function or its bus has cleared the command register, too. */
+    pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {
         audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, pid, 0, 0);
     } else {

@@ -70,6 +70,21 @@ def test_interrupt_released(boot, logs):
     machine.halt()
 
 
+def test_registers_go_with_their_capability(boot, logs):
+    """An owner that releases its registers' capability while they are mapped has a page fault at the next
+    touch, and the device is free. Else: "still there"."""
+    machine, devices = devtest.start(boot, logs)
+    bdf = pci.name_of(machine.bdf(devices.names[0]))
+    for _ in range(2):
+        machine.shell("run devtest cling")
+        claim("still there" not in machine.output and "crash: process" in machine.output, "a crash",
+              machine.tail())
+        wait_processes(machine, devtest.SERVICES)
+        claim(disks.device_row(machine, bdf)[4] == "free", "a free function", machine.tail())
+    oracle.inspect(machine)
+    machine.halt()
+
+
 def test_small_bar(boot, logs):
     """A BAR smaller than a page, which shares its page with others', is not mapped; its registers are read
     through the kernel. Else: a mapping that succeeds."""

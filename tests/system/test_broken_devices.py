@@ -3,15 +3,17 @@
 says why it ends, and the rest of the system works."""
 
 import re
+import time
 
 import devtest
 import disks
 import oracle
 import pytest
 from harness import Devices
+from oracle import pci
 from outside_edu import OutsideEdu
 from packages import Package
-from shell import claim
+from shell import claim, fresh_prompt
 from test_iommu import reserve
 
 VTD, LOCAL_APIC, IO_APIC, MMCONFIG, MEMORY = 0xFED90000, 0xFEE00000, 0xFEC00000, 0xB0000000, 0x1000000
@@ -148,17 +150,49 @@ def test_firmware_memory(boot, logs):
     machine.halt()
 
 
-def test_bars_after_a_function_reset(boot, logs):
-    """A function-level reset clears the BARs; the kernel puts them back, so that the function can be claimed
-    again, as often as wanted. Else: the second claim is refused."""
+@pytest.mark.parametrize("driver, vendor, device", [("e1000e", 0x8086, 0x10D3), ("edu", 0x1234, 0x11E8)],
+                         ids=["e1000e", "edu"])
+def test_bars_after_a_reset(boot, logs, driver, vendor, device):
+    """A reset of a function, or of the bus below its port, clears the BARs; the kernel puts them back, so
+    that the function can be claimed again, as often as wanted. Else: the second claim is refused."""
     devices = Devices()
-    devices.add("e1000e", port=True)
-    machine = boot(devices=devices, package=devtest.package(logs, {"vendor": 0x8086, "devices": [0x10D3]}))
+    devices.add(driver, port=True)
+    machine = boot(devices=devices, package=devtest.package(logs, {"vendor": vendor, "devices": [device]}))
     machine.expect(machine.PROMPT)
     for _ in range(3):
         devtest.run(machine, "release")
-    rows = [line for line in machine.shell("devices").splitlines() if "8086:10d3" in line]
+    rows = [line for line in machine.shell("devices").splitlines() if f"{vendor:04x}:{device:04x}" in line]
     claim(len(rows) == 1 and " free " in rows[0] and "not reset" not in rows[0], "free, and reset", rows)
+    oracle.inspect(machine)
+    machine.halt()
+
+
+@pytest.mark.deadline(90)
+def test_storm_of_many_devices(boot, logs):
+    """Sixteen devices that fault all the time are reported within bounds, ten lines a second, and the
+    system answers meanwhile. Else: more lines, or a prompt that does not come."""
+    devices = Devices()
+    for _ in range(16):
+        devices.edu()
+    machine = boot(devices=devices, package=devtest.package(logs, devtest.EDU), qtest=True)
+    machine.expect(machine.PROMPT)
+    edus = [OutsideEdu(machine, name) for name in devices.names]
+    for edu in edus:
+        edu.command(on=pci.BUS_MASTER | pci.MEMORY_SPACE)
+    begun = time.monotonic()
+    while time.monotonic() < begun + 4:
+        for edu in edus:
+            edu.begin(0x10000, 64)
+        for edu in edus:
+            edu.wait()
+        machine.shell("echo still here", 5)
+    seconds = time.monotonic() - begun
+    for edu in edus:
+        edu.command(off=pci.BUS_MASTER)
+    lines = machine.output.count(" refused: ")
+    claim(10 <= lines <= 10 * (seconds + 2), f"at most ten lines a second in {seconds:.1f} s", lines)
+    fresh_prompt(machine)
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
     oracle.inspect(machine)
     machine.halt()
 

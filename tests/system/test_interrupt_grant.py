@@ -4,6 +4,7 @@ and a device raises nothing else. What the holder sees user/apps/devtest judges.
 
 import devtest
 import oracle
+from oracle import pci
 from outside_edu import ACKNOWLEDGE, RAISE, OutsideEdu
 from shell import claim, wait_processes
 
@@ -43,8 +44,8 @@ def test_interrupt_after_the_owners_end(boot, logs):
 
 
 def test_storm(boot, logs):
-    """Interrupts that nobody takes, thousands of them, do not keep the system from its work. Else: a
-    prompt that does not come."""
+    """Interrupts that nobody takes, thousands of them, are masked, and do not keep the system from its
+    work. Else: a route that is open, or a prompt that does not come."""
     machine, devices = devtest.start(boot, logs)
     devtest.hold(machine)
     edu = OutsideEdu(machine, devices.names[0])
@@ -52,6 +53,8 @@ def test_storm(boot, logs):
     for _ in range(3000):
         machine.qtest.store(bar + RAISE, 1)
         machine.qtest.store(bar + ACKNOWLEDGE, 1)
+    row = next(line for line in machine.shell("irqs").splitlines() if pci.name_of(edu.bdf) in line)
+    claim(" masked " in row, "a route that is masked", row)
     claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
     oracle.inspect(machine)
     machine.halt()

@@ -68,6 +68,8 @@ void try_config(void)
     check_status(device_mmio_read_config(device.mmio, 1, 1, &value), STATUS_OK, "one byte");
     check_number(value, EDU_IDS >> 8 & 0xff, "the second byte");
     refuse_places();
+    check_number(bar & ~0xfu, 0, "the address in BAR 0, which is the kernel's affair");
+    check_number(config_word(MSI + 4), 0, "the address of the interrupt's message");
 
     deny(VENDOR_AND_DEVICE, 0x12345678, "changing the vendor");
     deny(BAR_0, 0xfed90000, "moving a BAR over the IOMMU");

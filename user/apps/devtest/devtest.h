@@ -148,3 +148,4 @@ int life_leave(void);
 int life_next(void);
 int life_touch(void);
 int life_quiet(void);
+int life_cling(void);

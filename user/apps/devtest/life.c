@@ -140,3 +140,22 @@ int life_quiet(void)
         rt_sleep(RT_NS_PER_S);
     }
 }
+
+/** Gives all capabilities of the device up, and goes on reading its registers: a page fault, soon.
+ */
+int life_cling(void)
+{
+    const uint64_t end = soon(3000);
+
+    if (!device_map()) {
+        return 1;
+    }
+    capability_release(device.mmio);
+    capability_release(device.pool);
+    capability_release(device.interrupt);
+    while (soon(0) < end) {
+        (void)device_read32(EDU_IDENTITY);
+    }
+    rt_print("devtest: the registers are still there\n");
+    return 1;
+}
