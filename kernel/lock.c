@@ -7,8 +7,23 @@
 /* How long a CPU that lets others in keeps its hands off the lock, in pauses. */
 #define YIELD_PAUSES 64u
 
+struct lock_waits lock_waits[LOCK_RANK_COUNT];
+
+/** Only who has just got the lock counts, so that nobody else writes here. */
+static void count_wait(enum lock_rank rank, uint64_t ticks)
+{
+    struct lock_waits *waits = &lock_waits[rank];
+
+    __atomic_store_n(&waits->count, waits->count + 1, __ATOMIC_RELAXED);
+    if (ticks > waits->worst_ticks) {
+        __atomic_store_n(&waits->worst_ticks, ticks, __ATOMIC_RELAXED);
+    }
+}
+
 void spin_lock_slowly(struct spinlock *lock)
 {
+    const uint64_t start = rdtsc();
+
     __atomic_fetch_add(&lock->waiters, 1, __ATOMIC_RELAXED);
     do {
         while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0) {
@@ -16,6 +31,7 @@ void spin_lock_slowly(struct spinlock *lock)
         }
     } while (__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0);
     __atomic_fetch_sub(&lock->waiters, 1, __ATOMIC_RELAXED);
+    count_wait(lock->rank, rdtsc() - start);
 }
 
 void spin_yield(struct spinlock *lock)

@@ -69,6 +69,13 @@ static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_L
     __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
 }
 
+/** How often CPUs had to wait for the locks of a rank, and how long the longest wait was. */
+struct lock_waits {
+    uint64_t count;       /* [a] */
+    uint64_t worst_ticks; /* [a] TSC */
+};
+extern struct lock_waits lock_waits[LOCK_RANK_COUNT];
+
 /** Whether another CPU is waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)
 {

@@ -17,6 +17,8 @@
 #include "bootinfo/bootinfo.h"
 #include "device_manager/device_manager.h"
 #include "diag/log.h"
+#include "diag/prompt.h"
+#include "diag/reports.h"
 #include "iommu/iommu.h"
 #include "mm/frames.h"
 #include "mm/kernel_map.h"
@@ -34,6 +36,7 @@
 NORETURN void kernel_main(uint32_t loader, uint32_t loader_info);
 
 static struct boot_info boot_info;
+static struct prompt_options prompt_options;
 
 static void read_boot_info(uint32_t loader, uint32_t loader_info)
 {
@@ -63,38 +66,69 @@ static void check_modules(void)
 
         if (module->address < image_paddr(kernel_image_end).value &&
             image_paddr(kernel_image_start).value < module->address + module->bytes) {
-            PANIC("the loader put module %u at %lx, into the kernel's own memory: the machine has "
-                  "too "
-                  "little",
+            PANIC("the loader put module %u at %lx, into the kernel's own memory: there is too "
+                  "little of it",
                   i, (unsigned long)module->address);
         }
+    }
+}
+
+/** The number behind `name` if the word begins with that; false: it does not. */
+static bool take_option(const char *word, size_t length, const char *name, uint64_t limit,
+                        bool *is_good, uint64_t *value)
+{
+    const size_t name_length = strlen(name);
+
+    if (length < name_length || memcmp(word, name, name_length) != 0) {
+        return false;
+    }
+    *is_good = text_parse_u64(word + name_length, length - name_length, value) == TEXT_OK &&
+               *value <= limit;
+    return true;
+}
+
+static void read_word(const char *word, size_t length)
+{
+    bool is_good;
+    uint64_t value;
+
+    if (take_option(word, length, "debug_exit=", UINT16_MAX, &is_good, &value)) {
+        if (is_good) {
+            power_set_debug_exit((uint16_t)value);
+        } else {
+            log_info("boot", "debug_exit: not a port number: %.*s", (int)length, word);
+        }
+    } else if (take_option(word, length, "diag=", 1, &is_good, &value)) {
+        if (is_good) {
+            prompt_options.is_wanted = value != 0;
+        } else {
+            log_info("boot", "diag: neither 0 nor 1: %.*s", (int)length, word);
+        }
+    } else if (take_option(word, length, "diag_wait=", PROMPT_WAIT_MS_MAX, &is_good, &value)) {
+        if (is_good) {
+            prompt_options.wait_ms = (uint32_t)value;
+        } else {
+            log_info("boot", "diag_wait: not milliseconds up to %u: %.*s", PROMPT_WAIT_MS_MAX,
+                     (int)length, word);
+        }
+    } else {
+        log_info("boot", "command line: unknown word: %.*s", (int)length, word);
     }
 }
 
 /** "debug_exit=0xf4" and the like; unknown words are reported and ignored. */
 static void read_command_line(void)
 {
-    static const char debug_exit[] = "debug_exit=";
     const char *at = boot_info.command_line;
 
     while (*at != '\0') {
         size_t length = 0;
-        uint64_t value;
 
         while (at[length] != '\0' && at[length] != ' ') {
             length++;
         }
-        if (length >= sizeof(debug_exit) - 1 &&
-            memcmp(at, debug_exit, sizeof(debug_exit) - 1) == 0) {
-            if (text_parse_u64(at + sizeof(debug_exit) - 1, length - (sizeof(debug_exit) - 1),
-                               &value) == TEXT_OK &&
-                value <= UINT16_MAX) {
-                power_set_debug_exit((uint16_t)value);
-            } else {
-                log_info("boot", "debug_exit: not a port number: %.*s", (int)length, at);
-            }
-        } else if (length > 0) {
-            log_info("boot", "command line: unknown word: %.*s", (int)length, at);
+        if (length > 0) {
+            read_word(at, length);
         }
         at += length;
         while (*at == ' ') {
@@ -138,6 +172,8 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     log_info("memory", "%lu MiB free of %lu", (unsigned long)(frames_free() >> 8),
              (unsigned long)(frames_total() >> 8));
 
+    reports_init(&boot_info);
+    prompt_run(&prompt_options);
     spin_lock(&kernel_lock);
     boot_package_start(&boot_info);
     spin_unlock(&kernel_lock);

@@ -241,6 +241,12 @@ interface Diagnostics {
                                                 records :List(TraceRecord));
   # What a CPU did, from record `sequence` on, which without losses is the first one's number;
   # `lost` counts those overwritten. notFound: no such CPU.
+  report @12 (topic :UInt16, format :UInt16, argument :UInt64, cursor :UInt64)
+      -> (next :UInt64, ended :Bool, text :Data);
+  # Whole lines of a report, ReportTopic by number, from `cursor` on (0: from its start), as the
+  # early prompt on the serial line prints them: tables for people (`format` 0), or JSON objects, one
+  # a line (1). `argument` is what the topic is about. notFound: no such topic or format. Any cursor
+  # is harmless.
 }
 
 enum TraceCommand {
@@ -278,6 +284,24 @@ enum TraceKind {
   fault @8;           # of user code [vector | error << 32, instruction, address of a page fault]
   processStart @9;    # [pid, first 16 bytes of its name]
   processEnd @10;     # [pid | ExitReason << 32, first 16 bytes of its name]
+}
+
+enum ReportTopic {
+  acpi @0;
+  pci @1;
+  pciFunction @2;     # argument: segment << 16 | bdf
+  irqs @3;
+  cpus @4;
+  mem @5;
+  iommu @6;
+  dma @7;
+  mmio @8;
+  devices @9;
+  caps @10;
+  capsOf @11;         # argument: pid
+  budgets @12;
+  audit @13;
+  locks @14;
 }
 
 struct ProcessInfo {

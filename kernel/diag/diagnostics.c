@@ -9,6 +9,7 @@
 #include "arch/x86_64/cpu.h"
 #include "device_manager/device_manager.h"
 #include "diag/log.h"
+#include "diag/reports.h"
 #include "diag/trace.h"
 #include "mm/frames.h"
 #include "object/object.h"
@@ -280,4 +281,5 @@ method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_IOMMUS] = device_list_iommus,
     [DIAGNOSTICS_TRACE_CONTROL] = diagnostics_trace_control,
     [DIAGNOSTICS_TRACE] = diagnostics_trace,
+    [DIAGNOSTICS_REPORT] = diagnostics_report,
 };

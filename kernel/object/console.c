@@ -53,14 +53,19 @@ static void answer_reader(struct operation *reader)
     }
 }
 
+void console_type(uint8_t byte)
+{
+    if (input_tail - input_head < INPUT_BYTES) {
+        input[input_tail++ % INPUT_BYTES] = byte;
+    }
+}
+
 void console_input(void)
 {
     uint8_t byte;
 
     while (uart_read(&byte)) {
-        if (input_tail - input_head < INPUT_BYTES) {
-            input[input_tail++ % INPUT_BYTES] = byte;
-        }
+        console_type(byte);
     }
     while (input_head != input_tail && !list_is_empty(&readers)) {
         struct operation *reader = LIST_FIRST(&readers, struct operation, link);

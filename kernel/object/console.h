@@ -3,8 +3,13 @@
 
 /* The serial console as an object. Under the kernel lock. */
 
+#include "types.h"
+
 /** Bytes have arrived at the UART: hand them to whoever waits, keep a bounded rest. */
 void console_input(void);
+
+/** A byte that somebody else took from the UART before there were readers. */
+void console_type(uint8_t byte);
 
 /** Capabilities for the console were taken back: reads of other processes end. */
 struct process;

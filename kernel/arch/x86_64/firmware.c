@@ -8,8 +8,10 @@
 #include "mm/kernel_map.h"
 
 /* Tables are small; a length beyond this is nonsense that would only cost page tables. */
-#define TABLE_MAX_BYTES (16ull << 20)
-#define PHYSICAL_END    (1ull << 46)
+#define TABLE_MAX_BYTES      (16ull << 20)
+#define PHYSICAL_END         (1ull << 46)
+
+#define ACPI_REVISION_OFFSET 8u /* in a table's header, ACPI 6.5 section 5.2.6 */
 
 struct firmware firmware;
 
@@ -24,8 +26,74 @@ static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t addre
 
 static const struct acpi_memory memory = {.at = map_bytes};
 
-static void report(const char *table, const struct acpi_fault *fault)
+/** The record of a table, NULL if there is none. */
+static struct firmware_table *find_record(const char *signature)
 {
+    for (uint32_t i = 0; i < firmware.table_count; i++) {
+        if (memcmp(firmware.tables[i].signature, signature, 4) == 0) {
+            return &firmware.tables[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_used(const char *signature)
+{
+    struct firmware_table *record = find_record(signature);
+
+    if (record != NULL) {
+        record->is_used = true;
+    }
+}
+
+static void note_refused(const char *signature, const struct acpi_fault *fault)
+{
+    struct firmware_table *record = find_record(signature);
+
+    if (record != NULL) {
+        record->error = fault->error;
+        record->offset = fault->offset;
+    }
+}
+
+static void add_record(struct firmware_table record)
+{
+    if (firmware.table_count == FIRMWARE_MAX_TABLES) {
+        firmware.table_overflow++;
+        return;
+    }
+    firmware.tables[firmware.table_count++] = record;
+}
+
+/** What there is, whether the kernel reads it or not. */
+static void list_tables(const struct acpi_root *root)
+{
+    for (uint32_t i = 0; i < root->entry_count; i++) {
+        struct acpi_table table;
+        struct acpi_fault fault;
+        const enum acpi_error error = acpi_root_get(&memory, root, i, &table, &fault);
+        struct firmware_table record = {.signature = "?"};
+
+        if (error == ACPI_OK) {
+            memcpy(record.signature, table.signature, sizeof(record.signature));
+            record.revision = table.bytes.at[ACPI_REVISION_OFFSET];
+            record.checksum_good = table.checksum_good;
+            record.bytes = (uint32_t)table.bytes.length;
+            record.address = table.address;
+        } else if (error == ACPI_NOT_FOUND) {
+            continue; /* an empty entry */
+        } else {
+            record.address = acpi_root_address(root, i);
+            record.error = error;
+            record.offset = fault.offset;
+        }
+        add_record(record);
+    }
+}
+
+static void report(const char *table, const char *signature, const struct acpi_fault *fault)
+{
+    note_refused(signature, fault);
     log_info("acpi", "%s: %s at %lx; doing without", table, acpi_error_name(fault->error),
              (unsigned long)fault->offset);
 }
@@ -81,9 +149,10 @@ static void read_madt(const struct acpi_root *root)
         return;
     }
     if (acpi_madt_open(table.bytes, &madt, &fault) != ACPI_OK) {
-        report("MADT", &fault);
+        report("MADT", "APIC", &fault);
         return;
     }
+    note_used("APIC");
     firmware.local_apic.value = madt.local_apic_address;
     firmware.has_8259s = madt.has_8259s;
     while (acpi_madt_next(&madt, &cursor, &entry)) {
@@ -142,7 +211,7 @@ static void read_dmar(const struct acpi_root *root)
         return;
     }
     if (acpi_dmar_open(table.bytes, &firmware.dmar, &fault) != ACPI_OK) {
-        report("DMAR", &fault);
+        report("DMAR", "DMAR", &fault);
         return;
     }
     while (acpi_dmar_next(&firmware.dmar, &cursor, &entry)) {
@@ -154,6 +223,7 @@ static void read_dmar(const struct acpi_root *root)
             return;
         }
     }
+    note_used("DMAR");
     firmware.has_dmar = true;
 }
 
@@ -167,13 +237,14 @@ static void read_fadt(const struct acpi_root *root)
         return;
     }
     if (acpi_fadt_open(table.bytes, &firmware.fadt, &fault) != ACPI_OK) {
-        report("FADT", &fault);
+        report("FADT", "FACP", &fault);
         return;
     }
+    note_used("FACP");
     firmware.has_fadt = true;
     if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK ||
         acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) != ACPI_OK) {
-        report("DSDT (soft-off)", &fault);
+        report("DSDT (soft-off)", "FACP", &fault);
         return;
     }
     firmware.has_soft_off = true;
@@ -191,12 +262,13 @@ static void read_mcfg(const struct acpi_root *root)
         return;
     }
     if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
-        report("MCFG", &fault);
+        report("MCFG", "MCFG", &fault);
         return;
     }
+    note_used("MCFG");
     for (uint32_t i = 0; i < count; i++) {
         if (acpi_mcfg_get(table.bytes, i, &entry, &fault) != ACPI_OK) {
-            report("MCFG entry", &fault);
+            report("MCFG entry", "MCFG", &fault);
         } else if (firmware.segment_count < FIRMWARE_MAX_SEGMENTS) {
             firmware.segments[firmware.segment_count++] = entry;
         }
@@ -216,9 +288,12 @@ void firmware_init(uint64_t rsdp_address)
         return;
     }
     if (acpi_root_open(&memory, rsdp_address, &root, &fault) != ACPI_OK) {
-        report("root table", &fault);
+        report("root table", "", &fault);
         return;
     }
+    firmware.rsdp_address = rsdp_address;
+    firmware.has_xsdt = root.entry_bytes == 8;
+    list_tables(&root);
     read_madt(&root);
     read_dmar(&root);
     read_fadt(&root);

@@ -7,6 +7,7 @@
  * table it refuses is reported and done without.
  */
 
+#include "acpi/acpi.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
 #include "acpi/mcfg.h"
@@ -26,6 +27,19 @@ struct firmware_io_apic {
     struct paddr address;
     uint32_t interrupt_base;
 };
+
+/** A table that the root table names, as it was found at boot. */
+struct firmware_table {
+    char signature[5];
+    uint8_t revision;
+    bool checksum_good;
+    bool is_used; /* the kernel went by it */
+    uint32_t bytes;
+    uint64_t address;      /* physical */
+    enum acpi_error error; /* ACPI_OK, or why it, or a part of it, was done without, */
+    uint64_t offset;       /* and where in it */
+};
+#define FIRMWARE_MAX_TABLES 64u
 
 /** Where an ISA interrupt arrives. */
 struct firmware_isa_irq {
@@ -54,6 +68,11 @@ struct firmware {
     struct acpi_fadt fadt;
     bool has_soft_off;
     struct acpi_soft_off soft_off;
+    uint64_t rsdp_address;
+    bool has_xsdt; /* the root table is one */
+    uint32_t table_count;
+    uint32_t table_overflow; /* tables that there was no room for; they are used all the same */
+    struct firmware_table tables[FIRMWARE_MAX_TABLES]; /* for people */
 };
 
 extern struct firmware firmware; /* [I] after firmware_init() */

@@ -13,6 +13,7 @@
 #define REDIRECT_MASKED     (1u << 16)
 #define REDIRECT_LEVEL      (1u << 15)
 #define REDIRECT_ACTIVE_LOW (1u << 13)
+#define REDIRECT_REMAPPED   (1u << 16) /* in the upper word */
 
 struct io_apic {
     volatile uint32_t *registers;
@@ -81,6 +82,31 @@ bool io_apic_route_isa(uint32_t irq, uint32_t vector, uint32_t apic_id)
             write_register(io_apic, REGISTER_REDIRECT + 2 * input, (uint32_t)entry);
             return true;
         }
+    }
+    return false;
+}
+
+bool io_apic_read_input(uint32_t number, struct io_apic_input *input)
+{
+    for (uint32_t i = 0; i < firmware.io_apic_count; i++) {
+        const struct io_apic *io_apic = &io_apics[i];
+
+        if (number < io_apic->input_count) {
+            const uint32_t low = read_register(io_apic, REGISTER_REDIRECT + 2 * number);
+            const uint32_t high = read_register(io_apic, REGISTER_REDIRECT + 2 * number + 1);
+
+            *input = (struct io_apic_input){
+                .io_apic = io_apic->id,
+                .interrupt = io_apic->interrupt_base + number,
+                .vector = (uint8_t)low,
+                .is_masked = (low & REDIRECT_MASKED) != 0,
+                .is_level = (low & REDIRECT_LEVEL) != 0,
+                .is_active_low = (low & REDIRECT_ACTIVE_LOW) != 0,
+                .is_remapped = (high & REDIRECT_REMAPPED) != 0,
+            };
+            return true;
+        }
+        number -= io_apic->input_count;
     }
     return false;
 }

@@ -21,6 +21,7 @@
 #define INTERRUPT_RECEIVED 0x01
 #define STATUS_RECEIVED    0x01
 #define STATUS_SEND_EMPTY  0x20
+#define STATUS_NOBODY      0xff
 #define FIFO_DEPTH         16u
 
 /* A character takes 87 us at 115200 baud; a line that takes a thousand times as long is not there,
@@ -92,4 +93,9 @@ bool uart_read(uint8_t *byte)
     }
     *byte = inb(UART_DATA);
     return true;
+}
+
+bool uart_is_present(void)
+{
+    return inb(UART_LINE_STATUS) != STATUS_NOBODY;
 }

@@ -22,3 +22,6 @@ void uart_write_unlocked(const void *bytes, size_t length);
 
 /** The next received byte; false if there is none. */
 bool uart_read(uint8_t *byte);
+
+/** Whether anything answers there: an empty bus reads as all ones. */
+bool uart_is_present(void);
