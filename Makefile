@@ -179,7 +179,8 @@ help:
 #:   make docs          write docs/LOCKS.md anew; check links and names in all documents
 #:
 #: Figures
-#:   make bench         measure, print the table, draw the picture (build/bench)
+#:   make bench         measure, also against Linux; print tables, draw a picture (build/bench)
+#:                      Some of the race: BENCH='wake read-1'. Rounds: ROUNDS=5. docs/benchmarks.md
 #:   make run-measure   measure instruction counts; fails if one is 3 % above the recorded one
 #:
 #: Variables for run:   ACCEL=kvm|tcg  SMP=2  MEM=256M  APPEND='...'  BOOT=pvh|bios|uefi

@@ -187,6 +187,23 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # What `make bench` runs here and on Linux. Has a partner to call, `edu`, and the disk.
+      name = "race",
+      image = "race",
+      start = demand,
+      priority = 16, maxPriority = 20,
+      budget = (frames = 768, capSlots = 128, objects = 128, threads = 8,
+        dmaPages = 1, mmioPages = 256, interrupts = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "spawner", source = (spawner = void)),
+        (name = "bootPackage", source = (bootPackage = void)),
+        (name = "disk", source = (uses = "disk")),
+        (name = "edu", source = (device = (
+          vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
+      ]
+    ),
+    (
       # Tests the scheduler with threads above and below its own priority, and with children.
       name = "rttest",
       image = "rttest",
@@ -225,6 +242,7 @@ const bootPackage :Capos.BootPackage = (
     (name = "edu", elf = embed "/user/edu.elf"),
     (name = "blktest", elf = embed "/user/blktest.elf"),
     (name = "devbench", elf = embed "/user/devbench.elf"),
+    (name = "race", elf = embed "/user/race.elf"),
     (name = "bench", elf = embed "/user/bench.elf"),
     (name = "rttest", elf = embed "/user/rttest.elf"),
     (name = "hostile", elf = embed "/user/hostile.elf"),

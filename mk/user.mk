@@ -4,7 +4,7 @@
 # alone.
 #
 # A program is a directory of C files, user/apps/<name>, user/services/<name> or
-# user/drivers/<name>. It is linked with all of user/rt, user/lib* and lib into
+# user/drivers/<name>; and bench/race, which is also built for Linux. It is linked with all of user/rt, user/lib* and lib into
 # build/user/<name>.elf; what it does not use is dropped.
 
 ifndef GEN_HEADERS
@@ -16,7 +16,7 @@ USER_CC ?= gcc
 USER_AR ?= ar
 USER_STRIP ?= strip --strip-all
 
-USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/))
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/)) bench/race
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 USER_IMAGES := $(USER_ELFS)
@@ -25,7 +25,7 @@ USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.
 USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
+	-ftls-model=local-exec -I lib -I user -I bench -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
@@ -64,7 +64,7 @@ endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
 -include $(USER_RT_OBJECTS:.o=.d)
--include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c))
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c bench/race/*.c))
 
 # ---------------------------------------------------------------------------------------------
 # Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.

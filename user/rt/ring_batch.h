@@ -72,5 +72,6 @@ static ALWAYS_INLINE const struct ring_cqe *rt_reaper_next(struct rt_reaper *rea
 static ALWAYS_INLINE void rt_reaper_end(struct rt_ring *ring, const struct rt_reaper *reaper)
 {
     ring->user.cq_head = reaper->head;
+    ring->user.cq_tail_seen = reaper->tail; /* else ring_user_peek() goes on to what is not there */
     atomic_store_release_u32(&ring->user.memory->header.cq_head, reaper->head);
 }

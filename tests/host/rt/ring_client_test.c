@@ -6,6 +6,7 @@
 
 #include "rt/kernel_objects.h"
 #include "rt/panic.h"
+#include "rt/ring_batch.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,6 +70,27 @@ static void strays_are_counted_and_dropped(void **state)
     assert_int_equal(memory_create(1, &memory), STATUS_OK);
     assert_int_equal(ring()->quiet_count, 1);
     assert_int_equal(ring()->stray_count, 0);
+}
+
+/** After a reaper the queue is empty also for those who take completions one by one. */
+static void reaper_leaves_nothing(void **state)
+{
+    struct rt_reaper reaper;
+    unsigned seen = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        fake_post(RT_USER_DATA_SYNCHRONOUS, STATUS_OK, 0, 0);
+    }
+    reaper = rt_reaper_begin(ring());
+    while (rt_reaper_next(&reaper) != NULL) {
+        seen++;
+    }
+    rt_reaper_end(ring(), &reaper);
+    assert_int_equal(seen, 3);
+    assert_null(ring_user_peek(&ring()->user));
+    fake_post(RT_USER_DATA_QUIET, STATUS_OK, 0, 0);
+    assert_non_null(ring_user_peek(&ring()->user));
 }
 
 static void other_completions_may_come_first(void **state)
@@ -227,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup(call_is_one_entry, setup),
         cmocka_unit_test_setup(transport_comes_before_exception, setup),
         cmocka_unit_test_setup(strays_are_counted_and_dropped, setup),
+        cmocka_unit_test_setup(reaper_leaves_nothing, setup),
         cmocka_unit_test_setup(other_completions_may_come_first, setup),
         cmocka_unit_test_setup(second_completion_of_one_operation, setup),
         cmocka_unit_test_setup(slots_are_reused_and_told_apart, setup),
