@@ -138,7 +138,7 @@ def test_icount(boot):
 
 
 # With less, QEMU 7.2 loads the package over the whole kernel.
-@pytest.mark.parametrize("kib", [3584, 4096, 6144, 8192])
+@pytest.mark.parametrize("kib", [4096, 5120, 6144, 8192])
 def test_too_little_memory(boot, kib):
     """On a machine with next to no memory the system runs, or says that memory is what it lacks;
     it never hangs. Else: silence, a fault in the kernel, or an ending without an epitaph."""
