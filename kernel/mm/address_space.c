@@ -86,7 +86,9 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     struct account *account = &space->process->account;
     struct tree_node *before;
 
-    if (UNLIKELY(!is_user_range(address, page_count) || page_count > MAPPING_MAX_PAGES)) {
+    /* is_user_range(), which for this few pages needs no division and no second comparison. */
+    if (UNLIKELY(page_count - 1 >= MAPPING_MAX_PAGES || !is_page_aligned(address) ||
+                 address - USER_BASE > USER_END - USER_BASE - page_count * PAGE_BYTES)) {
         return STATUS_BAD_RANGE;
     }
     if (UNLIKELY(!is_free_range(space, address, page_count, &before))) {

@@ -422,6 +422,20 @@ NORETURN static void go_idle(struct cpu *cpu)
     trap_restart_on_stack(cpu->stack_top, idle_loop);
 }
 
+void sched_run_next(struct cpu *cpu)
+{
+    struct thread *next = take_top(cpu);
+
+    if (next == NULL) {
+        next = steal(cpu);
+    }
+    if (next == NULL) {
+        go_idle(cpu);
+    }
+    start_slice(cpu, next);
+    run(cpu, next);
+}
+
 NORETURN static void exit_slowly(struct cpu *cpu)
 {
     struct thread *current = cpu->current;
@@ -463,16 +477,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
             preempt_slowly(cpu, current);
         }
     }
-    struct thread *next = take_top(cpu);
-
-    if (next == NULL) {
-        next = steal(cpu);
-    }
-    if (next == NULL) {
-        go_idle(cpu);
-    }
-    start_slice(cpu, next);
-    run(cpu, next);
+    sched_run_next(cpu);
 }
 
 void sched_exit(void)

@@ -45,6 +45,10 @@ void sched_set_priority(struct thread *thread, uint8_t priority);
 /** Leave the kernel: run what should run now on this CPU. Kernel lock held; it is released. */
 NORETURN void sched_exit(void);
 
+/** This CPU's thread, if it has one, cannot go on: the next one that can, or nobody, gets the CPU.
+ */
+NORETURN void sched_run_next(struct cpu *cpu);
+
 /** First entry of a CPU into its idle loop. No lock held. */
 NORETURN void sched_start_cpu(void);
 

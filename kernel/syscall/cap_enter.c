@@ -158,7 +158,8 @@ static ALWAYS_INLINE enum status do_call(struct thread *thread, const struct rin
     if (UNLIKELY((sqe->flags & ~(SQE_INLINE | SQE_QUIET)) != 0)) {
         return STATUS_BAD_REQUEST;
     }
-    if (UNLIKELY(!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
+    if ((sqe->buffer_offset | sqe->buffer_length) != 0 &&
+        UNLIKELY(!message_buffer_is_valid(sqe->buffer_offset, sqe->buffer_length))) {
         return STATUS_BAD_RANGE;
     }
     const struct cap_table *caps = &thread->process->caps;

@@ -168,6 +168,49 @@ static ALWAYS_INLINE void fast_signal(struct cpu *cpu, struct thread *signaller,
     post_and_switch(cpu, signaller, waiter);
 }
 
+/** A WAIT is accepted: its operation, which is free, is the notification's. */
+static ALWAYS_INLINE void start_wait(struct thread *thread, struct operation *operation,
+                                     struct notification *awaited, uint64_t user_data)
+{
+    thread->free_operation = operation->next_free;
+    operation->state = OPERATION_WAITING;
+    operation->user_data = user_data;
+    operation->buffer_offset = 0;
+    operation->buffer_length = 0;
+    operation->object = &awaited->object;
+    object_get(&awaited->object);
+    list_append(&awaited->waiters, &operation->link);
+}
+
+/** Whether a WAIT has neither a deadline nor anything that may not be. */
+static ALWAYS_INLINE bool is_plain_wait(const volatile ring_word *sqe)
+{
+    return (sqe[SQE_BUFFER] | sqe[SQE_PAYLOAD] | sqe[SQE_PAYLOAD + 1] | sqe[SQE_PAYLOAD + 2] |
+            sqe[SQE_PAYLOAD + 3]) == 0;
+}
+
+/** A WAIT for what has not happened yet: whoever is next, or nobody, gets the CPU. */
+static ALWAYS_INLINE void fast_wait(struct cpu *cpu, struct thread *thread,
+                                    const volatile ring_word *sqe)
+{
+    struct object *own = object_lookup(&thread->process->caps, sqe[SQE_TARGET]);
+    struct operation *operation = thread->free_operation;
+    const uint64_t user_data = sqe[SQE_USER_DATA];
+
+    if (UNLIKELY(own == NULL || own->kind != OBJECT_KIND_NOTIFICATION || operation == NULL ||
+                 !is_plain_wait(sqe))) {
+        return;
+    }
+    struct notification *awaited = CONTAINER_OF(own, struct notification, object);
+
+    if (awaited->bits != 0) {
+        return;
+    }
+    start_wait(thread, operation, awaited, user_data);
+    take_and_block(thread, 1);
+    sched_run_next(cpu);
+}
+
 struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
 {
     const struct ring_kernel *ring = &thread->ring;
@@ -192,8 +235,12 @@ struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head)
         }
         return object;
     }
-    if (kind == FAST_HEAD_RETURN && is_undisturbed(thread)) {
-        fast_return(cpu, thread, sqe, head);
+    if (kind == FAST_HEAD_RETURN) {
+        if (is_undisturbed(thread)) {
+            fast_return(cpu, thread, sqe, head);
+        }
+    } else if (head == FAST_HEAD_WAIT && is_undisturbed(thread)) {
+        fast_wait(cpu, thread, sqe);
     }
     return NULL;
 }
@@ -205,10 +252,8 @@ void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head)
     const volatile ring_word *wait = ring_kernel_peek_behind(ring);
     const struct cap_table *caps = &thread->process->caps;
 
-    if (UNLIKELY(head != FAST_HEAD_SIGNAL || wait[0] != FAST_HEAD_WAIT ||
-                 (signal[SQE_BUFFER] | wait[SQE_BUFFER] | wait[SQE_PAYLOAD] |
-                  wait[SQE_PAYLOAD + 1] | wait[SQE_PAYLOAD + 2] | wait[SQE_PAYLOAD + 3]) != 0 ||
-                 !is_undisturbed(thread))) {
+    if (UNLIKELY(head != FAST_HEAD_SIGNAL || wait[0] != FAST_HEAD_WAIT || signal[SQE_BUFFER] != 0 ||
+                 !is_plain_wait(wait) || !is_undisturbed(thread))) {
         return;
     }
     struct object *target = object_lookup(caps, signal[SQE_TARGET]);
@@ -231,14 +276,7 @@ void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head)
     if (UNLIKELY(awaited->bits != 0 || awaited == notification || !can_take_over(cpu, waiter))) {
         return;
     }
-    thread->free_operation = operation->next_free;
-    operation->state = OPERATION_WAITING;
-    operation->user_data = user_data;
-    operation->buffer_offset = 0;
-    operation->buffer_length = 0;
-    operation->object = own;
-    object_get(own);
-    list_append(&awaited->waiters, &operation->link);
+    start_wait(thread, operation, awaited, user_data);
     take_and_block(thread, 2);
     notification_take(notification, served, bits);
     post_and_switch(cpu, thread, waiter);

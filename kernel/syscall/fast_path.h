@@ -3,9 +3,9 @@
 
 /*
  * The fast path: one inline CALL to a server that waits, one inline RETURN to a caller that waits,
- * or one signal to a more urgent thread that waits, entered with cap_enter(1, 1, NO_DEADLINE); and
- * a quiet signal with a WAIT behind it, cap_enter(2, 1, NO_DEADLINE): how two processes hand each
- * other the CPU over queues in shared memory.
+ * one signal to a more urgent thread that waits, or one WAIT that has to wait, entered with
+ * cap_enter(1, 1, NO_DEADLINE); and a quiet signal with a WAIT behind it, cap_enter(2, 1,
+ * NO_DEADLINE): how two processes hand each other the CPU over queues in shared memory.
  *
  * It does what cap_enter, the operation, and sched_exit would do one after the other, with the
  * questions asked in one row and before anything is changed. Whenever an answer is not the usual
