@@ -150,6 +150,13 @@ static enum status grant_device(struct init *init, const struct manifest_grant *
         return device->answer == DEVICE_REFUSED ? device->status : STATUS_BUSY;
     }
     status = device_claim(&init->devices, &grant->device, device, capabilities, &count);
+    if (status == STATUS_UNSUPPORTED) {
+        /* The kernel has found out only now why not: that is in the list by this time. */
+        device_find(&init->devices, &grant->device, &owners, device);
+        if (device->answer == DEVICE_REFUSED) {
+            return status;
+        }
+    }
     if (status != STATUS_OK) {
         text_format(device->reason, sizeof(device->reason), "%s cannot be claimed: %s",
                     device->place, status_name(status));
