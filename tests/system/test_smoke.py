@@ -14,7 +14,8 @@ DELETE_KEY = "\x1b[3~"
 CTRL_A, CTRL_C, CTRL_E, CTRL_K, CTRL_U, CTRL_W = "\x01", "\x03", "\x05", "\x0b", "\x15", "\x17"
 BACKSPACE = "\x7f"
 
-COMMANDS = ["help", "ps", "caps", "mem", "cpus", "devices", "irqs", "dma", "iommu", "audit", "blk",
+COMMANDS = ["help", "ps", "caps", "mem", "cpus", "devices", "irqs", "dma", "iommu", "audit", "acpi",
+            "pci", "mmio", "budgets", "locks", "report", "blk",
             "random", "run", "kill", "log", "bench", "echo", "halt", "reboot"]
 
 
