@@ -11,7 +11,6 @@
 #include "report/words.h"
 
 #include "pci/class.h"
-#include "random.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,6 +20,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "random.h"
 
 /* ------------------------------------------------------------------------------------------
  * Lines
