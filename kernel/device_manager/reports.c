@@ -377,10 +377,10 @@ static bool audit_row(uint64_t argument, uint32_t *place, struct report_row *row
 }
 
 static const struct report_column audit_columns[] = {
-    {"RECORD", "record", 8, REPORT_DECIMAL}, {"TIME", "seconds", 10, REPORT_TEXT},
+    {"RECORD", "record", 6, REPORT_DECIMAL}, {"TIME", "seconds", 9, REPORT_TEXT},
     {"EVENT", "event", 14, REPORT_TEXT},     {"BDF", "bdf", 7, REPORT_TEXT},
     {"PID", "pid", 5, REPORT_DECIMAL},       {"OBJ", "object", 5, REPORT_DECIMAL},
-    {"DETAIL", "detail", 12, REPORT_HEX},    {"STATUS", "status", 0, REPORT_TEXT},
+    {"DETAIL", "detail", 16, REPORT_HEX},    {"STATUS", "status", 0, REPORT_TEXT},
 };
 
 static const struct report_table audit_tables[] = {

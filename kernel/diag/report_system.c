@@ -12,7 +12,7 @@
 
 #define NS_PER_MS 1000000u
 #define NS_PER_US 1000u
-#define UNLIMITED UINT32_MAX
+#define NO_LIMIT  (1u << 29) /* frames of 2 TiB: limits above are as good as none */
 
 /* ------------------------------------------------------------------------------------------
  * CPUs
@@ -180,7 +180,7 @@ static bool budget_row(uint64_t argument, uint32_t *place, struct report_row *ro
     report_set_text(row, 1, process->name);
     report_set_text(row, 2, resource_names[resource]);
     report_set_number(row, 3, process->account.used[resource]);
-    if (limit == UNLIMITED) {
+    if (limit >= NO_LIMIT) {
         report_set_absent(row, 4);
     } else {
         report_set_number(row, 4, limit);

@@ -21,12 +21,10 @@
 #include <stdint.h>
 
 #define REPORT_COLUMNS_MAX  12u
-#define REPORT_TEXT_COLUMNS 79u /* of a line of text: the last of a terminal's 80 is left alone */
-#define REPORT_LINE_BYTES                                                                          \
-    512u                       /* room that any line finds enough, its newline and zero included   \
-                                */
-#define REPORT_SCRATCH_MAX 6u  /* texts that a row can bring along for its cells */
-#define REPORT_SCRATCH     32u /* bytes of each, the zero included */
+#define REPORT_TEXT_COLUMNS 79u  /* of a line of text: a terminal's last one is left alone */
+#define REPORT_LINE_BYTES   512u /* room for any line, its newline and zero included */
+#define REPORT_SCRATCH_MAX  6u   /* texts that a row can bring along for its cells */
+#define REPORT_SCRATCH      32u  /* bytes of each, the zero included */
 
 enum report_kind {
     REPORT_TEXT,    /* left, cut with a + at its end when it is too wide */

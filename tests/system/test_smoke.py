@@ -14,8 +14,9 @@ DELETE_KEY = "\x1b[3~"
 CTRL_A, CTRL_C, CTRL_E, CTRL_K, CTRL_U, CTRL_W = "\x01", "\x03", "\x05", "\x0b", "\x15", "\x17"
 BACKSPACE = "\x7f"
 
-COMMANDS = ["help", "ps", "caps", "mem", "cpus", "devices", "irqs", "dma", "iommu", "audit", "blk",
-            "random", "run", "kill", "log", "trace", "bench", "echo", "halt", "reboot"]
+COMMANDS = ["help", "ps", "caps", "mem", "cpus", "devices", "irqs", "dma", "iommu", "audit", "acpi",
+            "pci", "mmio", "budgets", "locks", "report", "blk", "random", "run", "kill", "log", "trace",
+            "bench", "echo", "halt", "reboot"]
 
 
 def type_line(machine, keys):

@@ -70,6 +70,27 @@ static const struct command commands[] = {
      "TIME is in seconds since boot, GEN the function's generation, DETAIL (hexadecimal)\n"
      "an address, index or count. STATUS stands only where something was refused.\n",
      command_audit},
+    {"acpi", "[-j]", "firmware's tables, and what is believed of them",
+     "REFUSED says why a table, or a part of it, is done without, and where in it.\n"
+     "-j prints JSON objects, one a line.\n",
+     command_report},
+    {"pci", "[BDF] [-j]", "the functions of all buses, or one of them",
+     "CLS is the class, RV the revision, BEHIND the bridge above; MSI and MSI-X count\n"
+     "vectors. `pci 00:1f.2` tells of one: registers, capabilities, resets.\n",
+     command_report},
+    {"mmio", "[-j]", "where the registers of functions are",
+     "Memory BARs as firmware left them. PRE: prefetchable. BYTES is hexadecimal.\n",
+     command_report},
+    {"budgets", "[-j]", "what each process may hold, and holds",
+     "A limit is set aside when the process starts; a - is no limit.\n", command_report},
+    {"locks", "[-j]", "the kernel's locks, and who had to wait",
+     "WAITS counts the times that a CPU found the lock taken.\n", command_report},
+    {"report", "TOPIC [ARG] [-j]", "what the kernel's early prompt would say",
+     "TOPIC is one of acpi, pci, irqs, cpus, mem, iommu, dma, mmio, devices, caps,\n"
+     "budgets, audit, locks; ARG the place of a function (pci) or a pid (caps).\n"
+     "-j prints JSON objects, one a line. The early prompt is there with diag=1 on the\n"
+     "command line, or when ^D is typed while the kernel boots.\n",
+     command_any_report},
     {"blk", "SUBCOMMAND ...", "look at a disk and change it",
      "  blk info                       what the disk is\n"
      "  blk read OFFSET LENGTH         show bytes, at most 16K of them\n"

@@ -12,6 +12,7 @@
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
  *   device_lists.c irqs, dma, iommu, audit
+ *   reports.c      acpi, pci, mmio, budgets, locks, report
  *   trace.c        trace
  *   blk.c          blk, with blk_check.c
  *   random.c       random
@@ -109,6 +110,10 @@ void command_audit(struct words *words);
 
 /* trace.c */
 void command_trace(struct words *words);
+
+/* reports.c */
+void command_report(struct words *words);
+void command_any_report(struct words *words);
 
 /* blk.c */
 void command_blk(struct words *words);

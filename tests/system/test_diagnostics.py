@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: MIT
+"""Gate run-diagnostics: the early prompt on COM1 describes the machine before any process exists, and the
+shell says the same afterwards.
+
+What is there is known from three places that share no code with the kernel: this test's own command line
+for QEMU, what QEMU says of itself, and the oracle's reading of tables and configuration space."""
+
+import json
+import mmap
+import pathlib
+import re
+import struct
+import subprocess
+import time
+
+import pytest
+import qemu_command
+from harness import Devices, Unexpected, disk_image
+from oracle import acpi, pci
+from oracle.hardware import Hardware
+from shell import claim, fresh_prompt
+
+DIAG = "diag> "
+CTRL_C, CTRL_D = "\x03", "\x04"
+DISK_VECTORS = 5
+TOPICS = ["acpi", "pci", "irqs", "cpus", "mem", "iommu", "dma", "mmio", "devices", "caps", "budgets",
+          "audit", "locks"]
+COLUMNS = 79
+KERNEL_ADDRESS = re.compile(r"\bf{4,}[0-9a-f]{8,}\b", re.IGNORECASE)
+
+
+def machine_devices(logs, **options):
+    devices = Devices(**options)
+    devices.edu()
+    devices.entropy()
+    devices.testdev()
+    disk_image.create(logs / "disk.img", 4 << 20)
+    devices.disk(logs / "disk.img", vectors=DISK_VECTORS)
+    return devices
+
+
+def early(boot, append="diag=1", **options):
+    """A machine at its early prompt, without pages."""
+    machine = boot(append=append, **options)
+    machine.expect(DIAG)
+    machine.PROMPT = DIAG
+    machine.shell("page 0")
+    return machine
+
+
+def go_on(machine):
+    """From the early prompt to the shell's."""
+    del machine.PROMPT
+    machine.write("continue\r")
+    machine.expect(machine.PROMPT)
+
+
+def read_tables(text):
+    """{table: [row]} of a report in JSON lines."""
+    found = {}
+    for line in text.splitlines():
+        row = json.loads(line)
+        found.setdefault(row.pop("table"), []).append(row)
+    return found
+
+
+def ask(machine, command):
+    return read_tables(machine.shell(f"{command} -j"))
+
+
+def hardware(machine):
+    """The oracle's reading of the devices, while the machine stands still."""
+    machine.qmp.execute("stop")
+    try:
+        seen = Hardware(machine)
+        claim(seen.complaints == [], "the oracle and QEMU agree", "\n".join(seen.complaints))
+        return seen, acpi.tables(machine.ram)
+    finally:
+        machine.qmp.execute("cont")
+
+
+def same(what, told, there):
+    claim(told == there, f"{what}: {there}", told)
+
+
+# ---- What there is
+
+def check_pci(machine, seen):
+    rows = {row["bdf"]: row for row in ask(machine, "pci")["pci"]}
+    same("functions", sorted(rows), sorted(pci.name_of(bdf) for bdf in seen.functions))
+    for bdf, function in seen.functions.items():
+        row, name = rows[pci.name_of(bdf)], pci.name_of(bdf)
+        same(f"id of {name}", row["id"], f"{function.vendor:04x}:{function.device:04x}")
+        same(f"class of {name}", row["class"], f"{function.config[11]:02x}{function.config[10]:02x}")
+        same(f"revision of {name}", row["revision"], f"{function.config[8]:02x}")
+        at = function.capabilities.get(pci.CAP_MSIX)
+        same(f"MSI-X vectors of {name}", row["msixVectors"],
+             0 if at is None else (function.u16(at + 2) & 0x7FF) + 1)
+        check_function(machine, name, function)
+    return rows
+
+
+def check_function(machine, name, function):
+    """`pci BDF`: BARs with their sizes, capabilities, the MSI-X table's place."""
+    tables = ask(machine, f"pci {name}")
+    same(f"memory BARs of {name}",
+         sorted((row["bar"], int(row["address"], 16), int(row["bytes"], 16))
+                for row in tables.get("pciBar", []) if row["kind"].startswith("memory")),
+         sorted((bar.index, bar.address, bar.size) for bar in function.bars))
+    first = {}
+    for row in tables.get("pciCapability", []):
+        if not row["extended"]:
+            first.setdefault(int(row["id"], 16), int(row["offset"], 16))
+    same(f"capabilities of {name}", first, function.capabilities)
+    facts = {row["fact"]: row["value"] for row in tables["pciFact"]}
+    same(f"bus mastering of {name}", "master" in facts["command"], False)
+    at = function.capabilities.get(pci.CAP_MSIX)
+    if at is not None:
+        where, count = function.u32(at + 4), (function.u16(at + 2) & 0x7FF) + 1
+        same(f"MSI-X table of {name}", facts["MSI-X table"],
+             f"BAR {where & 7} at {where & ~7:x}, {16 * count} bytes")
+
+
+def check_acpi(machine, tables):
+    told = ask(machine, "acpi")
+    same("ACPI tables", sorted((row["signature"], row["bytes"]) for row in told["acpiTable"]),
+         sorted((name, len(data)) for name, data in tables.items()))
+    claim(all(row["checksumGood"] and not row["refused"] for row in told["acpiTable"]),
+          "good tables", told["acpiTable"])
+    same("tables that are used", sorted(row["signature"] for row in told["acpiTable"] if row["used"]),
+         sorted({"APIC", "FACP", "MCFG", "DMAR"} & set(tables)))
+    same("configuration space",
+         [(row["segment"], int(row["address"], 16), row["firstBus"], row["lastBus"])
+          for row in told["configurationSpace"]],
+         [(window.segment, window.base, window.first_bus, window.last_bus)
+          for window in acpi.windows(tables)])
+    io_apics, overrides, at = [], [], acpi.HEADER + 8
+    while at < len(tables["APIC"]):  # ACPI 6.4 section 5.2.12
+        kind, length = tables["APIC"][at:at + 2]
+        if kind == 1:
+            io_apics.append(struct.unpack_from("<BxII", tables["APIC"], at + 2))
+        elif kind == 2:
+            source, target, flags = struct.unpack_from("<BIH", tables["APIC"], at + 3)
+            overrides.append((source, target, "level" if flags >> 2 & 3 == 3 else "edge",
+                              "low" if flags & 3 == 3 else "high"))
+        at += length
+    same("I/O APICs", [(row["ioApic"], int(row["address"], 16), row["firstInterrupt"])
+                       for row in told["ioApic"]], io_apics)
+    same("overrides", [(row["isaIrq"], row["input"], row["trigger"], row["active"])
+                       for row in told["isaOverride"]], sorted(overrides))
+
+
+def check_interrupts(machine, seen):
+    told = ask(machine, "irqs")
+    same("inputs", [(row["ioApic"], row["input"], row["masked"]) for row in told["input"]],
+         [(pin.io_apic, pin.number, not pin.active) for pin in seen.inputs])
+    live = [(row["input"], int(row["vector"], 16)) for row in told["input"] if not row["masked"]]
+    same("inputs that are open", live, [(pin.number, pin.entry & 0xFF) for pin in seen.inputs if pin.active])
+    same("the only open input", [row["use"] for row in told["input"] if not row["masked"]],
+         ["ISA 4, COM1"])
+    vectors = {row["bdf"]: row for row in told["messageInterrupts"]}
+    same("functions with messages", sorted(vectors),
+         sorted(pci.name_of(bdf) for bdf, function in seen.functions.items()
+                if {pci.CAP_MSI, pci.CAP_MSIX} & set(function.capabilities)))
+    claim(not any(row["enabled"] or row["routes"] for row in vectors.values()),
+          "nobody may send one", vectors)
+    claim(not any(vector.active for function in seen.functions.values() for vector in function.vectors),
+          "no vector is unmasked", "one that the kernel says is not")
+    same("routes", told.get("route", []), [])
+
+
+def check_dma(machine, seen, level):
+    told = ask(machine, "dma")
+    same("functions", sorted(row["bdf"] for row in told["reach"]),
+         sorted(pci.name_of(bdf) for bdf in seen.functions))
+    for row in told["reach"]:
+        same(f"DMA of {row['bdf']}",
+             (row["level"], row["busMaster"], row["attached"], row["pages"], row["buffers"]),
+             (level, False, False, 0, 0))
+    claim(not any(function.masters_bus for function in seen.functions.values()), "nobody masters the bus",
+          [str(function) for function in seen.functions.values() if function.masters_bus])
+    same("buffers", told.get("buffer", []), [])
+
+
+@pytest.mark.parametrize("cpus, memory", [(1, "128M"), (4, "512M")])
+def test_describes_the_machine(boot, logs, cpus, memory):
+    """Before any process exists the prompt names every function, BAR, capability, MSI-X table, ACPI
+    table, interrupt input, IOMMU, CPU and byte of memory as the oracle and QEMU have them, and that no
+    device reaches memory or interrupts anybody. Else: the line that differs."""
+    devices = machine_devices(logs)
+    machine = early(boot, cpus=cpus, memory=memory, devices=devices)
+    claim("init: first instruction" not in machine.output, "no process has run", machine.tail())
+    seen, tables = hardware(machine)
+    rows = check_pci(machine, seen)
+    # What this test put into the machine, by QEMU's own names for it.
+    for name, ids, vectors in (("edu0", "1234:11e8", 0), ("pci0", "1b36:0005", 0),
+                               ("entropy0", "1af4:1044", 2), ("disk0", "1af4:1042", DISK_VECTORS)):
+        row = rows[pci.name_of(machine.bdf(name))]
+        same(name, (row["id"], row["msixVectors"]), (ids, vectors))
+    check_acpi(machine, tables)
+    check_interrupts(machine, seen)
+    check_dma(machine, seen, "confined")
+    remapper, = acpi.remappers(tables)
+    unit, = ask(machine, "iommu")["iommu"]
+    same("IOMMU", (int(unit["registers"], 16), unit["segment"], unit["addressBits"], unit["translating"],
+                   unit["remapping"], unit["domains"], unit["faults"]),
+         (remapper.base, remapper.segment, 39, True, True, 0, 0))
+    same("contexts of the IOMMU", [str(context) for unit in seen.units for context in unit.contexts], [])
+    told = ask(machine, "cpus")["cpu"]
+    same("CPUs", [(row["cpu"], row["apicId"], row["online"]) for row in told],
+         [(number, number, True) for number in range(cpus)])
+    told = ask(machine, "mem")
+    size = int(memory[:-1]) << 20
+    below = [row for row in told["memoryRange"] if int(row["first"], 16) < size]
+    same("end of memory", max(int(row["last"], 16) for row in below) + 1, size)
+    usable_end = max(int(row["last"], 16) for row in below if row["type"] == "usable") + 1
+    same("frames", sum(row["frames"] for row in told["memoryUse"]), usable_end >> 12)
+    for topic, words in (("caps", "no process exists"), ("caps 1", "no such process, or it has none"),
+                         ("budgets", "no process exists"), ("audit", "no records: nobody has had a device"),
+                         ("pci 1f:00.0", "there is no such function")):
+        same(topic, machine.shell(topic), words)
+    go_on(machine)
+    machine.halt()
+
+
+def test_no_iommu(boot, logs):
+    """On a machine without an IOMMU the prompt says so, and that no function can be confined.
+    Else: a level that the machine does not have."""
+    machine = early(boot, devices=machine_devices(logs, iommu=False))
+    seen, tables = hardware(machine)
+    check_acpi(machine, tables)
+    check_dma(machine, seen, "none")
+    claim("no IOMMU" in machine.shell("iommu"), "no IOMMU", machine.tail())
+    claim(all(row["level"] == "none" for row in ask(machine, "devices")["device"]), "level none",
+          machine.tail())
+    go_on(machine)
+    machine.halt()
+
+
+def test_reads_well(boot, logs):
+    """Every report in text has lines of at most 79 printable columns, no address of the kernel's own, and
+    the same rows as in JSON; the shell's `report` prints the same as the early prompt where nothing has
+    changed. Else: the line."""
+    machine = early(boot, devices=machine_devices(logs))
+    before = {}
+    for topic in [*TOPICS, "pci 00:04.0", "pci 00:1f.3"]:
+        before[topic] = text = machine.shell(topic)
+        for line in text.splitlines():
+            claim(len(line) <= COLUMNS and line.isprintable(), f"at most {COLUMNS} columns in {topic}", line)
+            claim(not KERNEL_ADDRESS.search(line), f"no kernel address in {topic}", line)
+            claim("**" not in line, f"room for all numbers in {topic}", line)
+        rows = sum(len(rows) for rows in ask(machine, topic).values())
+        headings = sum(bool(re.match(r"\s*[A-Z][A-Z-]+( |$)", line)) for line in text.splitlines())
+        claim(rows <= len(text.splitlines()) and (rows == 0 or headings > 0), f"rows of {topic}", text)
+    go_on(machine)
+    for words in ("serving entropy", "requests at once"):
+        if words not in machine.output:
+            machine.expect(words)
+    fresh_prompt(machine)
+    for topic in ("acpi", "pci 00:1f.3", "mmio"):
+        same(topic, machine.shell(topic), before[topic])
+    same("report acpi", machine.shell("report acpi"), before["acpi"])
+    for topic in TOPICS:
+        claim(read_tables(machine.shell(f"report {topic} -j")), f"report {topic} -j", machine.tail())
+    told = read_tables(machine.shell("report dma -j"))
+    claim(any(row["attached"] and row["busMaster"] for row in told["reach"]) and told["buffer"],
+          "the disk's driver can be seen", told)
+    names = {row["name"] for row in read_tables(machine.shell("budgets -j"))["budget"]}
+    claim({"init", "shell"} <= names, "budgets of init and shell", names)
+    for words, answer in (("report colour", 'there is no report "colour"'), ("acpi 3", "acpi takes no"),
+                          ("pci 00:1f", "neither a number"), ("pci 1 2 3", "too many words")):
+        claim(machine.shell(words).startswith(answer), answer, machine.tail())
+    machine.halt()
+
+
+# ---- The prompt itself
+
+def test_pages(boot):
+    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
+    nothing is lost. Else: a prompt too early, or rows that are missing."""
+    machine = early(boot)
+    whole = machine.shell("irqs").splitlines()
+    same("page", machine.shell("page 5"), "")
+    for keys, lines in (("q", 5), (CTRL_C, 5), ("\rq", 10), ("a", len(whole))):
+        start = len(machine.output)
+        machine.write("irqs\r")
+        for key in keys:
+            machine.expect("-- more: Enter, a for all, q to stop --")
+            machine.write(key)
+        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(DIAG)))
+        text = re.sub(r"-- more[^\n]*?--\r +\r", "", machine.output[start:]).replace("\r\n", "\n")
+        same(f"lines after {keys!r}", text.splitlines()[1:-1][:lines + 1] if lines == len(whole)
+             else text.splitlines()[1:lines + 1], whole[:lines])
+        claim(text.count("\n") == lines + 1, f"{lines} lines after {keys!r}", text)
+    same("page", machine.shell("page 2001"), "usage: page [LINES]")
+    go_on(machine)
+    machine.halt()
+
+
+def test_hostile_input(boot):
+    """Bytes of every kind, escape sequences that never end, lines of 10,000 bytes and words that mean
+    nothing do no more than be refused; the prompt answers afterwards, and the machine boots.
+    Else: a panic, a hang, or a command that nobody typed."""
+    machine = early(boot)
+    for piece in range(0, 10000, 500):
+        machine.write("halt " * 100)
+    machine.write("\r")
+    machine.expect("the line is too long")
+    every = "".join(chr(byte) for byte in range(256) if byte not in (3, 10, 13, 21))
+    for _ in range(8):
+        machine.write(every)
+    machine.write("\r")
+    machine.expect("the line is too long")
+    machine.write("\x1b[" + "9;" * 300 + "\r")
+    machine.expect(DIAG)
+    machine.write("half a line" + CTRL_C)
+    machine.expect("^C")
+    for words, answer in (("pcix", "no such command; help lists them"),
+                          ("halt_", "no such command; help lists them"),
+                          ("acpi 1", "no such command; help lists them"),
+                          ("pci zz", "neither a number nor the place of a function, as 00:1f.2 is one"),
+                          ("pci 18446744073709551615", "there is no such function"),
+                          ("caps 18446744073709551615", "no such process, or it has none"),
+                          ("pci -j -j -j -j", "too many words"), ("", "")):
+        same(f"answer to {words!r}", machine.shell(words), answer)
+    claim("panic" not in machine.output, "no panic", machine.tail())
+    claim("continue" in machine.shell("help"), "help", machine.tail())
+    go_on(machine)
+    machine.halt()
+
+
+def test_called_by_key(boot):
+    """^D within diag_wait brings the prompt; whatever else is typed then is the shell's, flooding the line
+    does not keep the machine from booting; without diag_wait nothing is waited for.
+    Else: no prompt, a prompt that nobody wanted, or lost words."""
+    machine = boot(append="diag_wait=10000")
+    machine.expect("^D within 10000 ms")
+    machine.write("ab" + CTRL_D)
+    machine.expect(DIAG, 5)
+    machine.write("\rcontinue\r")
+    machine.expect(machine.PROMPT)
+    machine.write("\x15")
+    machine.halt()
+
+    machine = boot(append="diag_wait=1500")
+    machine.expect("^D within 1500 ms")
+    machine.write("echo I was early\r")
+    machine.expect(re.compile(r"\nI was early\r?\n"))
+    machine.halt()
+
+    machine = boot(append="diag_wait=10000")
+    machine.expect("^D within 10000 ms")
+    started = time.monotonic()
+    for _ in range(40):
+        machine.write("x" * 50)
+    machine.expect(machine.PROMPT, 9)
+    claim(time.monotonic() - started < 9, "booted before the window ended", machine.tail())
+
+    machine = boot(append="diag=0")
+    machine.expect(machine.PROMPT)
+    claim(DIAG not in machine.output and "^D within" not in machine.output, "no prompt", machine.tail())
+    machine.halt()
+
+
+@pytest.mark.parametrize("command, status", [("halt", qemu_command.EXIT_HALT), ("reboot", 0)])
+def test_ends_the_machine(boot, command, status):
+    """halt and reboot work before any process exists. Else: the machine runs on."""
+    machine = early(boot)
+    machine.write(command + "\r")
+    machine.wait_exit(status, 10)
+
+
+def test_command_line(boot):
+    """Options that are none are named and ignored. Else: a prompt, or no line about them."""
+    machine = boot(append="diag=2 diag_wait=10001 diag=")
+    machine.expect("diag: neither 0 nor 1: diag=2")
+    machine.expect("diag_wait: not milliseconds up to 10000: diag_wait=10001")
+    machine.expect("diag: neither 0 nor 1: diag=")
+    machine.expect(machine.PROMPT)
+    machine.halt()
+
+
+def test_no_serial_line(logs):
+    """diag=1 on a machine without a COM1 keeps it from nothing: it says in its log that nobody could ask,
+    and starts init. Else: the log in its memory ends before that."""
+    ram = logs / "ram"
+    accelerator = qemu_command.choose_accelerator()[0]
+    arguments = qemu_command.command(accelerator, cpus=1, memory="64M", append="diag=1", extra=[
+        "-object", f"memory-backend-file,id=ram,size=64M,mem-path={ram},share=on",
+        "-machine", "memory-backend=ram", "-serial", "none", "-monitor", "none"])
+    process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while True:
+            text = read_ram(ram)
+            if b"diag: diag=1: no COM1" in text and b"starting init" in text:
+                break
+            if time.monotonic() > end or process.poll() is not None:
+                raise Unexpected("a log that goes on to init", f"QEMU: {process.poll()}")
+            time.sleep(0.2)
+    finally:
+        process.kill()
+        process.wait()
+        ram.unlink(missing_ok=True)
+
+
+def read_ram(path):
+    if not pathlib.Path(path).exists() or pathlib.Path(path).stat().st_size == 0:
+        return b""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as memory:
+        return bytes(memory)
