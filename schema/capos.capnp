@@ -714,6 +714,7 @@ struct LaunchResult {
     missingService @3 :Text;    # a grant whose service no running program serves
     missingDevice @4 :Text;     # a device that was granted and is not in the machine
   }
+  stays @5 :Bool;               # a driver: nobody need wait for its end
 }
 
 interface Echo {

@@ -79,6 +79,7 @@ struct init {
 struct init_outcome {
     enum launch_result_which which;    /* _COUNT: not yet, `device` is being torn down */
     struct init_process *process;      /* LAUNCH_RESULT_WHICH_PID */
+    bool stays;                        /* it is the driver of a device */
     enum status refused;               /* LAUNCH_RESULT_WHICH_REFUSED */
     struct wire_bytes missing_service; /* LAUNCH_RESULT_WHICH_MISSING_SERVICE */
     struct device_state device;        /* what is in the way; its reason if a device is missing */

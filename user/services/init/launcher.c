@@ -54,6 +54,7 @@ static void reply_outcome(struct rt_server *server, const struct init_outcome *o
     switch (outcome->which) {
     case LAUNCH_RESULT_WHICH_PID:
         launch_result_set_pid(&result, outcome->process->pid);
+        launch_result_set_stays(&result, outcome->stays);
         rt_server_transfer(server, outcome->process->handle, RING_TRANSFER_COPY);
         break;
     case LAUNCH_RESULT_WHICH_UNKNOWN_PROGRAM:

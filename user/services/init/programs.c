@@ -391,6 +391,7 @@ void program_start(struct init *init, uint32_t index, const struct rt_text *extr
     process_add(init, process, index, handle);
     outcome->which = LAUNCH_RESULT_WHICH_PID;
     outcome->process = process;
+    outcome->stays = program.start == START_DEVICE;
     return;
 
 undo:

@@ -73,8 +73,9 @@ static void program_unknown(const char *name)
     }
 }
 
-/** Launcher.run. On success the handle and the process number. */
-static bool program_launch(char *const *words, size_t count, uint64_t *handle, uint64_t *pid)
+/** Launcher.run. On success the handle, the process number, and whether it is one that stays. */
+static bool program_launch(char *const *words, size_t count, uint64_t *handle, uint64_t *pid,
+                           bool *stays)
 {
     struct rt_exchange exchange;
     struct wire_build_struct params;
@@ -104,6 +105,7 @@ static bool program_launch(char *const *words, size_t count, uint64_t *handle, u
         switch (launch_result_which(result)) {
         case LAUNCH_RESULT_WHICH_PID:
             *pid = launch_result_get_pid(result);
+            *stays = launch_result_get_stays(result);
             *handle = rt_exchange_capability(&exchange, 0);
             launched = true;
             break;
@@ -190,11 +192,12 @@ static void program_wait(const char *name, uint64_t handle)
 static void program_run(char *const *words, size_t count, bool background)
 {
     uint64_t handle, pid;
+    bool stays;
 
-    if (!program_launch(words, count, &handle, &pid)) {
+    if (!program_launch(words, count, &handle, &pid, &stays)) {
         return;
     }
-    if (background) {
+    if (background || stays) {
         rt_print("%s: process %llu\n", words[0], (unsigned long long)pid);
     } else {
         program_wait(words[0], handle);
