@@ -106,8 +106,8 @@ static const struct command commands[] = {
      "16 bytes, or so many up to 256, in hexadecimal. Its driver is `virtio-rng`.\n",
      command_random},
     {"run", "PROGRAM [ARGUMENTS] [&]", "start a program of the manifest",
-     "Waits until it ends and says how, or returns at once with &. ^C kills a program\n"
-     "that is being waited for. `run` alone lists the programs.\n",
+     "Waits until it ends and says how; with &, and for the driver of a device, returns at\n"
+     "once. ^C kills a program that is being waited for. `run` alone lists the programs.\n",
      command_run},
     {"kill", "PID|NAME", "end a process that was started by init or by `run`",
      "A name must be that of one process only.\n", command_kill},
