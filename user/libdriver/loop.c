@@ -17,7 +17,8 @@ void driver_loop_init(struct driver_loop *loop, struct rt_server *server)
 /** Have a WAIT for the notification with the kernel after the next entry. */
 static ALWAYS_INLINE void wait_submit(struct driver_loop *loop)
 {
-    struct ring_sqe *const sqe = rt_ring_sqe(loop->ring);
+    struct rt_ring *const ring = loop->ring;
+    struct ring_sqe *const sqe = rt_ring_sqe(ring);
 
     rt_sqe_set_head(sqe, RING_OPERATION_WAIT, 0, 0, 0);
     sqe->user_data = loop->wait.user_data;
@@ -28,7 +29,7 @@ static ALWAYS_INLINE void wait_submit(struct driver_loop *loop)
     sqe->payload[1] = 0;
     sqe->payload[2] = 0;
     sqe->payload[3] = 0;
-    rt_ring_rearm(loop->ring, &loop->wait);
+    rt_ring_rearm(ring, &loop->wait);
 }
 
 /** The WAIT has completed. */
