@@ -328,15 +328,15 @@ virtqueue_add_framed(struct virtqueue *queue, const struct virtqueue_buffer buff
     const uint32_t frame_bytes = buffers[0].length + buffers[2].length;
     const uint32_t length = buffers[1].length;
     const uint16_t first = queue->free_first;
-    struct virtqueue_slot *slot;
+    struct virtqueue_slot *const slot = &queue->slots[first]; /* looked at only if it is one */
 
-    if (UNLIKELY(queue->free_count == 0)) {
-        return virtqueue_add_frame(queue, buffers, device_writes, token);
-    }
-    slot = &queue->slots[first];
     /* An empty buffer, or more than 2^32 bytes: not 1 to UINT32_MAX - frame_bytes. */
-    if (UNLIKELY(!slot->framed || length - 1u >= UINT32_MAX - frame_bytes)) {
-        return virtqueue_add_frame(queue, buffers, device_writes, token);
+    if (UNLIKELY(queue->free_count == 0 || !slot->framed ||
+                 length - 1u >= UINT32_MAX - frame_bytes)) {
+        /* A copy: the caller's own can stay in registers. */
+        const struct virtqueue_buffer copy[3] = {buffers[0], buffers[1], buffers[2]};
+
+        return virtqueue_add_frame(queue, copy, device_writes, token);
     }
     virtqueue_write_descriptor(&slot->table[1], buffers[1].iova, virtqueue_shape(length, flags, 2));
     queue->free_first = slot->next;
