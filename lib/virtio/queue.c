@@ -172,6 +172,7 @@ enum virtqueue_result virtqueue_add_slowly(struct virtqueue *queue,
         const uint32_t write = i >= out_count ? VIRTQUEUE_WRITE : 0;
         const bool more = i + 1 < count;
 
+        queue->slots[place].framed = false;
         virtqueue_write_descriptor(
             &queue->descriptors[place], buffers[i].iova,
             more ? virtqueue_shape(buffers[i].length, write | VIRTQUEUE_NEXT, next)
@@ -182,4 +183,19 @@ enum virtqueue_result virtqueue_add_slowly(struct virtqueue *queue,
     queue->free_count = (uint16_t)(queue->free_count - count);
     virtqueue_commit(queue, first, (uint16_t)count, (uint32_t)writable, token);
     return VIRTQUEUE_OK;
+}
+
+enum virtqueue_result virtqueue_add_frame(struct virtqueue *queue,
+                                          const struct virtqueue_buffer buffers[3],
+                                          bool device_writes, uint64_t token)
+{
+    const uint16_t first = queue->free_first;
+    const enum virtqueue_result result = device_writes ? virtqueue_add(queue, buffers, 1, 2, token)
+                                                       : virtqueue_add(queue, buffers, 2, 1, token);
+
+    /* Only a table stays as it is when the chain comes back; and only if it took the chain. */
+    if (result == VIRTQUEUE_OK && queue->slots[first].count == 1) {
+        queue->slots[first].framed = true;
+    }
+    return result;
 }

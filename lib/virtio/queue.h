@@ -39,7 +39,8 @@
  *
  * A queue belongs to one thread at a time. The paths that each request takes are inline; with
  * buffer counts that are constants, adding, publishing, taking and preparing to wait for one
- * request of three buffers are about 150 instructions, 105 in a batch of 32.
+ * request of three buffers are about 150 instructions, 105 in a batch of 32; 40 less where two of
+ * the three are always the same (virtqueue_add_framed()).
  */
 
 #include "base/atomic.h"
@@ -121,6 +122,7 @@ struct virtqueue_slot {
     uint32_t writable;                  /* first: bytes that the device may write */
     uint16_t next;                      /* free, or in a chain that goes on: the next one */
     uint16_t count;                     /* first: descriptors that the chain takes; others: 0 */
+    bool framed;                        /* its table holds a frame: virtqueue_add_framed() */
 };
 
 struct virtqueue {
@@ -197,6 +199,11 @@ MUST_CHECK enum virtqueue_result virtqueue_add_slowly(struct virtqueue *queue,
                                                       uint32_t out_count, uint32_t in_count,
                                                       uint64_t token);
 
+/** virtqueue_add_framed() when the table holds no frame yet, or something is to be refused. */
+MUST_CHECK enum virtqueue_result virtqueue_add_frame(struct virtqueue *queue,
+                                                     const struct virtqueue_buffer buffers[3],
+                                                     bool device_writes, uint64_t token);
+
 /** Break the queue. Returns: VIRTQUEUE_BROKEN. */
 enum virtqueue_result virtqueue_break(struct virtqueue *queue, enum virtio_error reason);
 
@@ -261,6 +268,7 @@ virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, u
     last = buffers + count - 1;
     slot = &queue->slots[first];
     entry = slot->table;
+    slot->framed = false;
 
     /* The table of a free slot is nobody's: a refusal leaves nothing behind that counts. */
     for (; buffer != writable_from; buffer++, entry++) {
@@ -294,6 +302,46 @@ virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, u
     queue->free_first = slot->next;
     queue->free_count--;
     virtqueue_commit(queue, first, 1, (uint32_t)writable, token);
+    return VIRTQUEUE_OK;
+}
+
+/**
+ * The descriptor that the next chain begins with, if there is a free one: no chain that is with
+ * the device begins with it.
+ */
+static inline uint16_t virtqueue_next(const struct virtqueue *queue)
+{
+    return queue->free_first;
+}
+
+/**
+ * Add a chain of three: a header that the device reads, data that it writes or reads, and a status
+ * that it writes. For drivers in which header and status are the same, in place and length, for
+ * each chain that begins with the same descriptor (virtqueue_next()): they are written into its
+ * table only the first time. Returns as virtqueue_add().
+ */
+MUST_CHECK static ALWAYS_INLINE enum virtqueue_result
+virtqueue_add_framed(struct virtqueue *queue, const struct virtqueue_buffer buffers[3],
+                     bool device_writes, uint64_t token)
+{
+    const uint32_t flags = VIRTQUEUE_NEXT | (device_writes ? VIRTQUEUE_WRITE : 0);
+    const uint32_t frame_bytes = buffers[0].length + buffers[2].length;
+    const uint32_t length = buffers[1].length;
+    const uint16_t first = queue->free_first;
+    struct virtqueue_slot *const slot = &queue->slots[first]; /* looked at only if it is one */
+
+    /* An empty buffer, or more than 2^32 bytes: not 1 to UINT32_MAX - frame_bytes. */
+    if (UNLIKELY(queue->free_count == 0 || !slot->framed ||
+                 length - 1u >= UINT32_MAX - frame_bytes)) {
+        /* A copy: the caller's own can stay in registers. */
+        const struct virtqueue_buffer copy[3] = {buffers[0], buffers[1], buffers[2]};
+
+        return virtqueue_add_frame(queue, copy, device_writes, token);
+    }
+    virtqueue_write_descriptor(&slot->table[1], buffers[1].iova, virtqueue_shape(length, flags, 2));
+    queue->free_first = slot->next;
+    queue->free_count--;
+    virtqueue_commit(queue, first, 1, buffers[2].length + (device_writes ? length : 0), token);
     return VIRTQUEUE_OK;
 }
 

@@ -439,6 +439,45 @@ static void test_bad_buffers(void **state)
     }
 }
 
+/* The same of a frame that is in its table already. Refused, it is written anew. */
+static void test_bad_frame(void **state)
+{
+    const uint32_t frame_bytes = three[0].length + three[2].length;
+    struct virtqueue_buffer buffers[3];
+    struct virtqueue before;
+    struct rig rig;
+
+    (void)state;
+    rig_init(&rig, SIZE, TABLES, FEATURES, 0);
+    memcpy(buffers, three, sizeof(three));
+    for (uint64_t round = 0; round < 4; round++) {
+        const uint32_t bad[] = {0, UINT32_MAX, UINT32_MAX - frame_bytes + 1};
+        uint64_t token = 0;
+        uint32_t written = 0;
+
+        buffers[1].length = UINT32_MAX - frame_bytes; /* the most */
+        assert_int_equal(virtqueue_add_framed(&rig.queue, buffers, true, round), VIRTQUEUE_OK);
+        assert_true(virtqueue_publish(&rig.queue) || round != 0);
+        device_fetch(&rig.device);
+        assert_int_equal(rig.device.pending[0].count, 3);
+        assert_int_equal(rig.device.pending[0].buffers[1].length, buffers[1].length);
+        device_use(&rig.device, 0, 1);
+        device_publish(&rig.device, (uint16_t)round);
+        assert_int_equal(virtqueue_take(&rig.queue, &token, &written), VIRTQUEUE_OK);
+        assert_int_equal(token, round);
+
+        before = rig.queue;
+        buffers[1].length = bad[round % ARRAY_COUNT(bad)];
+        assert_int_equal(virtqueue_add_framed(&rig.queue, buffers, round % 2 == 0, 0),
+                         VIRTQUEUE_BAD_BUFFERS);
+        assert_memory_equal(&before, &rig.queue, sizeof(before));
+    }
+    virtqueue_stop(&rig.queue, VIRTIO_NEEDS_RESET);
+    buffers[1].length = 1;
+    assert_int_equal(virtqueue_add_framed(&rig.queue, buffers, true, 0), VIRTQUEUE_BROKEN);
+    rig_fini(&rig);
+}
+
 static void test_init(void **state)
 {
     struct rig rig;
@@ -490,7 +529,7 @@ int main(void)
         cmocka_unit_test(test_left_behind),    cmocka_unit_test(test_event),
         cmocka_unit_test(test_flags),          cmocka_unit_test(test_scribble),
         cmocka_unit_test(test_bad_buffers),    cmocka_unit_test(test_init),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop),           cmocka_unit_test(test_bad_frame),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

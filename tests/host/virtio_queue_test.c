@@ -21,6 +21,7 @@
 
 #define ARENA_IOVA 0x100000000ull
 #define MAX_TOKENS DEVICE_MAX_SIZE
+#define FRAME_IOVA 0x10000ull /* far below the arena */
 
 struct request {
     bool open;
@@ -73,6 +74,25 @@ static void make_request(struct world *world, uint32_t number)
     }
 }
 
+/* A chain whose ends are those of the descriptor that it begins with. */
+static void make_framed_request(struct world *world, uint32_t number)
+{
+    struct request *request = &world->requests[number];
+    const uint16_t first = virtqueue_next(&world->rig.queue);
+
+    make_request(world, number);
+    request->buffers[1] = (struct virtqueue_buffer){
+        .iova = ARENA_IOVA + ((uint64_t)number << 32) + random_below(1u << 30),
+        .length = 1 + random_below(1u << 20),
+    };
+    request->buffers[0] = (struct virtqueue_buffer){FRAME_IOVA + first * 64u, 1u + first % 16};
+    request->buffers[2] = (struct virtqueue_buffer){FRAME_IOVA + first * 64u + 32, 1u + first % 5};
+    request->out_count = 1 + random_below(2);
+    request->in_count = 3 - request->out_count;
+    request->writable =
+        request->buffers[2].length + (request->in_count == 2 ? request->buffers[1].length : 0);
+}
+
 /* How many descriptors such a chain takes. */
 static uint32_t cost(const struct world *world, const struct request *request)
 {
@@ -89,16 +109,23 @@ static void driver_add(struct world *world)
     const uint32_t number = random_below(MAX_TOKENS);
     struct request *request = &world->requests[number];
     const struct virtqueue before = world->rig.queue;
+    const uint64_t token = world->era << 32 | number;
     enum virtqueue_result result;
     uint32_t needed;
 
     if (request->open) {
         return;
     }
-    make_request(world, number);
+    if (world->rig.setup.size >= 3 && random_below(3) != 0) {
+        make_framed_request(world, number);
+        result = virtqueue_add_framed(&world->rig.queue, request->buffers, request->in_count == 2,
+                                      token);
+    } else {
+        make_request(world, number);
+        result = virtqueue_add(&world->rig.queue, request->buffers, request->out_count,
+                               request->in_count, token);
+    }
     needed = cost(world, request);
-    result = virtqueue_add(&world->rig.queue, request->buffers, request->out_count,
-                           request->in_count, world->era << 32 | number);
     if (needed > before.free_count) {
         assert_int_equal(result, VIRTQUEUE_FULL);
         assert_memory_equal(&before, &world->rig.queue, sizeof(before));
@@ -162,7 +189,8 @@ static void driver_wait(struct world *world)
 /* The chain must be the one that was added. */
 static uint32_t check_chain(struct world *world, const struct device_chain *chain)
 {
-    const uint32_t number = (uint32_t)((chain->buffers[0].iova - ARENA_IOVA) >> 32);
+    const bool framed = chain->buffers[0].iova < ARENA_IOVA;
+    const uint32_t number = (uint32_t)((chain->buffers[framed].iova - ARENA_IOVA) >> 32);
     const struct request *request;
 
     assert_true(number < MAX_TOKENS);

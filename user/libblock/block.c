@@ -40,7 +40,7 @@ enum status block_submit(struct block_session *session, const struct block_reque
 }
 
 /** Write a signal to the driver, if it may be asleep. It goes out with the next kernel entry. */
-static void signal_write(struct block_session *session)
+static ALWAYS_INLINE void signal_write(struct block_session *session)
 {
     struct ring_sqe *sqe;
 
@@ -89,15 +89,12 @@ static bool gone_answer(struct block_session *session, struct block_answer *answ
     return false;
 }
 
-bool block_poll(struct block_session *session, struct block_answer *answer)
+/** block_poll() where a request is open. */
+static ALWAYS_INLINE bool answer_take(struct block_session *session, struct block_answer *answer)
 {
     struct block_answer entry;
-    enum queue_result result;
+    const enum queue_result result = QUEUE_CONSUMER_TAKE(&session->answers, &entry);
 
-    if (session->open_count == 0) {
-        return false;
-    }
-    result = QUEUE_CONSUMER_TAKE(&session->answers, &entry);
     if (LIKELY(result == QUEUE_OK)) {
         if (LIKELY(entry.tag < session->depth && session->places[entry.tag].open &&
                    entry.status < BLOCK_STATUS_COUNT)) {
@@ -113,11 +110,16 @@ bool block_poll(struct block_session *session, struct block_answer *answer)
     return session->gone && gone_answer(session, answer);
 }
 
+bool block_poll(struct block_session *session, struct block_answer *answer)
+{
+    return session->open_count != 0 && answer_take(session, answer);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Waiting
  * ------------------------------------------------------------------------------------------ */
 
-static void wait_write(struct block_session *session)
+static ALWAYS_INLINE void wait_write(struct block_session *session)
 {
     struct ring_sqe *const sqe = rt_ring_sqe(session->ring);
 
@@ -133,17 +135,24 @@ static void wait_write(struct block_session *session)
     rt_ring_rearm(session->ring, &session->wait);
 }
 
+/** Whether completions_take() would find nothing. */
+static ALWAYS_INLINE bool completions_none(const struct block_session *session)
+{
+    return ring_user_unread(&session->ring->user) == 0 &&
+           session->wait.state != RT_OPERATION_DONE && session->watch.state != RT_OPERATION_DONE;
+}
+
 /** Take the completions that are next, if they are this session's; the others stay for later. */
-static void completions_take(struct block_session *session)
+static ALWAYS_INLINE void completions_take(struct block_session *session)
 {
     struct rt_ring *const ring = session->ring;
     const struct ring_cqe *cqe;
 
     while ((cqe = ring_user_peek(&ring->user)) != NULL) {
-        if (cqe->user_data == RT_USER_DATA_QUIET) {
-            ring->quiet_count++;
-        } else if (cqe->user_data == session->wait.user_data) {
+        if (LIKELY(cqe->user_data == session->wait.user_data)) {
             session->wait.state = RT_OPERATION_IDLE;
+        } else if (cqe->user_data == RT_USER_DATA_QUIET) {
+            ring->quiet_count++;
         } else {
             rt_ring_drain(ring);
             break;
@@ -159,18 +168,37 @@ static void completions_take(struct block_session *session)
 }
 
 /**
+ * Before a kernel entry: a call of the caller's own may have seen what is waited for here, and it
+ * comes only once. True: it has.
+ */
+static NOINLINE bool seen_already(struct block_session *session)
+{
+    const bool waited = session->wait.state != RT_OPERATION_IDLE;
+
+    completions_take(session);
+    return session->gone || (waited && session->wait.state == RT_OPERATION_IDLE);
+}
+
+/** After a kernel entry that did not take what it was offered. False: the deadline has passed. */
+static NOINLINE bool settle(struct block_session *session, uint64_t submitted, uint64_t entered)
+{
+    const bool late = entered >> 32 == STATUS_TIMED_OUT;
+
+    rt_ring_settle(session->ring, submitted, late ? entered & UINT32_MAX : entered);
+    return !late;
+}
+
+/**
  * One kernel entry that ends when something of the session's has happened, or something else, or
  * at the deadline. False: it has passed.
  */
-static bool enter(struct block_session *session, uint64_t deadline_ns)
+static ALWAYS_INLINE bool enter(struct block_session *session, uint64_t deadline_ns)
 {
     struct rt_ring *const ring = session->ring;
-    const bool waited = session->wait.state != RT_OPERATION_IDLE;
     uint64_t submitted, entered;
+    bool in_time = true;
 
-    /* A call of the caller's own may have seen what is waited for here: it comes only once. */
-    completions_take(session);
-    if (UNLIKELY(session->gone || (waited && session->wait.state == RT_OPERATION_IDLE))) {
+    if (UNLIKELY(session->gone || (!completions_none(session) && seen_already(session)))) {
         return true;
     }
     signal_write(session);
@@ -180,30 +208,29 @@ static bool enter(struct block_session *session, uint64_t deadline_ns)
     submitted = ring_user_publish(&ring->user);
     entered = rt_arch_cap_enter(submitted, 1, deadline_ns);
     if (UNLIKELY(entered != submitted)) {
-        if (entered >> 32 == STATUS_TIMED_OUT) {
-            rt_ring_settle(ring, submitted, entered & UINT32_MAX);
-            completions_take(session);
-            return false;
-        }
-        rt_ring_settle(ring, submitted, entered);
+        in_time = settle(session, submitted, entered);
     }
     completions_take(session);
-    return true;
+    return in_time;
 }
 
 enum status block_wait(struct block_session *session, uint64_t deadline_ns,
                        struct block_answer *answer)
 {
+    /* What has come since the last look is found by queue_consumer_prepare_wait(). */
+    bool look = session->gone || !queue_consumer_is_drained(&session->answers);
+    bool in_time = true;
+
     if (session->open_count == 0) {
         return STATUS_NOT_FOUND;
     }
-    while (!block_poll(session, answer)) {
-        if (session->open_count == 0) {
-            return STATUS_NOT_FOUND;
-        }
-        if (queue_consumer_prepare_wait(&session->answers) == QUEUE_EMPTY &&
-            !enter(session, deadline_ns) && !block_poll(session, answer)) {
+    while (!look || !answer_take(session, answer)) {
+        if (!in_time) {
             return STATUS_TIMED_OUT;
+        }
+        look = true;
+        if (queue_consumer_prepare_wait(&session->answers) == QUEUE_EMPTY) {
+            in_time = enter(session, deadline_ns);
         }
     }
     return STATUS_OK;

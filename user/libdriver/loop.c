@@ -15,9 +15,10 @@ void driver_loop_init(struct driver_loop *loop, struct rt_server *server)
 }
 
 /** Have a WAIT for the notification with the kernel after the next entry. */
-static void wait_submit(struct driver_loop *loop)
+static ALWAYS_INLINE void wait_submit(struct driver_loop *loop)
 {
-    struct ring_sqe *const sqe = rt_ring_sqe(loop->ring);
+    struct rt_ring *const ring = loop->ring;
+    struct ring_sqe *const sqe = rt_ring_sqe(ring);
 
     rt_sqe_set_head(sqe, RING_OPERATION_WAIT, 0, 0, 0);
     sqe->user_data = loop->wait.user_data;
@@ -28,37 +29,42 @@ static void wait_submit(struct driver_loop *loop)
     sqe->payload[1] = 0;
     sqe->payload[2] = 0;
     sqe->payload[3] = 0;
-    rt_ring_rearm(loop->ring, &loop->wait);
+    rt_ring_rearm(ring, &loop->wait);
 }
 
 /** The WAIT has completed. */
-static void wait_completed(struct driver_event *event, const struct ring_cqe *cqe)
+static ALWAYS_INLINE void wait_completed(struct driver_event *event, const struct ring_cqe *cqe)
 {
     driver_require((enum status)cqe->status, "waiting for interrupts and clients");
     event->bits |= cqe->payload[0];
 }
 
-/** Take completions that are of signals and of the WAIT, as long as they are the next ones. */
-static void take_quickly(struct driver_loop *loop, struct driver_event *event)
+/**
+ * Take completions that are of signals and of the WAIT, as long as they are the next ones. Returns
+ * true if others follow.
+ */
+static ALWAYS_INLINE bool take_quickly(struct driver_loop *loop, struct driver_event *event)
 {
     struct rt_ring *const ring = loop->ring;
     const struct ring_cqe *cqe;
 
     while ((cqe = ring_user_peek(&ring->user)) != NULL) {
-        if (cqe->user_data == RT_USER_DATA_QUIET) {
-            ring->quiet_count++; /* a Signaller that was revoked is its client's loss */
-        } else if (cqe->user_data == loop->wait.user_data) {
+        if (LIKELY(cqe->user_data == loop->wait.user_data)) {
             wait_completed(event, cqe);
             loop->wait.state = RT_OPERATION_IDLE;
+        } else if (cqe->user_data == RT_USER_DATA_QUIET) {
+            ring->quiet_count++; /* a Signaller that was revoked is its client's loss */
         } else {
-            return;
+            return true;
         }
         ring_user_consume(&ring->user);
     }
+    /* None that can be: rt_ring_drain() says what is wrong with the ring. */
+    return ring_user_unread(&ring->user) != 0;
 }
 
 /** Take all others, up to the first request: it must be answered before there is a second. */
-static void take_slowly(struct driver_loop *loop, struct driver_event *event)
+static NOINLINE void take_slowly(struct driver_loop *loop, struct driver_event *event)
 {
     struct rt_operation *operation;
 
@@ -81,11 +87,14 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
     event->request = NULL;
     if (UNLIKELY(ring->done_first != NULL)) {
         take_slowly(loop, event); /* what synchronous calls have seen meanwhile */
+        if (event->bits != 0 || event->request != NULL) {
+            return;
+        }
     }
-    while (event->bits == 0 && event->request == NULL) {
+    do {
         uint64_t submitted, entered;
 
-        if (loop->server != NULL) {
+        if (loop->server != NULL && UNLIKELY(loop->server->state == RT_SERVER_DISARMED)) {
             driver_require(rt_server_arm(loop->server), "receiving calls");
         }
         if (loop->wait.state == RT_OPERATION_IDLE) {
@@ -96,14 +105,10 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
         if (UNLIKELY(entered != submitted)) {
             rt_ring_settle(ring, submitted, entered);
         }
-        take_quickly(loop, event);
-        if (ring_user_unread(&ring->user) != 0 || ring->done_first != NULL) {
+        if (UNLIKELY(take_quickly(loop, event) || ring->done_first != NULL)) {
             take_slowly(loop, event);
         }
-        if (!wait) {
-            return;
-        }
-    }
+    } while (wait && event->bits == 0 && event->request == NULL);
 }
 
 void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t bits)

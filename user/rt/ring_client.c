@@ -351,12 +351,9 @@ enum status rt_ring_cancel(struct rt_ring *ring, struct rt_operation *operation)
     return status;
 }
 
-void rt_ring_rearm(struct rt_ring *ring, struct rt_operation *operation)
+void rt_ring_rearm_refuse(void)
 {
-    if (operation->state != RT_OPERATION_IDLE || ring->pending[operation->slot] != operation) {
-        rt_panic("ring: an operation is armed twice");
-    }
-    operation->state = RT_OPERATION_PENDING;
+    rt_panic("ring: an operation is armed twice");
 }
 
 void rt_ring_forget(struct rt_ring *ring, struct rt_operation *operation)

@@ -255,8 +255,18 @@ enum status rt_ring_cancel(struct rt_ring *ring, struct rt_operation *operation)
  */
 MUST_CHECK enum status rt_ring_hold(struct rt_ring *ring, struct rt_operation *operation);
 
+/** Panic: the operation of rt_ring_rearm() is with the kernel, or has no slot. */
+NORETURN void rt_ring_rearm_refuse(void);
+
 /** A completed operation that keeps its slot is pending again: the kernel has re-armed it. */
-void rt_ring_rearm(struct rt_ring *ring, struct rt_operation *operation);
+static ALWAYS_INLINE void rt_ring_rearm(struct rt_ring *ring, struct rt_operation *operation)
+{
+    if (UNLIKELY(operation->state != RT_OPERATION_IDLE ||
+                 ring->pending[operation->slot] != operation)) {
+        rt_ring_rearm_refuse();
+    }
+    operation->state = RT_OPERATION_PENDING;
+}
 
 /** Take an operation off the pending ones that the kernel will not complete any more. */
 void rt_ring_forget(struct rt_ring *ring, struct rt_operation *operation);

@@ -6,7 +6,6 @@
 #include "rt/clock.h"
 #include "rt/kernel_objects.h"
 
-#define NO_SLOT        UINT16_MAX
 #define ID_DEADLINE_NS (5 * RT_NS_PER_S)
 #define CHAIN_BUFFERS  3u /* header, data, status */
 #define FEATURES       (VIRTIO_BLK_FEATURES & ~VIRTIO_BLK_F_MQ)
@@ -43,32 +42,42 @@ static uint64_t command_iova(const struct disk *disk, uint32_t slot)
     return disk->commands_memory.iova + slot * sizeof(struct disk_command);
 }
 
-/** Which way a request's data goes. */
-enum chain_data { CHAIN_NO_DATA, CHAIN_DEVICE_READS, CHAIN_DEVICE_WRITES };
+void disk_fail(const struct disk *disk, const char *what)
+{
+    driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, what);
+}
 
-/** Give the device a chain for a slot. Each way is a constant, so that the compiler unrolls it. */
-static ALWAYS_INLINE void chain_add(struct disk *disk, uint32_t slot, enum chain_data way,
+/**
+ * Give the device a chain with data for a slot, which is virtqueue_next(). Each way is a constant,
+ * so that the compiler drops the other. A slot's header and status are always in the same place.
+ */
+static ALWAYS_INLINE void chain_add(struct disk *disk, uint32_t slot, bool device_writes,
                                     uint64_t data_iova, uint32_t data_bytes)
 {
-    const struct virtqueue_buffer header = {command_iova(disk, slot),
-                                            sizeof(struct virtio_blk_header)};
-    const struct virtqueue_buffer data = {data_iova, data_bytes};
-    const struct virtqueue_buffer status = {disk->statuses_memory.iova + slot, 1};
-    const struct virtqueue_buffer three[] = {header, data, status};
-    const struct virtqueue_buffer two[] = {header, status};
-    struct virtqueue *const queue = &disk->queue.queue;
-    enum virtqueue_result result;
+    const struct virtqueue_buffer buffers[] = {
+        {command_iova(disk, slot), sizeof(struct virtio_blk_header)},
+        {data_iova, data_bytes},
+        {disk->statuses_memory.iova + slot, 1},
+    };
 
     disk->statuses[slot] = VIRTIO_BLK_PENDING;
-    if (way == CHAIN_DEVICE_WRITES) {
-        result = virtqueue_add(queue, three, 1, 2, slot);
-    } else if (way == CHAIN_DEVICE_READS) {
-        result = virtqueue_add(queue, three, 2, 1, slot);
-    } else {
-        result = virtqueue_add(queue, two, 1, 1, slot);
+    if (UNLIKELY(virtqueue_add_framed(&disk->queue.queue, buffers, device_writes, slot) !=
+                 VIRTQUEUE_OK)) {
+        disk_fail(disk, "adding a request");
     }
-    if (UNLIKELY(result != VIRTQUEUE_OK)) {
-        driver_virtio_fail(&disk->virtio, queue->broken, "adding a request");
+}
+
+/** The same for a request without data. */
+static void chain_add_bare(struct disk *disk, uint32_t slot)
+{
+    const struct virtqueue_buffer buffers[] = {
+        {command_iova(disk, slot), sizeof(struct virtio_blk_header)},
+        {disk->statuses_memory.iova + slot, 1},
+    };
+
+    disk->statuses[slot] = VIRTIO_BLK_PENDING;
+    if (virtqueue_add(&disk->queue.queue, buffers, 1, 1, slot) != VIRTQUEUE_OK) {
+        disk_fail(disk, "adding a request");
     }
 }
 
@@ -79,10 +88,11 @@ static void id_read(struct disk *disk)
     uint8_t *const raw = (uint8_t *)disk->statuses_memory.cpu + DISK_DEPTH;
     enum virtqueue_result result;
     uint64_t start_ns, now_ns, token = 0;
+    const uint32_t slot = virtqueue_next(&disk->queue.queue);
     uint32_t written = 0;
 
-    disk->commands[0].header = virtio_blk_header(VIRTIO_BLK_GET_ID, 0);
-    chain_add(disk, 0, CHAIN_DEVICE_WRITES, place, VIRTIO_BLK_ID_BYTES);
+    disk->commands[slot].header = virtio_blk_header(VIRTIO_BLK_GET_ID, 0);
+    chain_add(disk, slot, true, place, VIRTIO_BLK_ID_BYTES);
     disk_publish(disk);
     driver_require(rt_clock_now(&start_ns), "the time");
     now_ns = start_ns;
@@ -95,9 +105,9 @@ static void id_read(struct disk *disk)
         driver_require(rt_clock_now(&now_ns), "the time");
     }
     if (result != VIRTQUEUE_OK) {
-        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "its first answer");
+        disk_fail(disk, "its first answer");
     }
-    if (virtio_blk_outcome(disk->statuses[0], written, VIRTIO_BLK_ID_BYTES) == VIRTIO_BLK_DONE) {
+    if (virtio_blk_outcome(disk->statuses[slot], written, VIRTIO_BLK_ID_BYTES) == VIRTIO_BLK_DONE) {
         virtio_blk_id_copy(disk->id, raw);
     }
 }
@@ -131,9 +141,6 @@ void disk_open(struct disk *disk, uint64_t notification, uint64_t bits)
     driver_dma_require(&virtio->device, 1, DMA_ACCESS_DEVICE_WRITES, &disk->statuses_memory);
     disk->commands = disk->commands_memory.cpu;
     disk->statuses = disk->statuses_memory.cpu;
-    for (uint32_t slot = 0; slot < disk->depth; slot++) {
-        disk->slots[slot].next_free = (uint16_t)(slot + 1 < disk->depth ? slot + 1 : NO_SLOT);
-    }
     driver_virtio_start(virtio);
     id_read(disk);
 }
@@ -151,7 +158,7 @@ static NOINLINE void submit_other(struct disk *disk, uint32_t slot,
 
     if (request->operation == BLOCK_OPERATION_FLUSH) {
         command->header = virtio_blk_header(VIRTIO_BLK_FLUSH, 0);
-        chain_add(disk, slot, CHAIN_NO_DATA, 0, 0);
+        chain_add_bare(disk, slot);
         return;
     }
     command->header =
@@ -161,83 +168,42 @@ static NOINLINE void submit_other(struct disk *disk, uint32_t slot,
     /* Without VIRTIO_BLK_UNMAP: who wants the space back says discard. */
     command->range =
         (struct virtio_blk_range){.sector = request->sector, .count = request->sector_count};
-    chain_add(disk, slot, CHAIN_DEVICE_READS, range_iova, sizeof(struct virtio_blk_range));
+    chain_add(disk, slot, false, range_iova, sizeof(struct virtio_blk_range));
 }
 
 void disk_submit(struct disk *disk, uint32_t session, const struct block_request *request,
                  uint64_t data_iova)
 {
-    const uint16_t number = disk->free_first;
+    const uint16_t number = virtqueue_next(&disk->queue.queue);
     struct disk_slot *const slot = &disk->slots[number];
     const uint32_t bytes = request->sector_count << BLOCK_SECTOR_SHIFT;
 
     RT_ASSERT(disk_has_room(disk) && !slot->busy);
-    disk->free_first = slot->next_free;
     disk->in_flight++;
     slot->tag = request->tag;
     slot->session = session;
     slot->sector_count = request->sector_count;
-    slot->read_bytes = 0;
     slot->tick = disk->tick;
     slot->busy = true;
     if (LIKELY(request->operation == BLOCK_OPERATION_READ)) {
         slot->read_bytes = bytes;
         disk->commands[number].header = virtio_blk_header(VIRTIO_BLK_READ, request->sector);
-        chain_add(disk, number, CHAIN_DEVICE_WRITES, data_iova, bytes);
+        chain_add(disk, number, true, data_iova, bytes);
     } else if (LIKELY(request->operation == BLOCK_OPERATION_WRITE)) {
+        slot->read_bytes = 0;
         disk->commands[number].header = virtio_blk_header(VIRTIO_BLK_WRITE, request->sector);
-        chain_add(disk, number, CHAIN_DEVICE_READS, data_iova, bytes);
+        chain_add(disk, number, false, data_iova, bytes);
     } else {
+        slot->read_bytes = 0;
         submit_other(disk, number, request);
     }
-}
-
-static enum block_status status_of(enum virtio_blk_outcome outcome)
-{
-    switch (outcome) {
-    case VIRTIO_BLK_DONE:
-        return BLOCK_STATUS_OK;
-    case VIRTIO_BLK_UNSUPPORTED:
-        return BLOCK_STATUS_UNSUPPORTED;
-    case VIRTIO_BLK_FAILED:
-    case VIRTIO_BLK_SHORT:
-    case VIRTIO_BLK_NONSENSE:
-        return BLOCK_STATUS_IO_ERROR;
-    }
-    return BLOCK_STATUS_IO_ERROR;
-}
-
-bool disk_take(struct disk *disk, struct disk_done *done)
-{
-    uint64_t token = 0;
-    uint32_t written = 0;
-    struct disk_slot *slot;
-    const enum virtqueue_result result = virtqueue_take(&disk->queue.queue, &token, &written);
-
-    if (result == VIRTQUEUE_EMPTY) {
-        return false;
-    }
-    if (UNLIKELY(result != VIRTQUEUE_OK)) {
-        driver_virtio_fail(&disk->virtio, disk->queue.queue.broken, "its answers");
-    }
-    /* The token is the driver's own word: the queue has checked whose chain this is. */
-    slot = &disk->slots[token];
-    done->tag = slot->tag;
-    done->session = slot->session;
-    done->status = status_of(virtio_blk_outcome(disk->statuses[token], written, slot->read_bytes));
-    done->sector_count = done->status == BLOCK_STATUS_OK ? slot->sector_count : 0;
-    slot->busy = false;
-    slot->next_free = disk->free_first;
-    disk->free_first = (uint16_t)token;
-    disk->in_flight--;
-    return true;
 }
 
 void disk_tick(struct disk *disk)
 {
     disk->tick++;
     driver_virtio_check(&disk->virtio);
-    for (uint32_t slot = 0; slot < disk->depth; slot++) {
+    for (uint32_t slot = 0; slot < DISK_DEPTH; slot++) {
         if (disk->slots[slot].busy && disk->tick - disk->slots[slot].tick > DISK_LATE_TICKS) {
             driver_fail(DRIVER_EXIT_SILENT,
                         "%s: no answer to a request for %u s, %u are with the device. It will be "

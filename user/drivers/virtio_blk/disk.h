@@ -33,7 +33,6 @@ struct disk_slot {
     uint32_t sector_count; /* for the answer */
     uint32_t read_bytes;   /* that the device is to write */
     uint32_t tick;         /* when it went out */
-    uint16_t next_free;
     bool busy;
 };
 
@@ -52,13 +51,12 @@ struct disk {
     struct block_limits limits; /* of a request, for its check */
     char id[VIRTIO_BLK_ID_BYTES + 1];
     struct driver_dma commands_memory, statuses_memory;
-    struct disk_command *commands; /* by slot; the device reads them */
-    volatile uint8_t *statuses;    /* by slot; the device writes them */
-    struct disk_slot slots[DISK_DEPTH];
-    uint32_t depth; /* slots in use: what the device has room for */
+    struct disk_command *commands;      /* by slot; the device reads them */
+    volatile uint8_t *statuses;         /* by slot; the device writes them */
+    struct disk_slot slots[DISK_DEPTH]; /* by the descriptor that the request begins with */
+    uint32_t depth;                     /* requests that the device has room for */
     uint32_t in_flight;
     uint32_t tick; /* now */
-    uint16_t free_first;
 };
 
 /** Bring the device up; its interrupts are `bits` of `notification`. Fails on what it cannot use.
@@ -84,8 +82,39 @@ static ALWAYS_INLINE void disk_publish(struct disk *disk)
     driver_virtqueue_publish(&disk->queue);
 }
 
+/** The end of a driver whose device has broken the queue. */
+NORETURN void disk_fail(const struct disk *disk, const char *what);
+
 /** Take one request that came back. False: there is none. */
-MUST_CHECK bool disk_take(struct disk *disk, struct disk_done *done);
+MUST_CHECK static ALWAYS_INLINE bool disk_take(struct disk *disk, struct disk_done *done)
+{
+    uint64_t token = 0;
+    uint32_t written = 0;
+    struct disk_slot *slot;
+    enum virtio_blk_outcome outcome;
+    const enum virtqueue_result result = virtqueue_take(&disk->queue.queue, &token, &written);
+
+    if (result == VIRTQUEUE_EMPTY) {
+        return false;
+    }
+    if (UNLIKELY(result != VIRTQUEUE_OK)) {
+        disk_fail(disk, "its answers");
+    }
+    /* The token is the driver's own word: the queue has checked whose chain this is. */
+    slot = &disk->slots[token];
+    slot->busy = false;
+    disk->in_flight--;
+    outcome = virtio_blk_outcome(disk->statuses[token], written, slot->read_bytes);
+    *done = (struct disk_done){.tag = slot->tag, .session = slot->session};
+    if (LIKELY(outcome == VIRTIO_BLK_DONE)) {
+        done->status = BLOCK_STATUS_OK;
+        done->sector_count = slot->sector_count;
+    } else {
+        done->status =
+            outcome == VIRTIO_BLK_UNSUPPORTED ? BLOCK_STATUS_UNSUPPORTED : BLOCK_STATUS_IO_ERROR;
+    }
+    return true;
+}
 
 /** Whether disk_take() would find nothing. */
 MUST_CHECK static ALWAYS_INLINE bool disk_is_idle(const struct disk *disk)
