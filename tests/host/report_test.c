@@ -108,6 +108,26 @@ static void test_too_wide(void **state)
     assert_true(report_json(&table, &row, line) > sizeof(note));
 }
 
+/** A table that is wider than a line: cut, and its heading too, whatever the widths. */
+static void test_too_wide_a_table(void **state)
+{
+    static const struct report_column wide_columns[] = {
+        {"FIRST", "first", 60, REPORT_DECIMAL}, {"SECOND", "second", 255, REPORT_DECIMAL},
+        {"THIRD", "third", 255, REPORT_TEXT},   {"FOURTH", "fourth", 255, REPORT_YES_NO},
+        {"FIFTH", "fifth", 0, REPORT_TEXT},
+    };
+    static const struct report_table wide = {"wide", NULL, wide_columns, 5, NULL};
+    struct report_row row = {0};
+    char line[REPORT_LINE_BYTES];
+
+    (void)state;
+    report_set_number(&row, 0, 1);
+    assert_int_equal(report_text(&wide, &row, line), REPORT_TEXT_COLUMNS + 1);
+    assert_string_equal(line + REPORT_TEXT_COLUMNS - 2, " +\n");
+    assert_int_equal(report_heading(&wide, line), 61); /* blanks at the end are cut off */
+    assert_string_equal(line + 55, "FIRST\n");
+}
+
 /** What JSON has no room for is said, and is still one object. */
 static void test_json_too_long(void **state)
 {
@@ -395,11 +415,17 @@ static void test_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),           cmocka_unit_test(test_too_wide),
-        cmocka_unit_test(test_json_too_long),   cmocka_unit_test(test_made),
-        cmocka_unit_test(test_report),          cmocka_unit_test(test_cursors),
-        cmocka_unit_test(test_requests),        cmocka_unit_test(test_typing),
-        cmocka_unit_test(test_too_long_a_line), cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_too_wide),
+        cmocka_unit_test(test_too_wide_a_table),
+        cmocka_unit_test(test_json_too_long),
+        cmocka_unit_test(test_made),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_cursors),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_too_long_a_line),
+        cmocka_unit_test(test_any_bytes),
         cmocka_unit_test(test_names),
     };
 
