@@ -23,6 +23,7 @@
 #include "object/process.h"
 #include "refund.h"
 #include "sched/thread.h"
+#include "syscall/fast_path.h"
 #include "wire/build.h"
 
 /* Without remapping: Intel SDM vol. 3A §11.11.1, fixed delivery to one CPU. */
@@ -281,6 +282,7 @@ static void deliver(struct interrupt *interrupt)
         note_unseen(interrupt);
     } else {
         interrupt->unseen = 0;
+        fast_path_interrupt(target, interrupt->bits);
         notification_signal(target, interrupt->bits);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "syscall/fast_path.h"
 
+#include "diag/trace.h"
 #include "object/endpoint_inline.h"
 #include "object/message.h"
 #include "object/notification_inline.h"
@@ -280,4 +281,25 @@ void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head)
     take_and_block(thread, 2);
     notification_take(notification, served, bits);
     post_and_switch(cpu, thread, waiter);
+}
+
+void fast_path_interrupt(struct notification *notification, uint64_t bits)
+{
+    struct cpu *cpu = this_cpu();
+    struct thread *current = cpu->current;
+
+    if (UNLIKELY(current == NULL || cpu->handoff != NULL || current->watch != 0 ||
+                 list_is_empty(&notification->waiters) || work_is_pending() || trace_is_on)) {
+        return;
+    }
+    struct operation *wait = LIST_FIRST(&notification->waiters, struct operation, link);
+    struct thread *waiter = wait->thread;
+
+    if (UNLIKELY(!can_take_over(cpu, waiter) || waiter->priority <= current->priority ||
+                 sched_has_choice())) {
+        return;
+    }
+    sched_preempt(cpu, current);
+    notification_take(notification, wait, bits);
+    post_and_switch(cpu, current, waiter);
 }

@@ -15,6 +15,7 @@
  * Under the kernel lock.
  */
 
+#include "object/notification.h"
 #include "sched/thread.h"
 #include "types.h"
 
@@ -38,3 +39,10 @@ struct object *fast_path(struct cpu *cpu, struct thread *thread, uint64_t head);
 
 /** Try the pair; does not return if it fits. `head` is the first word of the first of the two. */
 void fast_path_pair(struct cpu *cpu, struct thread *thread, uint64_t head);
+
+/**
+ * A device's interrupt, the last thing that its handler does, sets bits that are not 0: give the
+ * CPU to the thread that waits, if it is more urgent than the one that was interrupted and nothing
+ * stands against it. Returns if something does: then nothing has happened.
+ */
+void fast_path_interrupt(struct notification *notification, uint64_t bits);
