@@ -148,7 +148,7 @@ static ALWAYS_INLINE void completions_take(struct block_session *session)
     struct rt_ring *const ring = session->ring;
     const struct ring_cqe *cqe;
 
-    while ((cqe = ring_user_peek(&ring->user)) != NULL) {
+    while (LIKELY((cqe = ring_user_peek(&ring->user)) != NULL)) {
         if (LIKELY(cqe->user_data == session->wait.user_data)) {
             session->wait.state = RT_OPERATION_IDLE;
         } else if (cqe->user_data == RT_USER_DATA_QUIET) {
@@ -158,6 +158,9 @@ static ALWAYS_INLINE void completions_take(struct block_session *session)
             break;
         }
         ring_user_consume(&ring->user);
+        if (LIKELY(ring->user.cq_head == ring->user.cq_tail_seen)) {
+            break; /* what has come meanwhile is found before the next entry */
+        }
     }
     if (UNLIKELY(session->wait.state == RT_OPERATION_DONE)) {
         rt_ring_await(ring, &session->wait); /* it has: off the list of completed ones */

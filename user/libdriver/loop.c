@@ -48,7 +48,7 @@ static ALWAYS_INLINE bool take_quickly(struct driver_loop *loop, struct driver_e
     struct rt_ring *const ring = loop->ring;
     const struct ring_cqe *cqe;
 
-    while ((cqe = ring_user_peek(&ring->user)) != NULL) {
+    while (LIKELY((cqe = ring_user_peek(&ring->user)) != NULL)) {
         if (LIKELY(cqe->user_data == loop->wait.user_data)) {
             wait_completed(event, cqe);
             loop->wait.state = RT_OPERATION_IDLE;
@@ -58,8 +58,10 @@ static ALWAYS_INLINE bool take_quickly(struct driver_loop *loop, struct driver_e
             return true;
         }
         ring_user_consume(&ring->user);
+        if (LIKELY(ring->user.cq_head == ring->user.cq_tail_seen)) {
+            break; /* all that were there at the first look */
+        }
     }
-    /* None that can be: rt_ring_drain() says what is wrong with the ring. */
     return ring_user_unread(&ring->user) != 0;
 }
 
