@@ -319,7 +319,7 @@ def handles(state):
     for memory in state.memories.values():
         address = memory.value.object.at
         if memory.root != address:
-            references[memory.root] += 1
+            references[int(memory.value.parent)] += 1
         references[address] += memory.pins
         if memory.mapping_count != mapped[address]:
             yield (f"{state.objects[address]} counts {memory.mapping_count} mappings, there are "
