@@ -56,7 +56,7 @@ def test_teardown_in_the_middle(boot, logs, cpus):
     ends, before = 4, None
     disks.background(machine, f"blktest outlive {ends}")
     for end in range(ends):
-        machine.expect(f"blktest: session {end + 1}")
+        disks.wait_said(machine, f"blktest: session {end + 1}")
         time.sleep(0.1 + 0.07 * end)
         fresh_prompt(machine)
         machine.write(f"kill {disks.DRIVER}\r")
@@ -70,7 +70,7 @@ def test_teardown_in_the_middle(boot, logs, cpus):
             after.must_equal(before)
         before = after
         disks.background(machine, disks.DRIVER)
-    machine.expect(re.compile(r"blktest: \d+ claims failed"), 20)
+    disks.wait_said(machine, " claims failed", seconds=20)
     disks.must_pass(machine.output)
     claim(machine.output.count("PASS what was acknowledged is on the disk") == ends + 1,
           "every time a look at the disk", machine.tail(30))
