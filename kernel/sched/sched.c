@@ -146,11 +146,6 @@ static NOINLINE void preempt_slowly(struct cpu *cpu, struct thread *current)
     enqueue(cpu, current, current->slice_left != 0);
 }
 
-NOINLINE bool sched_has_choice(void)
-{
-    return cpu_count > 1;
-}
-
 NOINLINE void sched_preempt(struct cpu *cpu, struct thread *current)
 {
     const uint32_t priority = current->priority;
