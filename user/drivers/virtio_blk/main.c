@@ -21,7 +21,7 @@ static struct blk blk;
 
 /** Put an answer into a session's queue. One that has left no room for it lies about its depth. */
 static ALWAYS_INLINE void answer(struct session *session, uint64_t tag, uint32_t sector_count,
-                   enum block_status status)
+                                 enum block_status status)
 {
     const struct block_answer entry = {
         .tag = tag, .sector_count = sector_count, .status = (uint16_t)status};
