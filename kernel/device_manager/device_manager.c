@@ -451,7 +451,8 @@ void device_claim_shrunk(struct device_function *function)
 
 void device_start(struct device_function *function)
 {
-    if (function->is_started) {
+    /* A teardown may have begun in the very call that maps or unmasks: hardware did not answer. */
+    if (function->is_started || !device_state_is_owned(device_record(function)->state)) {
         return;
     }
     function->is_started = true;

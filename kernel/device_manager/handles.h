@@ -175,7 +175,10 @@ void device_ledger_verify(void);
 /** A part of a claim has ended: with the last one the claim ends. */
 void device_claim_shrunk(struct device_function *function);
 
-/** Let the device start transfers and interrupts: switches on bus mastering, for it and above. */
+/**
+ * Let the device start transfers and interrupts: switches on bus mastering, for it and above.
+ * Nothing happens if its function is being taken back.
+ */
 void device_start(struct device_function *function);
 
 /* teardown.c */

@@ -149,3 +149,4 @@ int life_next(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
+int life_late(void);
