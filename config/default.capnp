@@ -105,6 +105,7 @@ const bootPackage :Capos.BootPackage = (
       grants = [
         (name = "console", source = (console = void)),
         (name = "diagnostics", source = (diagnostics = void)),
+        (name = "auditLog", source = (auditLog = void)),
         (name = "power", source = (power = void)),
         (name = "launcher", source = (uses = "launcher")),
         (name = "disk", source = (uses = "disk")),

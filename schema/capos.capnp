@@ -229,8 +229,8 @@ interface Diagnostics {
   functions @5 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
   interrupts @6 (fromIndex :UInt32) -> (interrupts :List(InterruptInfo));
   dma @7 (fromIndex :UInt32) -> (buffers :List(DmaInfo));
-  audit @8 (sequence :UInt64) -> (next :UInt64, lost :UInt64, records :List(AuditRecord));
-  # Changes of device authority from record `sequence` on; `lost` counts those overwritten.
+  quarantine @8 () -> (info :QuarantineInfo);
+  # What devices that nobody saw come to rest may still reach.
   iommus @9 () -> (iommus :List(IommuInfo));
   traceControl @10 (command :TraceCommand)
       -> (running :Bool, cpuCount :UInt32, capacity :UInt32, bootTicks :UInt64,
@@ -348,6 +348,7 @@ enum ObjectKind {
   interrupt @17;
   dmaPool @18;
   dmaBuffer @19;
+  auditLog @20;
 }
 
 struct MemoryInfo {
@@ -364,6 +365,8 @@ struct MemoryInfo {
   memoryObjects @8 :UInt64;
   capTables @9 :UInt64;
   perCpu @10 :UInt64;          # stacks and CPU-local data
+  quarantined @11 :UInt64;     # of the memory objects and the IOMMU's tables: what devices that nobody
+                               # saw come to rest may still reach
 }
 
 struct CpuInfo {
@@ -408,6 +411,13 @@ interface DeviceManager {
   revoke @3 (function :UInt32, generation :UInt64) -> (state :FunctionState);
   # Takes everything back from whoever has it. Completes when nothing of it is left: the function
   # is free, or in quarantine.
+  reset @4 (function :UInt32, generation :UInt64) -> (state :FunctionState);
+  # As revoke; and a function without an owner is reset all the same, which is the way out of
+  # quarantine: by a reset that is seen to bring the device to rest.
+  disable @5 (function :UInt32) -> (state :FunctionState);
+  # As revoke, whoever owns it, and nobody can claim the function from here on.
+  enable @6 (function :UInt32) -> (state :FunctionState);
+  # The reverse of disable. A function that cannot be claimed for another reason stays so.
 }
 
 interface DeviceMmio {
@@ -503,6 +513,8 @@ enum ClaimRefusal {
   kernelOwned @7;     # the kernel drives it: an IOMMU, an I/O APIC, the console
   quarantined @8;
   retired @9;
+  disabled @10;       # by a holder of the DeviceManager, who can enable it again
+  absent @11;         # it was there and is not any more
 }
 
 struct FunctionInfo {
@@ -578,36 +590,85 @@ struct IommuInfo {
   faultCount @8 :UInt64;
 }
 
+interface AuditLog {
+  # The record of device authority: one entry for each change and for each refusal, numbered from 0
+  # without a gap. It is read and nothing else; whoever holds it sees all owners' entries.
+
+  read @0 (sequence :UInt64) -> (next :UInt64, dropped :UInt64, records :List(AuditRecord));
+  # Entries from number `sequence` on, the oldest first; an empty list if there are none yet. Go on
+  # at `next`. `dropped` counts those from `sequence` on that were overwritten before they were read.
+}
+
 enum AuditEvent {
-  claimed @0;
-  moved @1;                    # the claim has another owner
-  mmioMapped @2;
-  mmioUnmapped @3;
-  routeBound @4;
-  routeReleased @5;
-  bufferMapped @6;
-  bufferUnmapped @7;
-  revoked @8;                  # the epoch was raised: nothing of the old one resolves
-  reset @9;
-  freed @10;
-  quarantined @11;
-  retired @12;
-  refused @13;                 # `status` says how
-  faulted @14;                 # an access of the device was refused by the IOMMU
+  # What happened, and in brackets what `detail` is.
+
+  claimed @0;                  # a function has an owner [pages of its pool at most]
+  moved @1;                    # the claim has another owner [pid of the former]
+  mmioMapped @2;               # [BAR << 60 | offset]
+  mmioUnmapped @3;             # [pages]
+  routeBound @4;               # an interrupt goes to a notification [vector of the function]
+  routeReleased @5;            # [vector of the function]
+  bufferMapped @6;             # a device can reach pages [IOVA]
+  bufferUnmapped @7;           # it cannot any more, and the IOMMU has said so [IOVA]
+  revoked @8;                  # the epoch was raised: nothing of the old one resolves; `cause` says why
+  reset @9;                    # the device was seen to be reset [rung of the ladder]
+  freed @10;                   # nothing of the last owner is left
+  quarantined @11;             # nobody has seen the device come to rest [pages that it may reach]
+  retired @12;                 # as freed, and it can never be claimed again
+  refused @13;                 # `status` says why [what was asked for: an index, a count, an offset]
+  faulted @14;                 # an access of the device was refused by the IOMMU [its address]
+  activated @15;               # the device may begin transfers and interrupts
+  partReleased @16;            # the capability of registers or pool is gone, the claim is not
+  routeMade @17;               # a claim has one more interrupt [vector of the function]
+  disabled @18;                # nobody can claim the function [1] or again [0]
+  recovered @19;               # out of quarantine: a reset was seen [pages given back]
+}
+
+enum TeardownCause {
+  # Why authority over a function was taken back.
+
+  none @0;
+  released @1;                 # its owner gave the last capability of the claim up
+  exited @2;                   # its owner's end, in one of three ways
+  crashed @3;
+  killed @4;
+  revoked @5;                  # DeviceManager.revoke, reset or disable
+  reset @6;
+  disabled @7;
+  faultStorm @8;               # the IOMMU refused more of its accesses than is tolerable
+  fatalError @9;               # its port reported an uncorrectable error (AER)
+  ejected @10;                 # its slot was asked to let it go
+  vanished @11;                # its configuration space reads as all ones
+  iommuFailed @12;             # the IOMMU stopped answering
 }
 
 struct AuditRecord {
+  # All entries are of one size. Neither kernel nor physical addresses are in any.
+
   sequence @0 :UInt64;
   nanoseconds @1 :UInt64;      # since boot
   event @2 :AuditEvent;
-  status @3 :Status;
-  function @4 :UInt32;         # index in the ledger
+  status @3 :Status;           # why it was refused; ok for a change
+  function @4 :UInt32;         # index in the ledger; 4294967295: none is meant
   bdf @5 :UInt16;
   segment @6 :UInt16;
-  pid @7 :UInt64;              # who acted, or whose authority it was
-  generation @8 :UInt64;       # of the function
-  detail @9 :UInt64;           # by event: an address, an index, a count
-  object @10 :UInt32;          # which capability's object; 0: none
+  pid @7 :UInt64;              # who did it, or paid for what is gone; 0: the kernel, or the device
+  generation @8 :UInt64;       # of the function, behind the change
+  detail @9 :UInt64;           # by event
+  object @10 :UInt32;          # which capability's object, as Diagnostics.capabilities has it; 0: none
+  kind @11 :ObjectKind;        # of that object
+  cause @12 :TeardownCause;    # of `revoked` and what follows from it
+  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's
+  objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked
+}
+
+struct QuarantineInfo {
+  # Counts of 4 KiB pages. What is charged here is charged to no process.
+
+  functions @0 :UInt32;        # in quarantine
+  devicePages @1 :UInt32;      # that they may still reach
+  frames @2 :UInt32;           # of memory and tables that can be given to nobody
+  frameLimit @3 :UInt32;       # when so many are lost, no function can be claimed
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -679,6 +740,7 @@ struct Grant {
     uses @8 :Text;              # a sending end of the named service, badged per program
     device @9 :DeviceGrant;     # a claim: NAME.mmio, NAME.pool, and NAME.interrupt if it has one
     deviceManager @10 :Void;
+    auditLog @11 :Void;
   }
 }
 

@@ -113,8 +113,7 @@ static void note_fault(const struct iommu_fault *fault)
         if (function->source == fault->record.source &&
             function->pci->config.address.segment == fault->segment) {
             function->fault_count++;
-            audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, device_record(function)->owner,
-                        0, fault->record.address);
+            audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, 0, 0, fault->record.address);
             return;
         }
     }
@@ -205,6 +204,14 @@ static uint64_t grant_prepared(struct object *object, struct process *process)
     return id;
 }
 
+/** The interrupt is the owner's from here on. */
+static void make_route(struct interrupt *interrupt, const struct process *process)
+{
+    audit_write(AUDIT_EVENT_ROUTE_MADE, STATUS_OK, interrupt->function, process->pid,
+                interrupt->object.number, interrupt->route->number);
+    interrupt_commit(interrupt);
+}
+
 static void commit_claim(struct device_function *function, struct process *process,
                          const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits)
 {
@@ -218,13 +225,15 @@ static void commit_claim(struct device_function *function, struct process *proce
     function->mmio = mmio;
     function->pool = pool;
     function->is_lost = false;
+    function->cause = TEARDOWN_CAUSE_NONE;
     process->claim_count++;
     pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
     msi_enable(function);
+    audit_write(AUDIT_EVENT_CLAIMED, STATUS_OK, function, process->pid, parts->mmio->number,
+                pool_pages);
     if (parts->interrupt != NULL) {
-        interrupt_commit(interrupt_of(parts->interrupt));
+        make_route(interrupt_of(parts->interrupt), process);
     }
-    audit_write(AUDIT_EVENT_CLAIMED, STATUS_OK, function, process->pid, 0, pool_pages);
     device_ledger_verify();
 }
 
@@ -290,7 +299,7 @@ static enum status interrupt_method(struct method *method)
 
         status = object_grant(interrupt, process, 0, &id);
         if (status == STATUS_OK) {
-            interrupt_commit(interrupt_of(interrupt));
+            make_route(interrupt_of(interrupt), process);
             method->results[0] = id;
             method->result_words = 1;
         }
@@ -301,24 +310,12 @@ static enum status interrupt_method(struct method *method)
                : audit_refuse(status, function, process->pid, 0, parameters->generation);
 }
 
-static enum status revoke_method(struct method *method)
+/** Answer with the function's state: when its teardown is over, if there is one. */
+static enum status answer_state(struct method *method, struct device_function *function)
 {
-    INLINE_PARAMETERS(parameters, device_manager_revoke_params)
-    struct device_function *function = find_function(parameters->function);
-
-    if (function == NULL) {
-        return STATUS_NOT_FOUND;
-    }
     const struct ledger_function *record = device_record(function);
 
-    /* While it is being torn down the generation is that of the next owner, and welcome as well. */
-    if (device_state_is_owned(record->state)) {
-        if (parameters->generation != record->generation) {
-            return STATUS_STALE;
-        }
-        device_teardown_start(function, method->process->pid);
-    }
-    if (record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING) {
+    if (function->step != TEARDOWN_STEP_NONE) {
         list_append(&function->revokers, &method_keep(method)->link);
         return STATUS_OK;
     }
@@ -327,139 +324,66 @@ static enum status revoke_method(struct method *method)
     return STATUS_OK;
 }
 
-/* ---- Owners --------------------------------------------------------------------------------- */
-
-static const struct device_handle *handle_of(struct object *object)
+/** Revoke and reset: what their caller names, taken back. */
+static enum status take_back(struct method *method, uint32_t index, uint64_t generation,
+                             enum teardown_cause cause)
 {
-    switch (object->kind) {
-    case OBJECT_KIND_DEVICE_MMIO:
-        return &mmio_of(object)->handle;
-    case OBJECT_KIND_DMA_POOL:
-        return &pool_of(object)->handle;
-    case OBJECT_KIND_DMA_BUFFER:
-        return &buffer_of(object)->handle;
-    default:
-        return &interrupt_of(object)->handle;
+    struct device_function *function = find_function(index);
+    const uint64_t pid = method->process->pid;
+
+    if (function == NULL) {
+        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
     }
-}
-
-enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
-                                  const struct process *from, const struct process *to)
-{
-    uint32_t object_count = 0;
-    uint32_t interrupt_count = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (!device_is_authority(objects[i]->kind)) {
-            continue;
+    /* While it is being torn down the generation is that of the next owner, and welcome as well. */
+    if (device_state_is_owned(device_record(function)->state)) {
+        if (generation != device_record(function)->generation) {
+            return audit_refuse(STATUS_STALE, function, pid, 0, generation);
         }
-        enum status status = STATUS_DENIED;
-
-        if (moves[i] && from != NULL) {
-            status = ledger_move_check(&ledger, handle_of(objects[i]), from->pid, to->pid);
-        }
-        if (status != STATUS_OK) {
-            return audit_refuse(status, NULL, from == NULL ? 0 : from->pid, objects[i]->number, 0);
-        }
-        object_count++;
-        interrupt_count += objects[i]->kind == OBJECT_KIND_INTERRUPT ? 1 : 0;
+        device_take_back(function, cause, pid);
     }
-    if (object_count > to->account.limit[ACCOUNT_OBJECTS] - to->account.used[ACCOUNT_OBJECTS] ||
-        interrupt_count >
-            to->account.limit[ACCOUNT_INTERRUPTS] - to->account.used[ACCOUNT_INTERRUPTS]) {
-        return STATUS_OVER_BUDGET;
-    }
-    return STATUS_OK;
+    return answer_state(method, function);
 }
 
-/** A function's account is the new owner's from here on. */
-static void set_owner(struct device_function *function, struct process *from, struct process *to)
+static enum status revoke_method(struct method *method)
 {
-    if (function->owner == to) {
-        return;
-    }
-    function->owner = to;
-    from->claim_count--;
-    to->claim_count++;
-    audit_write(AUDIT_EVENT_MOVED, STATUS_OK, function, to->pid, 0, from->pid);
+    INLINE_PARAMETERS(parameters, device_manager_revoke_params)
+    return take_back(method, parameters->function, parameters->generation, TEARDOWN_CAUSE_REVOKED);
 }
 
-static void move_object(struct object *object, struct process *from, struct process *to)
+static enum status reset_method(struct method *method)
 {
-    struct device_function *function;
-
-    switch (object->kind) {
-    case OBJECT_KIND_DEVICE_MMIO:
-        function = mmio_of(object)->function;
-        ledger_move_commit(&ledger, &mmio_of(object)->handle, to->pid);
-        /* Made for mappings of the former owner, of which there are none. */
-        device_mmio_drop_bars(mmio_of(object));
-        break;
-    case OBJECT_KIND_DMA_POOL:
-        function = pool_of(object)->function;
-        ledger_move_commit(&ledger, &pool_of(object)->handle, to->pid);
-        break;
-    default:
-        function = interrupt_of(object)->function;
-        ledger_move_commit(&ledger, &interrupt_of(object)->handle, to->pid);
-        interrupt_silence(interrupt_of(object));
-        KVERIFY(account_charge(&to->account, ACCOUNT_INTERRUPTS, 1));
-        refund(&from->account, ACCOUNT_INTERRUPTS, 1);
-        break;
-    }
-    KVERIFY(account_charge(&to->account, ACCOUNT_OBJECTS, 1));
-    refund(&from->account, ACCOUNT_OBJECTS, 1);
-    object->payer = to;
-    set_owner(function, from, to);
+    INLINE_PARAMETERS(parameters, device_manager_reset_params)
+    return take_back(method, parameters->function, parameters->generation, TEARDOWN_CAUSE_RESET);
 }
 
-void device_transfer_commit(struct object *const *objects, uint32_t count, struct process *from,
-                            struct process *to)
+/** Whether anybody may claim a function. */
+static enum status set_disabled(struct method *method, uint32_t index, bool is_disabled)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (device_is_authority(objects[i]->kind)) {
-            move_object(objects[i], from, to);
-        }
+    struct device_function *function = find_function(index);
+    const uint64_t pid = method->process->pid;
+
+    if (function == NULL) {
+        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
     }
-    device_ledger_verify();
+    if (ledger_disable(&ledger, index, is_disabled)) {
+        audit_write(AUDIT_EVENT_DISABLED, STATUS_OK, function, pid, 0, is_disabled);
+    }
+    if (is_disabled) {
+        device_take_back(function, TEARDOWN_CAUSE_DISABLED, pid);
+    }
+    return answer_state(method, function);
 }
 
-void device_owner_ended(struct process *process)
+static enum status disable_method(struct method *method)
 {
-    for (uint32_t i = 0; i < ledger.function_count && process->claim_count > 0; i++) {
-        if (device_functions[i].owner == process) {
-            device_teardown_start(&device_functions[i], process->pid);
-        }
-    }
+    INLINE_PARAMETERS(parameters, device_manager_disable_params)
+    return set_disabled(method, parameters->function, true);
 }
 
-void device_claim_shrunk(struct device_function *function)
+static enum status enable_method(struct method *method)
 {
-    const struct ledger_function *record = device_record(function);
-
-    if (!device_state_is_owned(record->state) || record->has_mmio || record->has_pool) {
-        return;
-    }
-    LIST_FOR_EACH(node, &function->routes)
-    {
-        if (!CONTAINER_OF(node, struct device_route, of_function)->is_ending) {
-            return;
-        }
-    }
-    device_teardown_start(function, record->owner);
-}
-
-void device_start(struct device_function *function)
-{
-    if (function->is_started) {
-        return;
-    }
-    function->is_started = true;
-    for (uint32_t up = function->pci->found.parent; up != PCI_NOBODY;
-         up = pci_functions[up].found.parent) {
-        pci_command_set(&pci_functions[up], PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, 0);
-    }
-    pci_command_set(function->pci, PCI_COMMAND_MASTER, 0);
+    INLINE_PARAMETERS(parameters, device_manager_enable_params)
+    return set_disabled(method, parameters->function, false);
 }
 
 method_function *const device_manager_methods[] = {
@@ -467,4 +391,7 @@ method_function *const device_manager_methods[] = {
     [DEVICE_MANAGER_CLAIM] = claim_method,
     [DEVICE_MANAGER_INTERRUPT] = interrupt_method,
     [DEVICE_MANAGER_REVOKE] = revoke_method,
+    [DEVICE_MANAGER_RESET] = reset_method,
+    [DEVICE_MANAGER_DISABLE] = disable_method,
+    [DEVICE_MANAGER_ENABLE] = enable_method,
 };

@@ -4,13 +4,14 @@
 /*
  * Device authority: who owns which function of the machine's buses, and all that an owner can do.
  *
- *   device_manager.c  claims, owners, and what the rest of the kernel calls
+ *   device_manager.c  claims, and DeviceManager        owner.c   whose they are, and no more
  *   handles.h         the records behind it all
  *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
- *   teardown.c        taking it all back   reset.c   the device's share in that
+ *   teardown.c        taking it all back               reset.c   the device's share in that
+ *   quarantine.c      what could not be taken back
  *   config_policy.c   configuration space as an owner sees it
- *   audit.c           the log              listing.c, error.c    for people
+ *   audit.c           the log, as a capability of its own     listing.c, reports.c   for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
  * was seen. Everything here is under the kernel lock (docs/design/0014-device-manager.md).
@@ -68,12 +69,13 @@ extern method_function *const device_mmio_methods[DEVICE_MMIO_METHOD_COUNT];
 extern method_function *const interrupt_methods[INTERRUPT_METHOD_COUNT];
 extern method_function *const dma_pool_methods[DMA_POOL_METHOD_COUNT];
 extern method_function *const dma_buffer_methods[DMA_BUFFER_METHOD_COUNT];
+extern method_function *const audit_log_methods[AUDIT_LOG_METHOD_COUNT];
 
 /* listing.c: for Diagnostics. */
 enum status device_list_functions(struct method *method);
 enum status device_list_interrupts(struct method *method);
 enum status device_list_dma(struct method *method);
-enum status device_list_audit(struct method *method);
+enum status device_list_quarantine(struct method *method);
 enum status device_list_iommus(struct method *method);
 
 extern const struct object_type device_mmio_type;

@@ -119,8 +119,7 @@ static void pool_unnamed(struct object *object)
 
     if (function->pool == pool) {
         function->pool = NULL;
-        ledger_part_end(&ledger, &pool->handle);
-        device_claim_shrunk(function);
+        device_part_ended(function, object, &pool->handle);
     }
 }
 

@@ -73,10 +73,11 @@ struct device_function {
 
     struct work teardown;
     enum teardown_step step;
-    bool is_silenced;      /* nobody has a capability, or waits */
-    bool is_waiting;       /* `wait` is under way */
-    bool is_reset_started; /* of the rung in hand */
-    uint32_t rung;         /* of the reset ladder */
+    enum teardown_cause cause; /* of the last one; none while it is owned */
+    bool is_silenced;          /* nobody has a capability, or waits */
+    bool is_waiting;           /* `wait` is under way */
+    bool is_reset_started;     /* of the rung in hand */
+    uint32_t rung;             /* of the reset ladder */
     struct iommu_wait wait;
     struct timer timer;   /* goes on with the teardown */
     uint64_t deadline_ns; /* of the step */
@@ -170,21 +171,49 @@ static inline struct interrupt *interrupt_of(struct object *object)
 /** Debug builds: is the ledger sound, after a transaction? */
 void device_ledger_verify(void);
 
-/* device_manager.c */
+/* owner.c */
+
+/** Nobody can name the registers or the pool any more. */
+void device_part_ended(struct device_function *function, const struct object *object,
+                       const struct device_handle *handle);
 
 /** A part of a claim has ended: with the last one the claim ends. */
 void device_claim_shrunk(struct device_function *function);
 
-/** Let the device start transfers and interrupts: switches on bus mastering, for it and above. */
+/**
+ * Let the device start transfers and interrupts: switches on bus mastering, for it and above.
+ * Nothing happens if its function is being taken back.
+ */
 void device_start(struct device_function *function);
 
 /* teardown.c */
 
-/** Take everything back; harmless if that is under way, or nothing is owned. */
-void device_teardown_start(struct device_function *function, uint64_t pid);
+/**
+ * Take everything back, because of `cause`, which process `pid` has set off (0: none has).
+ * Harmless if that is under way, or nothing is owned.
+ */
+void device_take_back(struct device_function *function, enum teardown_cause cause, uint64_t pid);
+
+/** The same because the IOMMU did not do what it was asked to. */
+static inline void device_teardown_start(struct device_function *function, uint64_t pid)
+{
+    device_take_back(function, TEARDOWN_CAUSE_IOMMU_FAILED, pid);
+}
 
 /** Something that a teardown may be waiting for has happened. */
 void device_teardown_continue(struct device_function *function);
+
+/* quarantine.c */
+
+/** What is in quarantine: counts of 4 KiB pages. */
+struct device_quarantine {
+    uint32_t function_count;
+    uint32_t device_pages; /* that a device may still reach */
+    uint32_t frame_count;  /* of memory and tables that are nobody's to use again */
+    uint32_t frame_limit;  /* of them before claims are refused */
+};
+
+void device_quarantine_count(struct device_quarantine *now);
 
 /* reset.c: one rung of the ladder after the other, without waiting. */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the device manager knows, as messages for people: functions, routes, buffers, IOMMUs and the
- * audit log. Each answer is a page of entries from an index on; a short one is the last.
+ * What the device manager knows, as messages for people: functions, routes, buffers, quarantine and
+ * IOMMUs. Each answer is a page of entries from an index on; a short one is the last.
  */
-#include "device_manager/audit.h"
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
 #include "wire/build.h"
@@ -175,44 +174,21 @@ enum status device_list_dma(struct method *method)
     return finish(method, &builder);
 }
 
-static void put_record(const struct wire_build_struct *record, const struct audit_entry *entry)
+enum status device_list_quarantine(struct method *method)
 {
-    audit_record_set_sequence(record, entry->sequence);
-    audit_record_set_nanoseconds(record, entry->nanoseconds);
-    audit_record_set_event(record, entry->event);
-    audit_record_set_status(record, entry->status);
-    audit_record_set_function(record, entry->function);
-    audit_record_set_bdf(record, entry->bdf);
-    audit_record_set_segment(record, entry->segment);
-    audit_record_set_pid(record, entry->pid);
-    audit_record_set_generation(record, entry->generation);
-    audit_record_set_detail(record, entry->detail);
-    audit_record_set_object(record, entry->object);
-}
-
-enum status device_list_audit(struct method *method)
-{
-    INLINE_PARAMETERS(parameters, diagnostics_audit_params)
-    const struct audit_entry *first = audit_read(parameters->sequence);
-    const uint64_t start = first == NULL ? audit_next() : first->sequence;
-    const uint64_t left = audit_next() - start;
-    const uint32_t count = left < LIST_MAX ? (uint32_t)left : LIST_MAX;
     struct wire_builder builder;
     struct wire_build_struct root;
-    struct wire_build_list list;
+    struct wire_build_struct info;
+    struct device_quarantine now;
 
+    device_quarantine_count(&now);
     begin(method, &builder);
-    (void)diagnostics_audit_results_init_root(&builder, &root);
-    diagnostics_audit_results_set_next(&root, start + count);
-    diagnostics_audit_results_set_lost(
-        &root, start > parameters->sequence ? start - parameters->sequence : 0);
-    (void)diagnostics_audit_results_init_records(&root, count, &list);
-    for (uint32_t i = 0; i < count; i++) {
-        struct wire_build_struct record;
-
-        (void)wire_list_build_struct(&list, i, &record);
-        put_record(&record, audit_read(start + i));
-    }
+    (void)diagnostics_quarantine_results_init_root(&builder, &root);
+    (void)diagnostics_quarantine_results_init_info(&root, &info);
+    quarantine_info_set_functions(&info, now.function_count);
+    quarantine_info_set_device_pages(&info, now.device_pages);
+    quarantine_info_set_frames(&info, now.frame_count);
+    quarantine_info_set_frame_limit(&info, now.frame_limit);
     return finish(method, &builder);
 }
 

@@ -346,8 +346,7 @@ static void mmio_unnamed(struct object *object)
     if (function->mmio == mmio) {
         function->mmio = NULL;
         device_mmio_unmap_all(mmio);
-        ledger_part_end(&ledger, &mmio->handle);
-        device_claim_shrunk(function);
+        device_part_ended(function, object, &mmio->handle);
     }
 }
 

@@ -370,17 +370,23 @@ static bool audit_row(uint64_t argument, uint32_t *place, struct report_row *row
     report_set_made(row, 3, "%02x:%02x.%x", entry->bdf >> 8, entry->bdf >> 3 & 31u,
                     entry->bdf & 7u);
     report_set_number(row, 4, entry->pid);
-    report_set_number(row, 5, entry->object);
-    report_set_number(row, 6, entry->detail);
-    report_set_text(row, 7, entry->status == STATUS_OK ? "" : status_name(entry->status));
+    report_set_number(row, 5, entry->owner);
+    report_set_number(row, 6, entry->generation);
+    report_set_number(row, 7, entry->object);
+    report_set_number(row, 8, entry->detail);
+    report_set_text(row, 9,
+                    entry->status != STATUS_OK            ? status_name(entry->status)
+                    : entry->cause != TEARDOWN_CAUSE_NONE ? teardown_cause_name(entry->cause)
+                                                          : "");
     return true;
 }
 
 static const struct report_column audit_columns[] = {
-    {"RECORD", "record", 6, REPORT_DECIMAL}, {"TIME", "seconds", 9, REPORT_TEXT},
-    {"EVENT", "event", 14, REPORT_TEXT},     {"BDF", "bdf", 7, REPORT_TEXT},
-    {"PID", "pid", 5, REPORT_DECIMAL},       {"OBJ", "object", 5, REPORT_DECIMAL},
-    {"DETAIL", "detail", 16, REPORT_HEX},    {"STATUS", "status", 0, REPORT_TEXT},
+    {"NO.", "record", 5, REPORT_DECIMAL},     {"TIME", "seconds", 8, REPORT_TEXT},
+    {"EVENT", "event", 14, REPORT_TEXT},      {"BDF", "bdf", 7, REPORT_TEXT},
+    {"PID", "pid", 4, REPORT_DECIMAL},        {"OWNER", "ownerPid", 5, REPORT_DECIMAL},
+    {"GEN", "generation", 3, REPORT_DECIMAL}, {"OBJ", "object", 4, REPORT_DECIMAL},
+    {"DETAIL", "detail", 9, REPORT_HEX},      {"WHY", "why", 0, REPORT_TEXT},
 };
 
 static const struct report_table audit_tables[] = {

@@ -58,11 +58,12 @@ static void silence(struct device_function *function)
     }
 }
 
-void device_teardown_start(struct device_function *function, uint64_t pid)
+void device_take_back(struct device_function *function, enum teardown_cause cause, uint64_t pid)
 {
     if (!ledger_revoke(&ledger, function->index)) {
         return;
     }
+    function->cause = cause;
     audit_write(AUDIT_EVENT_REVOKED, STATUS_OK, function, pid, 0, 0);
     /* First of all: whatever the device does from here on, it does not begin. */
     pci_command_set(function->pci, 0, PCI_COMMAND_MASTER);
@@ -166,8 +167,7 @@ static void step_resetting(struct device_function *function)
     case RESET_DONE:
         function->reset_count++;
         ledger_witness(&ledger, function->index, LEDGER_RESET);
-        audit_write(AUDIT_EVENT_RESET, STATUS_OK, function, device_record(function)->owner, 0,
-                    function->rung);
+        audit_write(AUDIT_EVENT_RESET, STATUS_OK, function, 0, 0, function->rung);
         break;
     case RESET_NONE:
         break;
@@ -231,13 +231,12 @@ static void end(struct device_function *function)
 static void quarantine(struct device_function *function)
 {
     char name[PCI_NAME_BYTES];
-    const uint64_t pid = device_record(function)->owner;
 
     ledger_quarantine(&ledger, function->index);
     pci_function_name(function->pci, name);
     log_info("devices", "%s: nobody has seen it come to rest; quarantined, with %u pages", name,
              device_record(function)->pool_pages);
-    audit_write(AUDIT_EVENT_QUARANTINED, STATUS_FAULT, function, pid, 0,
+    audit_write(AUDIT_EVENT_QUARANTINED, STATUS_FAULT, function, 0, 0,
                 device_record(function)->pool_pages);
     end(function);
 }
@@ -276,15 +275,13 @@ static void step_releasing(struct device_function *function)
         quarantine(function);
         return;
     }
-    const uint64_t pid = device_record(function)->owner;
-
     pci_bars_restore(function->pci);
     /* A reset of the function or its bus has cleared the command register, too. */
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {
-        audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, pid, 0, 0);
+        audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, 0, 0, 0);
     } else {
-        audit_write(AUDIT_EVENT_FREED, STATUS_OK, function, pid, 0, 0);
+        audit_write(AUDIT_EVENT_FREED, STATUS_OK, function, 0, 0, 0);
     }
     end(function);
 }

@@ -64,7 +64,7 @@ enum ledger_evidence {
 
 struct ledger_function {
     enum function_state state;
-    enum claim_refusal refusal; /* why it can never be claimed; none: it can */
+    enum claim_refusal refusal; /* why it cannot be claimed; none: it can */
     uint32_t group;             /* isolation group: functions of one have one owner (L1) */
     uint64_t generation;        /* grows with each revocation */
     uint64_t owner;             /* pid, or DEVICE_NOBODY */
@@ -138,6 +138,14 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
  */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
+
+/**
+ * Let nobody claim a function, or everybody again. One that nobody can claim for another reason
+ * stays as it is. Who owns it goes on to: that is for the caller to take back.
+ *
+ * Returns: whether anything has changed.
+ */
+bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
 
 /** The claim, with registers and a pool. `address_end` is one past the highest address. */
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,

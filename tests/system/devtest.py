@@ -31,6 +31,11 @@ def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):
     ], budget={"frames": 1024, "capSlots": 256, "objects": 512, "threads": 2, "dmaPages": 4 * pool_pages,
                "mmioPages": 1024, "interrupts": 4})
     made.programs[name]["image"] = "devtest"
+    if "manage" not in made.programs:
+        made.add("manage", like="demo", grants=[
+            {"name": "console", "source": {"console": None}},
+            {"name": "deviceManager", "source": {"deviceManager": None}}])
+        made.programs["manage"]["image"] = "devtest"
     return made.write(logs) if base is None else made
 
 

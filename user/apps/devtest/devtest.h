@@ -12,6 +12,7 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   manage.c     the holder of the DeviceManager, who takes functions back
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
  * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What
@@ -136,6 +137,9 @@ void try_hand(void);
 void try_part(void);
 void try_release(void);
 
+/** With the DeviceManager instead of a device. Returns an exit code. */
+int manage(int count, char **arguments);
+
 /* What children do. Each returns an exit code. */
 int child_uses(void);
 int child_holds(void);
@@ -149,3 +153,4 @@ int life_next(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
+int life_late(void);

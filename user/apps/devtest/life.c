@@ -5,9 +5,12 @@
 #include "rt/clock.h"
 #include "rt/print.h"
 
-#define HELD_PAGES 4u
-#define LOAD_PAGES 8u
-#define SETTLE_MS  500u /* five times what edu takes to begin */
+#define CACHE_LINE_SIZE 0x0cu /* in configuration space: means nothing, and can be written */
+
+#define HELD_PAGES      4u
+#define LOAD_PAGES      8u
+#define POLL_MS         5u
+#define SETTLE_MS       500u /* five times what edu takes to begin */
 
 /** All kinds of authority at once, and a transfer under way. Returns the transfer's address. */
 static uint64_t take_everything(void)
@@ -158,4 +161,30 @@ int life_cling(void)
     }
     rt_print("devtest: the registers are still there\n");
     return 1;
+}
+
+/** Maps its first page when somebody outside has written to the function's cache line size. */
+int life_late(void)
+{
+    const uint64_t end = soon(20000);
+    uint64_t buffer = 0, iova = 0;
+    struct pages pages;
+    uint32_t value = 0;
+
+    if (!pages_make(&pages, 1)) {
+        return 1;
+    }
+    rt_print("devtest: waiting\n");
+    rt_print_flush();
+    while (value == 0 && soon(0) < end) {
+        if (device_mmio_read_config(device.mmio, CACHE_LINE_SIZE, 1, &value) != STATUS_OK) {
+            break;
+        }
+        rt_sleep(POLL_MS * RT_NS_PER_MS);
+    }
+    const enum status status = dma_pool_map(device.pool, pages.memory, 0, 1,
+                                            DMA_ACCESS_DEVICE_READS_WRITES, &buffer, &iova);
+
+    rt_print("devtest: mapped late: %s\n", status_name(status));
+    return 0;
 }

@@ -29,10 +29,10 @@ static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},          {"load", life_load},   {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},   {"touch", life_touch},
-    {"quiet", life_quiet},        {"cling", life_cling}, {"child-uses", child_uses},
-    {"child-holds", child_holds},
+    {"hold", life_hold},        {"load", life_load},          {"crash", life_crash},
+    {"leave", life_leave},      {"next", life_next},          {"touch", life_touch},
+    {"quiet", life_quiet},      {"cling", life_cling},        {"late", life_late},
+    {"child-uses", child_uses}, {"child-holds", child_holds},
 };
 
 struct device_under_test device;
@@ -236,6 +236,9 @@ static void run_test(size_t index)
 
 int main(int count, char **arguments)
 {
+    if (rt_capability("deviceManager") != 0) {
+        return manage(count, arguments);
+    }
     device.mmio = rt_capability("dev.mmio");
     device.pool = rt_capability("dev.pool");
     device.interrupt = rt_capability("dev.interrupt");

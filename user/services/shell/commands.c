@@ -66,9 +66,12 @@ static const struct command commands[] = {
      "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
     {"iommu", "", "the units that keep devices from memory",
      "DMA and INT: translates addresses, remaps interrupts.\n", command_iommu},
-    {"audit", "[RECORD]", "changes of device authority, from a record on",
-     "TIME is in seconds since boot, GEN the function's generation, DETAIL (hexadecimal)\n"
-     "an address, index or count. STATUS stands only where something was refused.\n",
+    {"audit", "[RECORD] [-j]", "changes of device authority, from a record on",
+     "TIME is in seconds since boot, PID who did it (0: the kernel, or the device), OWNER\n"
+     "whose device it is, GEN the function's generation, OBJ the capability's object as in\n"
+     "`caps`, DETAIL (hexadecimal) an address, index or count. WHY: the answer to what was\n"
+     "refused, or what had the device taken away. -j prints JSON objects, one a line, which\n"
+     "tools/audit-export takes out of what a terminal kept.\n",
      command_audit},
     {"acpi", "[-j]", "firmware's tables, and what is believed of them",
      "REFUSED says why a table, or a part of it, is done without, and where in it.\n"

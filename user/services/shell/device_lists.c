@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What devices hold and what they did: `irqs`, `dma`, `iommu`, `audit`.
+ * What devices hold: `irqs`, `dma`, `iommu`.
  */
 #include "services/shell/shell.h"
 
@@ -10,10 +10,6 @@
 #include "rt/message.h"
 #include "rt/print.h"
 #include "text/text.h"
-
-#define NS_PER_S        1000000000ull
-#define NS_PER_MS       1000000ull
-#define AUDIT_LINES_MAX 10000u /* of one command */
 
 /** The place of one function of the ledger; the last one asked for is remembered. */
 struct function_place {
@@ -150,66 +146,4 @@ void command_iommu(struct words *words)
                  (unsigned long long)iommu_info_get_fault_count(iommu));
     }
     rt_exchange_end(&exchange);
-}
-
-/* ------------------------------------------------------------------------------------------
- * The audit log
- * ------------------------------------------------------------------------------------------ */
-
-static void print_record(struct wire_struct record)
-{
-    const uint64_t ns = audit_record_get_nanoseconds(record);
-    const enum status status = audit_record_get_status(record);
-    char bdf[RT_BDF_BYTES];
-
-    rt_print("%6llu %5llu.%03llu %-14s %-7s %4llu %4llu %5u %10llx %s\n",
-             (unsigned long long)audit_record_get_sequence(record),
-             (unsigned long long)(ns / NS_PER_S), (unsigned long long)(ns % NS_PER_S / NS_PER_MS),
-             audit_event_name(audit_record_get_event(record)),
-             rt_bdf_format(bdf, audit_record_get_segment(record), audit_record_get_bdf(record)),
-             (unsigned long long)audit_record_get_pid(record),
-             (unsigned long long)audit_record_get_generation(record),
-             audit_record_get_object(record), (unsigned long long)audit_record_get_detail(record),
-             status == STATUS_OK ? "" : status_name(status));
-}
-
-void command_audit(struct words *words)
-{
-    struct diagnostics_audit_params params = {.sequence = 0};
-    uint32_t count = 1, lines = 0;
-
-    if (!command_words(words, 1, 2) ||
-        (words->count == 2 && !command_number("record number", words->word[1], &params.sequence))) {
-        return;
-    }
-    rt_print("RECORD      TIME EVENT          BDF      PID  GEN   OBJ     DETAIL STATUS\n");
-    while (count != 0 && lines < AUDIT_LINES_MAX) {
-        struct rt_exchange exchange;
-        struct wire_struct results, record;
-        struct wire_list list;
-        uint64_t next;
-
-        if (!inspect_call(&exchange, DIAGNOSTICS_AUDIT, RT_WORDS(params), &results)) {
-            return;
-        }
-        next = diagnostics_audit_results_get_next(results);
-        if (diagnostics_audit_results_get_lost(results) != 0) {
-            rt_print("(%llu records are lost)\n",
-                     (unsigned long long)diagnostics_audit_results_get_lost(results));
-        }
-        count = 0;
-        if (diagnostics_audit_results_get_records(results, &list) == WIRE_OK &&
-            next > params.sequence) {
-            count = list.count;
-        }
-        for (uint32_t i = 0; i < count && wire_list_get_struct(&list, i, &record) == WIRE_OK; i++) {
-            print_record(record);
-        }
-        lines += count;
-        params.sequence = next;
-        rt_exchange_end(&exchange);
-    }
-    if (count != 0) {
-        rt_print("there are more: audit %llu\n", (unsigned long long)params.sequence);
-    }
 }

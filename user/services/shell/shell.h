@@ -11,7 +11,8 @@
  *   commands.c     the table of commands, help, and the small ones
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
- *   device_lists.c irqs, dma, iommu, audit
+ *   device_lists.c irqs, dma, iommu
+ *   audit.c        audit
  *   reports.c      acpi, pci, mmio, budgets, locks, report
  *   trace.c        trace
  *   blk.c          blk, with blk_check.c
@@ -106,6 +107,8 @@ void command_devices(struct words *words);
 void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
+
+/* audit.c */
 void command_audit(struct words *words);
 
 /* trace.c */
