@@ -5,6 +5,7 @@ test_machines.py, q35 with VT-d through every firmware is in test_image.py."""
 
 import json
 import re
+import subprocess
 
 import image
 import pytest
@@ -21,8 +22,8 @@ NVME, VIRTIO_BLOCK, VIRTIO_NETWORK = "1b36:0010", "1af4:1001", "1af4:1000"
 E1000E, SERIAL = "8086:10d3", "1b36:0002"
 
 
-def file_drive(name, path, read_only=True):
-    return ["-blockdev", f"driver=raw,node-name={name},read-only={'on' if read_only else 'off'},"
+def file_drive(name, path, read_only=True, kind="raw"):
+    return ["-blockdev", f"driver={kind},node-name={name},read-only={'on' if read_only else 'off'},"
                          f"file.driver=file,file.filename={path}"]
 
 
@@ -81,11 +82,12 @@ def turn_off(machine):
 
 
 def test_i440fx(boot, logs):
-    """An old PC with BIOS and 64 MiB: no PCI Express and no MCFG, so that configuration space is reached
+    """An old PC with BIOS and 64 MiB, started from the VHD: no PCI Express and no MCFG, so that configuration space is reached
     through ports; a transitional virtio disk and network, and a PCI serial port. Else: functions that
     QEMU has and the list has not, another reason, or no prompt."""
     machine = boot(boot="bios", machine="pc,i8042=off", memory="64M", extra=[
-        *file_drive("boot", image.IMAGE), "-device", "virtio-blk-pci,drive=boot,bootindex=0",
+        *file_drive("boot", image.make(logs, "capos.vhd", format="vhd"), kind="vpc"),
+        "-device", "virtio-blk-pci,drive=boot,bootindex=0",
         *data_disk(logs), "-device", "virtio-blk-pci,drive=data",
         *NETWORK, "-device", "virtio-net-pci,netdev=network,romfile=", "-device", "pci-serial", *NO_WORDS])
     machine.expect(re.compile(r"pci: \d+ functions \(by ports\)"))
@@ -98,10 +100,12 @@ def test_i440fx(boot, logs):
 @pytest.mark.deadline(90)
 def test_gce_like(boot, logs):
     """As Google's machines are: UEFI, a serial port and nothing else for people, the boot disk on NVMe,
-    virtio-net, no IOMMU, more than 4 GiB. Else: a function that is not listed, or one that could be
+    virtio-net, no IOMMU, more than 4 GiB; started from what FORMAT=gce packs. Else: a function that is not listed, or one that could be
     claimed although nothing keeps it from memory."""
+    path = image.make(logs, "capos-gce.tar.gz", format="gce")
+    subprocess.run(["tar", "-xzSf", path, "-C", logs], check=True)
     machine = boot(boot="uefi", machine=BARE, memory="5G", extra=[
-        *file_drive("boot", image.IMAGE), "-device", "nvme,drive=boot,serial=boot,bootindex=0",
+        *file_drive("boot", logs / "disk.raw"), "-device", "nvme,drive=boot,serial=boot,bootindex=0",
         *data_disk(logs), "-device", "nvme,drive=data,serial=data",
         *NETWORK, "-device", "virtio-net-pci,netdev=network,romfile=", *NO_WORDS])
     machine.expect("iommu: none: nothing keeps devices from memory, so none can be claimed")
@@ -116,11 +120,12 @@ def test_gce_like(boot, logs):
 
 @pytest.mark.deadline(90)
 def test_aws_like(boot, logs):
-    """As Amazon's machines are: UEFI, serial only, NVMe behind root ports, four CPUs, no IOMMU. QEMU has
+    """As Amazon's machines are: UEFI, serial only, NVMe behind root ports, four CPUs, no IOMMU; started from the VMDK. QEMU has
     no ENA: e1000e stands in for the network. Else: as for the one like Google's."""
     machine = boot(boot="uefi", machine=BARE, cpus=4, extra=[
         "-device", "pcie-root-port,id=port0,chassis=1,slot=1",
-        *file_drive("boot", image.IMAGE), "-device", "nvme,drive=boot,serial=vol0,bus=port0,bootindex=0",
+        *file_drive("boot", image.make(logs, "capos.vmdk", format="vmdk"), kind="vmdk"),
+        "-device", "nvme,drive=boot,serial=vol0,bus=port0,bootindex=0",
         "-device", "pcie-root-port,id=port1,chassis=2,slot=2",
         *data_disk(logs), "-device", "nvme,drive=data,serial=vol1,bus=port1",
         *NETWORK, "-device", "e1000e,netdev=network,romfile=", *NO_WORDS])
