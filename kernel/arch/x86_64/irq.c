@@ -74,12 +74,17 @@ void irq_dispatch(uint32_t vector)
         route_fence_arrived();
         break;
     default:
-        apic_end_of_interrupt();
-        if (vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END) {
+        if (LIKELY(vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END)) {
+            apic_end_of_interrupt();
             interrupt_arrived(vector);
-        } else {
-            cpu->spurious_count++;
+            break;
         }
+        if (vector >= VECTOR_LINE_FIRST && vector < VECTOR_LINE_END) {
+            line_arrived(vector);
+        } else {
+            cpu->unexpected_count++;
+        }
+        apic_end_of_interrupt();
         break;
     }
 }
