@@ -6,7 +6,8 @@
  *
  *   device_manager.c  claims, and DeviceManager        owner.c   whose they are, and no more
  *   handles.h         the records behind it all
- *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
+ *   mmio.c            registers
+ *   interrupt.c       interrupts: route.c, msi.c, line.c, route_fence.c; routing.c: where pins lead
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
  *   teardown.c        taking it all back               reset.c   the device's share in that
  *   quarantine.c      what could not be taken back
@@ -60,6 +61,9 @@ void device_mmio_unmapped(struct device_function *device, struct process *proces
 /** A device's vector has arrived at this CPU. */
 void interrupt_arrived(uint32_t vector);
 
+/** A line's vector has arrived at this CPU. Its end is to be told to the APIC after this. */
+void line_arrived(uint32_t vector);
+
 /** WAIT on an Interrupt. */
 enum status interrupt_wait(struct object *object, struct thread *thread,
                            const struct ring_sqe *sqe);
@@ -70,6 +74,7 @@ extern method_function *const interrupt_methods[INTERRUPT_METHOD_COUNT];
 extern method_function *const dma_pool_methods[DMA_POOL_METHOD_COUNT];
 extern method_function *const dma_buffer_methods[DMA_BUFFER_METHOD_COUNT];
 extern method_function *const audit_log_methods[AUDIT_LOG_METHOD_COUNT];
+extern method_function *const interrupt_routing_methods[INTERRUPT_ROUTING_METHOD_COUNT];
 
 /* listing.c: for Diagnostics. */
 enum status device_list_functions(struct method *method);

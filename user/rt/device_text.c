@@ -42,6 +42,8 @@ const char *rt_claim_refusal_text(enum claim_refusal refusal)
         return "it has been disabled";
     case CLAIM_REFUSAL_ABSENT:
         return "it is not there any more";
+    case CLAIM_REFUSAL_NO_INTERRUPT_ROUTE:
+        return "its interrupt is a pin, and nobody has declared where that leads";
     case CLAIM_REFUSAL_COUNT:
         break;
     }

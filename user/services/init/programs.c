@@ -217,6 +217,9 @@ static enum status grant_prepare(struct init *init, uint32_t program,
     case GRANT_SOURCE_WHICH_AUDIT_LOG:
         capability = rt_capability("auditLog");
         break;
+    case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
+        capability = rt_capability("interruptRouting");
+        break;
     case GRANT_SOURCE_WHICH_COUNT:
         return STATUS_UNSUPPORTED;
     }
