@@ -28,7 +28,22 @@ const bootPackage :Capos.BootPackage = (
         (name = "power", source = (power = void)),
         (name = "spawner", source = (spawner = void)),
         (name = "bootPackage", source = (bootPackage = void)),
+        (name = "acpiFirmware", source = (acpiFirmware = void)),
         (name = "launcher", source = (serves = "launcher")),
+      ]
+    ),
+    (
+      # Reads interrupt routes from firmware's AML, tells the kernel, and ends. It runs before anybody
+      # who may need them, so what it may use of the CPU is bounded: AML is not to be trusted with it.
+      name = "acpi",
+      image = "acpi",
+      start = first,
+      priority = 23, maxPriority = 23,
+      cpuBudgetMicros = 8000, cpuPeriodMicros = 10000,
+      budget = (frames = 1536, capSlots = 128, objects = 128, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "firmware", source = (acpiFirmware = void)),
       ]
     ),
     (
@@ -232,6 +247,7 @@ const bootPackage :Capos.BootPackage = (
   ]),
   images = [
     (name = "init", elf = embed "/user/init.elf"),
+    (name = "acpi", elf = embed "/user/acpi.elf"),
     (name = "echo", elf = embed "/user/echo.elf"),
     (name = "share", elf = embed "/user/share.elf"),
     (name = "shell", elf = embed "/user/shell.elf"),

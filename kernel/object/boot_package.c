@@ -25,6 +25,7 @@ static const struct {
     {OBJECT_KIND_MEMORY, "bootPackage"},      {OBJECT_KIND_CONSOLE, "console"},
     {OBJECT_KIND_DIAGNOSTICS, "diagnostics"}, {OBJECT_KIND_POWER, "power"},
     {OBJECT_KIND_PROCESS_SPAWNER, "spawner"}, {OBJECT_KIND_DEVICE_MANAGER, "deviceManager"},
+    {OBJECT_KIND_ACPI_FIRMWARE, "acpiFirmware"},
 };
 
 static struct boot_package package;

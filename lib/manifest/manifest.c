@@ -228,6 +228,7 @@ bool manifest_read_grant(const struct manifest_program *program, uint32_t index,
     case GRANT_SOURCE_WHICH_BOOT_PACKAGE:
     case GRANT_SOURCE_WHICH_TIMER:
     case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
+    case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
     case GRANT_SOURCE_WHICH_COUNT:
         break;
     }
