@@ -28,7 +28,6 @@ const bootPackage :Capos.BootPackage = (
         (name = "power", source = (power = void)),
         (name = "spawner", source = (spawner = void)),
         (name = "bootPackage", source = (bootPackage = void)),
-        (name = "acpiFirmware", source = (acpiFirmware = void)),
         (name = "launcher", source = (serves = "launcher")),
       ]
     ),
@@ -44,6 +43,7 @@ const bootPackage :Capos.BootPackage = (
       grants = [
         (name = "console", source = (console = void)),
         (name = "firmware", source = (acpiFirmware = void)),
+        (name = "routing", source = (interruptRouting = void)),
       ]
     ),
     (

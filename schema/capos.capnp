@@ -348,7 +348,8 @@ enum ObjectKind {
   interrupt @17;
   dmaPool @18;
   dmaBuffer @19;
-  acpiFirmware @20;
+  interruptRouting @20;
+  acpiFirmware @21;
 }
 
 struct MemoryInfo {
@@ -420,18 +421,36 @@ interface DeviceManager {
 
   functions @0 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
   # Every function of the machine's buses, from an index of the ledger on; ends when short.
-  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64, addressBits :UInt8)
+  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64, addressBits :UInt8,
+            byPin :UInt8)
         -> (mmio :CapId, pool :CapId, interrupt :CapId);
   # Makes the caller the owner of function `function` of the ledger, as of `generation`. `pool`
   # may hold `poolPages` pages at addresses of `addressBits` bits, all that the device can drive;
-  # `interrupt` is 0 if the function has no MSI or MSI-X.
+  # `interrupt` is 0 if the function has no MSI, no MSI-X and no interrupt pin. With `byPin` 1 it
+  # is that of the pin, though the function may have messages.
   # Refused: stale, busy (it or one of its isolation group has another owner), unsupported (see
-  # FunctionInfo.refusal), overBudget.
+  # FunctionInfo.refusal; or nobody has declared where its pin leads), overBudget, queueFull (no
+  # vector, route or remapping entry is free).
   interrupt @2 (function :UInt32, generation :UInt64) -> (interrupt :CapId);
-  # One more vector of a function that the caller owns.
+  # One more vector of a function that the caller owns. notFound: it has no other.
   revoke @3 (function :UInt32, generation :UInt64) -> (state :FunctionState);
   # Takes everything back from whoever has it. Completes when nothing of it is left: the function
   # is free, or in quarantine.
+}
+
+interface InterruptRouting {
+  # Where the interrupt pins of PCI functions lead: what only firmware's AML knows (_PRT, ACPI 6.5
+  # section 6.2.13), told by who has read it. The kernel believes nothing that its own tables deny.
+
+  declare @0 (segment :UInt16, bus :UInt8, device :UInt8, pin :UInt8, levelTriggered :UInt8,
+              activeLow :UInt8, gsi :UInt32);
+  # Pin 1 to 4 (INTA to INTD) of all functions of a device is wired to global system interrupt `gsi`.
+  # What is behind a bridge and has no declaration of its own is wired to the bridge's pins, as the
+  # bridge specification says. A declaration stands until the machine ends; saying it again is ok.
+  # badRange: no such pin, device number, flag (0 or 1), or input of an I/O APIC; notFound: no
+  # function is there; unsupported: not level-triggered; denied: the input is the timer's, the
+  # console's or an NMI, or firmware's tables say that it is triggered otherwise; busy: it contradicts
+  # an earlier declaration of the pin or of the input; queueFull.
 }
 
 interface DeviceMmio {
@@ -453,16 +472,20 @@ interface DeviceMmio {
 }
 
 interface Interrupt {
-  # One vector of a function (MSI-X or MSI). Masked until unmask. WAIT completes when it has been
-  # delivered since the last WAIT; payload word 0 is how often. WAIT serves those who have bound no
-  # notification.
+  # One vector of a function (MSI-X or MSI), or its pin (INTx). Masked until unmask. WAIT completes
+  # when it has been delivered since the last WAIT; payload word 0 is how often. WAIT serves those who
+  # have bound no notification.
+  #
+  # A pin's is a level: each delivery masks it, at the function where that can be done, else the line
+  # for all who share it. unmask acknowledges, when the device asserts it no longer.
 
   bind @0 (notification :CapId, bits :UInt64);
   # Deliver by setting bits of a Notification, or of a Signaller that covers them.
   unmask @1 ();
   mask @2 ();
-  info @3 () -> (delivered :UInt64, index :UInt32, masked :Bool);
-  # `index` is the vector's number within the function: what its queues are programmed with.
+  info @3 () -> (delivered :UInt64, index :UInt32, masked :Bool, level :Bool);
+  # `index` is the vector's number within the function: what its queues are programmed with. `level`:
+  # a pin's, to be unmasked after each delivery.
 }
 
 enum DmaAccess {
@@ -527,6 +550,7 @@ enum ClaimRefusal {
   kernelOwned @7;     # the kernel drives it: an IOMMU, an I/O APIC, the console
   quarantined @8;
   retired @9;
+  noInterruptRoute @10; # it has nothing but a pin, and nobody has declared where that leads
 }
 
 struct FunctionInfo {
@@ -579,6 +603,8 @@ struct InterruptInfo {
   remapped @6 :Bool;
   generation @7 :UInt64;
   delivered @8 :UInt64;
+  pin @9 :UInt8;               # 1 to 4: of the function's pin; 0: of a message
+  input @10 :UInt32;           # of an I/O APIC, as global system interrupt, if it is a pin's
 }
 
 struct DmaInfo {
@@ -618,6 +644,7 @@ enum AuditEvent {
   retired @12;
   refused @13;                 # `status` says how
   faulted @14;                 # an access of the device was refused by the IOMMU
+  pinDeclared @15;             # where a pin leads [pin << 32 | global system interrupt]
 }
 
 struct AuditRecord {
@@ -705,7 +732,8 @@ struct Grant {
     uses @8 :Text;              # a sending end of the named service, badged per program
     device @9 :DeviceGrant;     # a claim: NAME.mmio, NAME.pool, and NAME.interrupt if it has one
     deviceManager @10 :Void;
-    acpiFirmware @11 :Void;
+    interruptRouting @11 :Void;
+    acpiFirmware @12 :Void;
   }
 }
 
@@ -718,6 +746,7 @@ struct DeviceGrant {
   poolPages @3 :UInt32;
   interrupts @4 :UInt16 = 1;    # the second is NAME.interrupt1, and so on
   addressBits @5 :UInt8 = 64;   # that the device can drive
+  byPin @6 :Bool;               # NAME.interrupt is its pin's, though it may have MSI
 }
 
 # ---------------------------------------------------------------------------------------------

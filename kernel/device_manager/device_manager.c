@@ -73,7 +73,10 @@ static enum claim_refusal find_refusal(const struct device_function *function)
     if (iommu_has_firmware_memory((uint16_t)pci->config.address.segment, function->source)) {
         return CLAIM_REFUSAL_FIRMWARE_MEMORY;
     }
-    return has_shared_requester(pci) ? CLAIM_REFUSAL_SHARED_REQUESTER : CLAIM_REFUSAL_NONE;
+    if (has_shared_requester(pci)) {
+        return CLAIM_REFUSAL_SHARED_REQUESTER;
+    }
+    return device_has_only_pin(function) ? CLAIM_REFUSAL_NO_INTERRUPT_ROUTE : CLAIM_REFUSAL_NONE;
 }
 
 static void init_function(struct device_function *function, uint32_t index)

@@ -9,7 +9,7 @@
  *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
  *   teardown.c        taking it all back   reset.c   the device's share in that
- *   config_policy.c   configuration space as an owner sees it
+ *   routing.c         where pins lead      config_policy.c   configuration space for owners
  *   audit.c           the log              listing.c, error.c    for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
@@ -68,6 +68,7 @@ extern method_function *const device_mmio_methods[DEVICE_MMIO_METHOD_COUNT];
 extern method_function *const interrupt_methods[INTERRUPT_METHOD_COUNT];
 extern method_function *const dma_pool_methods[DMA_POOL_METHOD_COUNT];
 extern method_function *const dma_buffer_methods[DMA_BUFFER_METHOD_COUNT];
+extern method_function *const interrupt_routing_methods[INTERRUPT_ROUTING_METHOD_COUNT];
 
 /* listing.c: for Diagnostics. */
 enum status device_list_functions(struct method *method);

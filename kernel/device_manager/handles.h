@@ -13,6 +13,7 @@
  */
 
 #include "device_manager/route_fence.h"
+#include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
 #include "object/memory.h"
@@ -247,6 +248,14 @@ void interrupt_end(struct interrupt *interrupt);
 
 /** Wake whoever waits; nobody hears of this interrupt any more. */
 void interrupt_silence(struct interrupt *interrupt);
+
+/* routing.c */
+
+/** Where the function's pin leads, or NULL if that is not known. */
+const struct intx_declaration *device_pin_find(const struct device_function *function);
+
+/** Whether the function can interrupt by its pin alone. */
+bool device_has_only_pin(const struct device_function *function);
 
 /* msi.c: the function's own half of an interrupt. The kernel alone writes these registers. */
 void msi_enable(const struct device_function *function);

@@ -98,7 +98,7 @@ static void set_use(struct report_row *row, uint32_t column, const struct io_api
     }
     if (found != ISA_IRQ_COUNT) {
         /* The console's is the one line that is routed. */
-        report_set_made(row, column, "ISA %u%s", found, input->is_masked ? "" : ", COM1");
+        report_set_made(row, column, "ISA %u%s", found, input->entry.is_masked ? "" : ", COM1");
     }
 }
 
@@ -113,17 +113,17 @@ static bool input_row(uint64_t argument, uint32_t *place, struct report_row *row
     (*place)++;
     report_set_number(row, 0, input.interrupt);
     report_set_number(row, 1, input.io_apic);
-    report_set_flag(row, 2, input.is_masked);
-    if (input.is_masked) {
+    report_set_flag(row, 2, input.entry.is_masked);
+    if (input.entry.is_masked) {
         report_set_absent(row, 3);
         report_set_absent(row, 4);
         report_set_absent(row, 5);
         report_set_absent(row, 6);
     } else {
-        report_set_made(row, 3, "0x%02x", input.vector);
-        report_set_text(row, 4, input.is_level ? "level" : "edge");
-        report_set_text(row, 5, input.is_active_low ? "low" : "high");
-        report_set_flag(row, 6, input.is_remapped);
+        report_set_made(row, 3, "0x%02x", input.entry.vector);
+        report_set_text(row, 4, input.entry.is_level ? "level" : "edge");
+        report_set_text(row, 5, input.entry.is_active_low ? "low" : "high");
+        report_set_flag(row, 6, input.entry.is_remapped);
     }
     set_use(row, 7, &input);
     return true;

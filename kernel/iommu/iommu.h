@@ -227,11 +227,17 @@ MUST_CHECK bool iommu_route_clear(struct iommu *unit, uint32_t index, struct iom
 struct iommu_message iommu_route_message(const struct iommu *unit, uint32_t index);
 
 /**
- * An I/O APIC's input, by the I/O APIC's id in the MADT: writes the redirection entry, unmasked.
- * False: interrupts of that I/O APIC are not remapped. Boot CPU, until all are routed.
+ * Who remaps the interrupts of an I/O APIC, by its id in the MADT, and as which requester (the DMAR
+ * table's scope for it). False: nobody, its interrupts go to CPUs as they are.
  */
-MUST_CHECK bool iommu_route_io_apic(uint8_t io_apic_id, const struct iommu_route *route,
-                                    bool is_active_low, uint64_t *entry);
+MUST_CHECK bool iommu_io_apic(uint8_t io_apic_id, struct iommu **unit, uint16_t *source);
+
+/**
+ * An entry for an I/O APIC's input (`route->source` is not used), in force at once: its index, for
+ * the redirection entry. False: none is to be had. Boot CPU, alone.
+ */
+MUST_CHECK bool iommu_route_at_boot(uint8_t io_apic_id, const struct iommu_route *route,
+                                    uint16_t *index);
 
 /* ------------------------------------------------------------------------ faults */
 

@@ -28,4 +28,5 @@ const struct object_type *const object_types[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_INTERRUPT] = &interrupt_type,
     [OBJECT_KIND_DMA_POOL] = &dma_pool_type,
     [OBJECT_KIND_DMA_BUFFER] = &dma_buffer_type,
+    [OBJECT_KIND_INTERRUPT_ROUTING] = &permission_type,
 };

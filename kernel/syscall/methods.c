@@ -79,6 +79,7 @@ static const struct interface interfaces[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_INTERRUPT] = INTERFACE(interrupt_methods),
     [OBJECT_KIND_DMA_POOL] = INTERFACE(dma_pool_methods),
     [OBJECT_KIND_DMA_BUFFER] = INTERFACE(dma_buffer_methods),
+    [OBJECT_KIND_INTERRUPT_ROUTING] = INTERFACE(interrupt_routing_methods),
 };
 
 /** Copy an area message into this CPU's scratch page: what is checked is what is used. */

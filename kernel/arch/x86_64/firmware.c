@@ -122,7 +122,15 @@ static void add_override(const struct acpi_madt_override *override)
         .interrupt = override->interrupt,
         .active_low = override->input.polarity == ACPI_POLARITY_LOW,
         .level = override->input.trigger == ACPI_TRIGGER_LEVEL,
+        .input = override->input,
     };
+}
+
+static void add_nmi_source(const struct acpi_madt_nmi_source *source)
+{
+    if (firmware.nmi_input_count < FIRMWARE_MAX_NMI_INPUTS) {
+        firmware.nmi_inputs[firmware.nmi_input_count++] = source->interrupt;
+    }
 }
 
 static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
@@ -167,6 +175,8 @@ static void read_madt(const struct acpi_root *root)
             add_override(&entry.override);
             break;
         case ACPI_MADT_NMI_SOURCE:
+            add_nmi_source(&entry.nmi_source);
+            break;
         case ACPI_MADT_LOCAL_NMI:
         case ACPI_MADT_WAKEUP:
             break; /* NMIs stay masked; processors start by INIT and SIPI */

@@ -10,6 +10,7 @@
 #include "acpi/acpi.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/madt.h"
 #include "acpi/mcfg.h"
 #include "acpi/sleep.h"
 #include "arch/x86_64/cpu.h"
@@ -46,7 +47,11 @@ struct firmware_isa_irq {
     uint32_t interrupt; /* global system interrupt */
     bool active_low;
     bool level;
+    struct acpi_input input; /* as an override says; without one it says nothing */
 };
+
+/** An input that is an NMI. */
+#define FIRMWARE_MAX_NMI_INPUTS 16u
 
 struct firmware {
     struct paddr local_apic;
@@ -56,6 +61,8 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    uint32_t nmi_input_count;
+    uint32_t nmi_inputs[FIRMWARE_MAX_NMI_INPUTS]; /* global system interrupts */
     uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
     struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
     bool has_dmar;

@@ -25,8 +25,8 @@ struct aml_route {
 /** Somebody who wants to hear of routes. Embed it; CONTAINER_OF leads back. */
 struct aml_listener {
     void (*route)(struct aml_listener *listener, const struct aml_route *route);
-    /** A pin whose route could not be found out. */
-    void (*unknown)(struct aml_listener *listener, uint16_t segment, uint8_t bus);
+    /** A pin of a bus, or all of them, whose route could not be found out; why, for people. */
+    void (*unknown)(struct aml_listener *listener, uint16_t segment, uint8_t bus, const char *why);
 };
 
 /**

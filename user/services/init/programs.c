@@ -214,6 +214,9 @@ static enum status grant_prepare(struct init *init, uint32_t program,
         capability = init->devices.manager;
         status = capability == 0 ? STATUS_UNSUPPORTED : STATUS_OK;
         break;
+    case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
+        capability = rt_capability("interruptRouting");
+        break;
     case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
         capability = rt_capability("acpiFirmware");
         break;

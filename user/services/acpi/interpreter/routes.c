@@ -11,8 +11,6 @@
 #include "services/acpi/aml.h"
 #include "services/acpi/interpreter/os_layer.h"
 
-#include "rt/print.h"
-
 #define BRIDGES_MAX       64u /* host bridges */
 #define DEPTH_MAX         16u /* of bridges behind bridges */
 #define CHILDREN_MAX      8192u
@@ -120,7 +118,8 @@ static void take_entry(const struct bus *bus, struct acpi_pci_routing_table *ent
     }
     if (entry->source[0] != '\0' &&
         !link_read(bus->handle, entry->source, entry->source_index, &route)) {
-        listener->unknown(listener, bus->segment, bus->number);
+        listener->unknown(listener, bus->segment, bus->number,
+                          "a link device has no setting that can be read");
         return;
     }
     listener->route(listener, &route);
@@ -134,8 +133,7 @@ static void take_table(const struct bus *bus, struct aml_listener *listener)
 
     if (ACPI_FAILURE(status)) {
         if (status != AE_NOT_FOUND) {
-            rt_print("acpi: bus %04x:%02x: _PRT: %s\n", bus->segment, bus->number,
-                     acpi_format_exception(status));
+            listener->unknown(listener, bus->segment, bus->number, acpi_format_exception(status));
         }
         return;
     }
