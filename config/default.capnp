@@ -32,13 +32,12 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # Reads interrupt routes from firmware's AML, tells the kernel, and ends. It runs before anybody
-      # who may need them, so what it may use of the CPU is bounded: AML is not to be trusted with it.
+      # Reads interrupt routes from firmware's AML, tells the kernel, and ends, before anybody is
+      # started who may need them.
       name = "acpi",
       image = "acpi",
       start = first,
       priority = 23, maxPriority = 23,
-      cpuBudgetMicros = 8000, cpuPeriodMicros = 10000,
       budget = (frames = 1536, capSlots = 128, objects = 128, threads = 1),
       grants = [
         (name = "console", source = (console = void)),

@@ -40,4 +40,19 @@ endif
 acpica:
 	@tools/fetch-acpica $(ACPICA_DIR)
 
+# What tests the system tests the service, too, if it can be had: fetched before any rule runs, like
+# packages, by being a makefile that is included. One attempt; what does without says so.
+ifneq ($(filter test test-system run-acpi,$(MAKECMDGOALS)),)
+ifneq ($(and $(filter-out off no,$(ACPI)),$(PACKAGES_MADE)),)
+ifeq ($(ACPICA_THERE),)
+include $(BUILD)/acpica.mk
+endif
+endif
+endif
+
+$(BUILD)/acpica.mk: $(ACPICA_LIST) $(PACKAGES_MADE)
+	@mkdir -p $(@D)
+	@tools/fetch-acpica $(ACPICA_DIR) || echo 'no ACPICA: the tests of the acpi service are skipped'
+	@echo '# It was tried to get ACPICA. Remove this file, or say `make acpica`, to try again.' >$@
+
 .PHONY: acpica

@@ -52,7 +52,7 @@ SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 # The file of a gate has underscores for the hyphens of its name.
 gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
-RUN_GATES := run-smoke run-spawn run-diagnostics run-image run-devicemmio-grant run-dmapool-grant run-interrupt-grant \
+RUN_GATES := run-smoke run-spawn run-diagnostics run-image run-acpi run-devicemmio-grant run-dmapool-grant run-interrupt-grant \
 	run-ddf-provider-consumer
 
 test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)

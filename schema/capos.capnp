@@ -713,8 +713,8 @@ enum Start {
   boot @0;                      # init starts it, in the manifest's order
   demand @1;                    # when somebody asks the launcher
   device @2;                    # at boot, if every device that it is granted is there
-  first @3;                     # at boot, and what follows it in the manifest is started when it has
-                                # ended, or after ten seconds
+  first @3;                     # at boot; what follows it in the manifest is started when it has ended,
+                                # or been killed after ten seconds
 }
 
 struct Grant {

@@ -7,9 +7,9 @@
  *
  * Firmware's code names memory and ports by number (ACPI 6.5 §5.5.2.4, operation regions), and
  * nothing says that these are its own. So memory is refused but for what the memory map shows to be
- * firmware's, less what is known to be somebody's registers; and ports are allowed but for those that
- * are known to be somebody's. A list that is too short refuses: memory that does not fit the first is
- * not allowed, and if the second overflows, nothing is.
+ * firmware's, less what is known to be somebody's registers; and ports are allowed but for those
+ * that are known to be somebody's. A list that is too short refuses: memory that does not fit the
+ * first is not allowed, and if the second overflows, nothing is.
  */
 
 #include "range/range.h"
@@ -29,7 +29,7 @@ struct acpi_spans {
 struct acpi_access {
     struct acpi_spans readable; /* physical memory */
     struct acpi_spans writable;
-    struct acpi_spans registers;           /* in none of them, whatever the others say */
+    struct acpi_spans registers;              /* in none of them, whatever the others say */
     uint8_t ports_taken[ACPI_PORT_COUNT / 8]; /* one bit each */
 };
 

@@ -15,7 +15,7 @@ struct acpi_soft_off {
     uint8_t type_b; /* for PM1b control */
 };
 
-#define ACPI_SLEEP_TYPE_LAST      7u
+#define ACPI_SLEEP_TYPE_LAST 7u
 
 /** PM1 control register, §4.8.3.2.1: SLP_TYP goes in bits 10 to 12, SLP_EN is bit 13. */
 #define ACPI_PM1_SCI_ENABLE       (1u << 0) /* the machine is in ACPI mode */

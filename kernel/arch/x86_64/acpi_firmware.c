@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The accesses that AML asks for are made with the rights of the kernel, so they are checked as if
- * AML were hostile: firmware's mistakes are as many as its versions. No access is made on a page that
- * is ordinary memory, the kernel's registers, or a function's BAR; the ports of the PC that the kernel
- * drives itself are out of reach, and so are those that end the machine.
+ * AML were hostile: firmware's mistakes are as many as its versions. No access is made on a page
+ * that is ordinary memory, the kernel's registers, or a function's BAR; the ports of the PC that
+ * the kernel drives itself are out of reach, and so are those that end the machine.
  *
  * Everything here is under the kernel lock, and each call is one access or at most
  * ACPI_READ_BYTES of them.
@@ -20,12 +20,12 @@
 #include "pci/inventory.h"
 #include "wire/build.h"
 
-#define LOCAL_APIC_FIRST   0xfee00000ull /* and interrupt messages: SDM vol. 3A §11.11 */
-#define LOCAL_APIC_BYTES   0x100000ull
-#define IOMMU_BYTES        0x10000ull /* more than the registers of any unit: VT-d 4.1 §11.1 */
-#define ECAM_BUS_SHIFT     20u
-#define RSDP_BYTES         36u
-#define REGISTER_BYTES     4u /* of FADT registers, at most */
+#define LOCAL_APIC_FIRST 0xfee00000ull /* and interrupt messages: SDM vol. 3A §11.11 */
+#define LOCAL_APIC_BYTES 0x100000ull
+#define IOMMU_BYTES      0x10000ull /* more than the registers of any unit: VT-d 4.1 §11.1 */
+#define ECAM_BUS_SHIFT   20u
+#define RSDP_BYTES       36u
+#define REGISTER_BYTES   4u /* of FADT registers, at most */
 
 /* Ports of the PC that are the kernel's, or with which the machine is reset: Intel 300 Series
  * Chipset, datasheet vol. 1, tables "fixed I/O ranges" and "LPC decode"; PCI 3.0 §3.2.2.3.2. */
@@ -143,8 +143,8 @@ void acpi_firmware_init(const struct boot_info *info)
         const struct acpi_mcfg_entry *entry = &firmware.segments[i];
 
         acpi_access_take_memory(&access,
-                       entry->base + ((uint64_t)entry->first_bus << ECAM_BUS_SHIFT),
-                       (entry->last_bus + 1ull - entry->first_bus) << ECAM_BUS_SHIFT);
+                                entry->base + ((uint64_t)entry->first_bus << ECAM_BUS_SHIFT),
+                                (entry->last_bus + 1ull - entry->first_bus) << ECAM_BUS_SHIFT);
     }
     for (uint32_t i = 0; i < pci_function_count; i++) {
         take_bars(&pci_functions[i]);
@@ -374,12 +374,8 @@ static enum status declare_soft_off(struct method *method)
 }
 
 method_function *const acpi_firmware_methods[] = {
-    [ACPI_FIRMWARE_ROOT] = get_root,
-    [ACPI_FIRMWARE_READ] = read_tables,
-    [ACPI_FIRMWARE_READ_MEMORY] = read_memory,
-    [ACPI_FIRMWARE_WRITE_MEMORY] = write_memory,
-    [ACPI_FIRMWARE_READ_PORT] = read_port,
-    [ACPI_FIRMWARE_WRITE_PORT] = write_port,
-    [ACPI_FIRMWARE_READ_CONFIG] = read_config,
-    [ACPI_FIRMWARE_SOFT_OFF] = declare_soft_off,
+    [ACPI_FIRMWARE_ROOT] = get_root,           [ACPI_FIRMWARE_READ] = read_tables,
+    [ACPI_FIRMWARE_READ_MEMORY] = read_memory, [ACPI_FIRMWARE_WRITE_MEMORY] = write_memory,
+    [ACPI_FIRMWARE_READ_PORT] = read_port,     [ACPI_FIRMWARE_WRITE_PORT] = write_port,
+    [ACPI_FIRMWARE_READ_CONFIG] = read_config, [ACPI_FIRMWARE_SOFT_OFF] = declare_soft_off,
 };

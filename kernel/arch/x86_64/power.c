@@ -15,7 +15,7 @@
 #define RESET_CONTROL_FULL 0x0e
 
 #define SLEEP_TYPE_MASK    (ACPI_SLEEP_TYPE_LAST << ACPI_PM1_SLEEP_TYPE_SHIFT)
-#define ENTER_TRIES       3000u
+#define ENTER_TRIES        3000u
 #define ENTER_WAIT_US      1000u
 #define OFF_WAIT_US        2000000u
 

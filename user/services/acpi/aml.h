@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What the service wants to know from firmware's AML. interpreter/ finds it out with ACPICA; without/
- * is linked in its place where ACPICA is not at hand, and says so.
+ * What the service wants to know from firmware's AML. interpreter/ finds it out with ACPICA;
+ * without/ is linked in its place where ACPICA is not at hand, and says so.
  */
 
 #include "capos.h"

@@ -5,9 +5,10 @@
  *   - where the interrupt pins of PCI devices lead (_PRT), for drivers of devices without messages
  *   - what turns the machine off (\_S5), if the kernel could not see it in the tables
  *
- * It is started once, at boot; `run acpi list` shows the routes of devices that are there. The interpreter is ACPICA (interpreter/). AML is a program of somebody
- * else's: what it may touch is the kernel's decision for each access (AcpiFirmware), what the service
- * says is checked by the kernel, and how long it may run is bounded here and by the manifest's budget.
+ * It is started once, at boot; `run acpi list` shows the routes of devices that are there. The
+ * interpreter is ACPICA (interpreter/). AML is a program of somebody else's: what it may touch is
+ * the kernel's decision for each access (AcpiFirmware), what the service says is checked by the
+ * kernel, and how long it may run is bounded here and by the manifest's budget.
  */
 #include "base/memory.h"
 #include "rt/device_objects.h"
@@ -36,8 +37,7 @@ static void print_route(const struct aml_route *route, const char *what)
 
 static void take_route(struct aml_listener *listener, const struct aml_route *route)
 {
-    struct declarations *const declarations =
-        CONTAINER_OF(listener, struct declarations, listener);
+    struct declarations *const declarations = CONTAINER_OF(listener, struct declarations, listener);
     const struct interrupt_routing_declare_params params = {
         .segment = route->segment,
         .bus = route->bus,
@@ -63,8 +63,7 @@ static void take_route(struct aml_listener *listener, const struct aml_route *ro
 static void take_unknown(struct aml_listener *listener, uint16_t segment, uint8_t bus,
                          const char *why)
 {
-    struct declarations *const declarations =
-        CONTAINER_OF(listener, struct declarations, listener);
+    struct declarations *const declarations = CONTAINER_OF(listener, struct declarations, listener);
 
     if (declarations->unknown++ < REFUSALS_MAX) {
         rt_print("acpi: bus %04x:%02x: %s\n", segment, bus, why);

@@ -68,8 +68,9 @@ static void await_first(struct wire_bytes name, const struct init_process *proce
         struct rt_operation *const done = rt_ring_wait(rt_ring_self(), deadline);
 
         if (done == NULL) {
-            rt_print("init: %.*s takes too long: going on without it\n", (int)name.length,
+            rt_print("init: %.*s takes too long: killed\n", (int)name.length,
                      (const char *)name.bytes);
+            (void)!process_kill(process->handle);
             return;
         }
         report_end(done->context);

@@ -10,8 +10,8 @@
 
 #include "rt/print.h"
 
-#define ROOT_TABLES  32u /* that the list of tables starts with */
-#define APIC_MODE    1u  /* argument of \_PIC, ACPI 6.5 §5.8.1 */
+#define ROOT_TABLES 32u /* that the list of tables starts with */
+#define APIC_MODE   1u  /* argument of \_PIC, ACPI 6.5 §5.8.1 */
 
 /** Go on? False, after saying why not. */
 static bool check(acpi_status status, const char *what)

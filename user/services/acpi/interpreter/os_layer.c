@@ -5,18 +5,18 @@
 
 #include "rt/clock.h"
 #include "rt/heap.h"
+#include "rt/kernel_objects.h"
 #include "rt/message.h"
 #include "rt/print.h"
 #include "rt/process.h"
-#include "rt/kernel_objects.h"
 #include "text/text.h"
 
-#define READ_BYTES     2048u /* of AcpiFirmware.read */
-#define TABLE_BYTES    (4u << 20) /* more than any table has */
-#define LINE_BYTES     512u
-#define LINES_MAX      64u /* that ACPICA may print about a machine */
-#define REFUSALS_MAX   8u
-#define NS_PER_UNIT    100u /* acpi_os_get_timer */
+#define READ_BYTES   2048u      /* of AcpiFirmware.read */
+#define TABLE_BYTES  (4u << 20) /* more than any table has */
+#define LINE_BYTES   512u
+#define LINES_MAX    64u /* that ACPICA may print about a machine */
+#define REFUSALS_MAX 8u
+#define NS_PER_UNIT  100u /* acpi_os_get_timer */
 
 static struct {
     uint64_t firmware;    /* AcpiFirmware */
@@ -253,7 +253,8 @@ acpi_physical_address acpi_os_get_root_pointer(void)
                : 0;
 }
 
-acpi_status acpi_os_predefined_override(const struct acpi_predefined_names *name, acpi_string *value)
+acpi_status acpi_os_predefined_override(const struct acpi_predefined_names *name,
+                                        acpi_string *value)
 {
     (void)name;
     *value = NULL;
@@ -301,8 +302,8 @@ static enum status read_some(uint64_t address, uint32_t length, uint8_t *to)
     return status;
 }
 
-/** ACPICA maps tables alone (memory of AML goes through memory_access()), and only reads them: a copy
- * serves. */
+/** ACPICA maps tables alone (memory of AML goes through memory_access()), and only reads them: a
+ * copy serves. */
 void *acpi_os_map_memory(acpi_physical_address where, acpi_size length)
 {
     uint8_t *const copy = length <= TABLE_BYTES ? heap_allocate(length) : NULL;
@@ -435,7 +436,8 @@ static uint16_t bdf_of(const struct acpi_pci_id *id)
 }
 
 /** A function that is not there reads as all ones, as on a bus. */
-acpi_status acpi_os_read_pci_configuration(struct acpi_pci_id *id, u32 offset, u64 *value, u32 width)
+acpi_status acpi_os_read_pci_configuration(struct acpi_pci_id *id, u32 offset, u64 *value,
+                                           u32 width)
 {
     uint32_t word = UINT32_MAX;
     const uint32_t bytes = width / 8 < 4 ? width / 8 : 4;
@@ -457,7 +459,8 @@ acpi_status acpi_os_read_pci_configuration(struct acpi_pci_id *id, u32 offset, u
 }
 
 /** Configuration space is the kernel's to change. */
-acpi_status acpi_os_write_pci_configuration(struct acpi_pci_id *id, u32 offset, u64 value, u32 width)
+acpi_status acpi_os_write_pci_configuration(struct acpi_pci_id *id, u32 offset, u64 value,
+                                            u32 width)
 {
     (void)value;
     (void)width;

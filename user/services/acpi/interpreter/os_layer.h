@@ -16,8 +16,8 @@
 /** Begin: the time runs from now on, and when it is over the process ends. */
 void os_layer_init(uint64_t firmware);
 
-/** Have memory that AML reads and writes go through AcpiFirmware. After acpi_initialize_subsystem().
- * False: ACPICA refuses. */
+/** Have memory that AML reads and writes go through AcpiFirmware. After
+ * acpi_initialize_subsystem(). False: ACPICA refuses. */
 bool os_layer_install_handlers(void);
 
 /** A register of a function's configuration space; all ones if it is not there. */

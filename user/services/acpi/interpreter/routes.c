@@ -11,18 +11,18 @@
 #include "services/acpi/aml.h"
 #include "services/acpi/interpreter/os_layer.h"
 
-#define BRIDGES_MAX       64u /* host bridges */
-#define DEPTH_MAX         16u /* of bridges behind bridges */
-#define CHILDREN_MAX      8192u
-#define PINS              4u
-#define ADR_DEVICE_SHIFT  16u
-#define PRT_ANY_FUNCTION  0xffffu
+#define BRIDGES_MAX      64u /* host bridges */
+#define DEPTH_MAX        16u /* of bridges behind bridges */
+#define CHILDREN_MAX     8192u
+#define PINS             4u
+#define ADR_DEVICE_SHIFT 16u
+#define PRT_ANY_FUNCTION 0xffffu
 
 /* PCI-to-PCI Bridge Architecture 1.2 §3.2 */
-#define HEADER_TYPE       0x0eu
-#define HEADER_TYPE_MASK  0x7fu
-#define HEADER_BRIDGE     1u
-#define SECONDARY_BUS     0x19u
+#define HEADER_TYPE      0x0eu
+#define HEADER_TYPE_MASK 0x7fu
+#define HEADER_BRIDGE    1u
+#define SECONDARY_BUS    0x19u
 
 /** A bus that has a table, or may have. */
 struct bus {
@@ -153,8 +153,8 @@ static void take_table(const struct bus *bus, struct aml_listener *listener)
 static bool bridge_open(const struct bus *parent, acpi_handle device, struct bus *behind)
 {
     const uint64_t address = read_integer(device, METHOD_NAME__ADR, UINT64_MAX);
-    const uint16_t bdf = (uint16_t)(parent->number << 8 | (address >> ADR_DEVICE_SHIFT & 0x1f) << 3 |
-                                    (address & 7));
+    const uint16_t bdf =
+        (uint16_t)(parent->number << 8 | (address >> ADR_DEVICE_SHIFT & 0x1f) << 3 | (address & 7));
 
     if (address == UINT64_MAX || address >> ADR_DEVICE_SHIFT > 31 ||
         (address & PRT_ANY_FUNCTION) > 7 ||
