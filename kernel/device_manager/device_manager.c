@@ -99,6 +99,8 @@ static void init_function(struct device_function *function, uint32_t index)
                                                                   : DMA_LEVEL_DMA_CONFINED;
     function->source = pci_address_id(pci->config.address);
     function->vector_count = vectors < DEVICE_VECTORS_MAX ? vectors : DEVICE_VECTORS_MAX;
+    /* The inventory has set the bit: PCI 2.2 had none, and reads 0. */
+    function->masks_pin = (pci_read16(&pci->config, PCI_COMMAND) & PCI_COMMAND_NO_INTX) != 0;
     list_init(&function->routes);
     list_init(&function->buffers);
     list_init(&function->revokers);
@@ -155,7 +157,7 @@ void device_manager_init(void)
 struct claim_parts {
     struct object *mmio;
     struct object *pool;
-    struct object *interrupt; /* NULL: the function has no vectors */
+    struct object *interrupt; /* NULL: the function has no interrupts */
 };
 
 static void put_parts(const struct claim_parts *parts)
@@ -172,9 +174,10 @@ static void put_parts(const struct claim_parts *parts)
 }
 
 static enum status prepare_parts(struct device_function *function, struct process *process,
-                                 struct claim_parts *parts)
+                                 bool by_pin, struct claim_parts *parts)
 {
-    const uint32_t slots = function->vector_count == 0 ? 2 : 3;
+    const bool has_interrupt = by_pin || function->vector_count != 0;
+    const uint32_t slots = has_interrupt ? 3 : 2;
     const struct account *account = &process->account;
     enum status status;
 
@@ -189,8 +192,8 @@ static enum status prepare_parts(struct device_function *function, struct proces
     if (status == STATUS_OK) {
         status = dma_pool_create(function, process, &parts->pool);
     }
-    if (status == STATUS_OK && function->vector_count != 0) {
-        status = interrupt_prepare(function, process, &parts->interrupt);
+    if (status == STATUS_OK && has_interrupt) {
+        status = interrupt_prepare(function, process, by_pin, &parts->interrupt);
     }
     if (status != STATUS_OK) {
         put_parts(parts);
@@ -209,7 +212,8 @@ static uint64_t grant_prepared(struct object *object, struct process *process)
 }
 
 static void commit_claim(struct device_function *function, struct process *process,
-                         const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits)
+                         const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits,
+                         bool by_pin)
 {
     struct device_mmio *mmio = mmio_of(parts->mmio);
     struct dma_pool *pool = pool_of(parts->pool);
@@ -223,7 +227,10 @@ static void commit_claim(struct device_function *function, struct process *proce
     function->is_lost = false;
     process->claim_count++;
     pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
-    msi_enable(function);
+    function->uses_pin = by_pin;
+    if (!by_pin) {
+        msi_enable(function);
+    }
     if (parts->interrupt != NULL) {
         interrupt_commit(interrupt_of(parts->interrupt));
     }
@@ -244,10 +251,11 @@ static enum status claim_method(struct method *method)
     struct process *process = method->process;
     const uint32_t bits = parameters->address_bits == 0 ? 64 : parameters->address_bits;
     struct claim_parts parts;
+    bool by_pin = false;
     enum status status =
         ledger_claim_check(&ledger, parameters->function, parameters->generation, process->pid);
 
-    if (status == STATUS_OK && (bits < 21 || bits > 64)) {
+    if (status == STATUS_OK && (bits < 21 || bits > 64 || parameters->by_pin > 1)) {
         status = STATUS_BAD_RANGE;
     }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
@@ -255,12 +263,13 @@ static enum status claim_method(struct method *method)
         status = STATUS_UNSUPPORTED;
     }
     if (status == STATUS_OK) {
-        status = prepare_parts(function, process, &parts);
+        by_pin = parameters->by_pin != 0 || device_has_only_pin(function);
+        status = prepare_parts(function, process, by_pin, &parts);
     }
     if (status != STATUS_OK) {
         return audit_refuse(status, function, process->pid, 0, parameters->generation);
     }
-    commit_claim(function, process, &parts, parameters->pool_pages, bits);
+    commit_claim(function, process, &parts, parameters->pool_pages, bits, by_pin);
 
     struct device_manager_claim_results *results = method_results(method, sizeof(*results));
 
@@ -286,7 +295,7 @@ static enum status interrupt_method(struct method *method)
         status = STATUS_STALE;
     }
     if (status == STATUS_OK) {
-        status = interrupt_prepare(function, process, &interrupt);
+        status = interrupt_prepare(function, process, function->uses_pin, &interrupt);
     }
     if (status == STATUS_OK) {
         uint64_t id;

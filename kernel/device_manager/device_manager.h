@@ -6,11 +6,11 @@
  *
  *   device_manager.c  claims, owners, and what the rest of the kernel calls
  *   handles.h         the records behind it all
- *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
- *   dma_pool.c, dma_buffer.c               memory that a device can reach
- *   teardown.c        taking it all back   reset.c   the device's share in that
- *   routing.c         where pins lead      config_policy.c   configuration space for owners
- *   audit.c           the log              listing.c, error.c    for people
+ *   mmio.c            registers
+ *   interrupt.c       interrupts: route.c, msi.c, line.c, route_fence.c, and where pins lead,
+ * routing.c dma_pool.c, dma_buffer.c               memory that a device can reach teardown.c taking
+ * it all back   reset.c   the device's share in that config_policy.c   configuration space as an
+ * owner sees it audit.c           the log              listing.c, error.c    for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
  * was seen. Everything here is under the kernel lock (docs/design/0014-device-manager.md).
@@ -58,6 +58,9 @@ void device_mmio_unmapped(struct device_function *device, struct process *proces
 
 /** A device's vector has arrived at this CPU. */
 void interrupt_arrived(uint32_t vector);
+
+/** A line's vector has arrived at this CPU. Its end is to be told to the APIC after this. */
+void line_arrived(uint32_t vector);
 
 /** WAIT on an Interrupt. */
 enum status interrupt_wait(struct object *object, struct thread *thread,

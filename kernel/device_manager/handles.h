@@ -13,6 +13,7 @@
  */
 
 #include "device_manager/route_fence.h"
+#include "intx/line.h"
 #include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
@@ -28,6 +29,7 @@
 #define DEVICE_VECTORS_MAX  64u   /* of one function that are used */
 #define DEVICE_BUFFER_PAGES 4096u /* of one buffer: bounds the time of a map */
 
+struct device_line;
 struct dma_buffer;
 struct interrupt;
 struct operation;
@@ -40,7 +42,10 @@ struct device_route {
     uint32_t number;          /* of the vector within the function */
     uint32_t cpu;             /* index */
     uint8_t vector;           /* on that CPU */
-    uint32_t remap_index;     /* in the IOMMU's table, or IOMMU_NO_ROUTE */
+    uint32_t remap_index;     /* in the IOMMU's table, or IOMMU_NO_ROUTE: none of its own */
+    struct device_line *line; /* that the function's pin leads to; NULL: it sends messages */
+    struct intx_sharer share; /* of the line */
+    struct list of_line;      /* in line->sharers */
     bool is_ready;            /* hardware has what was programmed */
     bool is_masked;           /* at the function */
     bool is_ending;           /* taking apart has begun */
@@ -56,13 +61,15 @@ struct device_function {
     struct iommu_coverage coverage; /* [I] */
     enum dma_level possible;        /* [I] the strongest level */
     uint16_t source;                /* [I] requester id */
-    uint32_t vector_count;          /* [I] that can be used */
+    uint32_t vector_count;          /* [I] messages that can be used */
+    bool masks_pin;                 /* [I] it has PCI 2.3's interrupt disable and status bits */
 
     struct process *owner;      /* whose account pays, until the teardown is complete; or NULL */
     struct device_mmio *mmio;   /* or NULL; no reference: the object takes itself out */
     struct dma_pool *pool;      /* likewise */
     struct list routes;         /* struct device_route.of_function */
     uint64_t vectors_taken;     /* bit n: vector n has a route */
+    bool uses_pin;              /* of this claim: it has a pin, and no vectors */
     struct list buffers;        /* struct dma_buffer.of_function */
     struct iommu_domain domain; /* if has_domain */
     bool has_domain;
@@ -142,6 +149,11 @@ struct interrupt {
 extern struct ledger ledger;
 extern struct device_function *device_functions; /* ledger.function_count of them */
 extern struct device_route device_routes[DEVICE_ROUTES_MAX];
+
+static inline uint32_t route_slot(const struct device_route *route)
+{
+    return (uint32_t)(route - device_routes);
+}
 
 static inline struct ledger_function *device_record(const struct device_function *function)
 {
@@ -231,14 +243,24 @@ void dma_buffer_end(struct dma_buffer *buffer);
 
 /* interrupt.c */
 
+/** Wake whoever waits; nobody hears of this interrupt any more. */
+void interrupt_silence(struct interrupt *interrupt);
+
+/** It has come: tell whoever is bound or waits. */
+void interrupt_deliver(struct interrupt *interrupt);
+
+/* route.c */
+
 /**
- * An interrupt of the function with everything it needs, of which nobody knows yet. To be committed
- * in the same entry of the kernel, or given up by object_put().
- * Returns: STATUS_OK; STATUS_NOT_FOUND if all vectors are taken; STATUS_QUEUE_FULL if routes,
- * remapping entries or CPU vectors are; those of object_create().
+ * An interrupt of the function with everything it needs, of which nobody knows yet: one of its
+ * messages, or its pin's. To be committed in the same entry of the kernel, or given up by
+ * object_put().
+ * Returns: STATUS_OK; STATUS_NOT_FOUND if all of them are taken; STATUS_QUEUE_FULL if routes,
+ * remapping entries or CPU vectors are; STATUS_UNSUPPORTED if nobody knows where the pin leads;
+ * those of object_create().
  */
 MUST_CHECK enum status interrupt_prepare(struct device_function *function, struct process *process,
-                                         struct object **out);
+                                         bool by_pin, struct object **out);
 
 /** The function is claimed by the payer: record the route, and program it, masked. */
 void interrupt_commit(struct interrupt *interrupt);
@@ -246,8 +268,32 @@ void interrupt_commit(struct interrupt *interrupt);
 /** Begin to take a route back. */
 void interrupt_end(struct interrupt *interrupt);
 
-/** Wake whoever waits; nobody hears of this interrupt any more. */
-void interrupt_silence(struct interrupt *interrupt);
+/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
+void route_release(struct device_route *route, struct process *payer);
+
+/** Let it interrupt, as soon as hardware is programmed; keep it from that. */
+void route_unmask(struct device_route *route);
+void route_mask(struct device_route *route);
+
+/** Hardware has what was programmed, or will never have. */
+void route_ready(struct device_route *route, bool has_failed);
+
+/* line.c */
+
+/** Find or make the line of the function's pin. Returns as interrupt_prepare(). */
+MUST_CHECK enum status line_take(struct device_route *route);
+
+/** Nobody joined: give back what making the line took, if it was made for this. */
+void line_give_up(struct device_line *line);
+
+/** The function shares the line from here on, masked. */
+void line_join(struct device_route *route);
+
+/** It does not any more: nothing that comes is told to it. Masked before. */
+void line_leave(struct device_route *route);
+
+/** Its driver masks, unmasks or acknowledges. */
+void line_set(struct device_route *route, enum intx_state state);
 
 /* routing.c */
 

@@ -5,7 +5,7 @@
  */
 #include "device_manager/audit.h"
 #include "device_manager/device_manager.h"
-#include "device_manager/handles.h"
+#include "device_manager/lines.h"
 #include "wire/build.h"
 
 #define LIST_MAX 32u
@@ -104,9 +104,13 @@ static void put_interrupt(const struct wire_build_struct *info, uint32_t slot)
     interrupt_info_set_cpu(info, route->cpu);
     interrupt_info_set_vector(info, route->vector);
     interrupt_info_set_masked(info, route->is_masked);
-    interrupt_info_set_remapped(info, route->remap_index != IOMMU_NO_ROUTE);
+    interrupt_info_set_remapped(info, route_is_remapped(route));
     interrupt_info_set_generation(info, route->generation);
     interrupt_info_set_delivered(info, route->interrupt->delivered);
+    if (route->line != NULL) {
+        interrupt_info_set_pin(info, route->function->pci->header.interrupt_pin);
+        interrupt_info_set_input(info, route->line->interrupt);
+    }
 }
 
 /** The next slots from `from` on that are in use; returns how many. */

@@ -145,6 +145,7 @@ struct interrupt_state {
     uint64_t delivered;
     uint32_t index; /* within the function */
     bool masked;
+    bool level; /* a pin's: unmask acknowledges */
 };
 
 MUST_CHECK enum status interrupt_info(uint64_t interrupt, struct interrupt_state *state);

@@ -76,13 +76,15 @@ struct cpu {
 
     uint64_t switch_count;    /* [cpu] */
     uint64_t interrupt_count; /* [cpu] */
-    uint64_t spurious_count;  /* [cpu] */
+    uint64_t spurious_count;  /* [cpu] by the APIC's own vector for it */
     uint64_t flush_done;      /* [a] highest TLB flush sequence this CPU has carried out */
 
     /* Device interrupts. */
     uint16_t device_routes[VECTOR_DEVICE_END - VECTOR_DEVICE_FIRST]; /* [k] route + 1; 0: none */
     struct list route_fences;  /* [k] struct route_fence.link */
     uint64_t stale_interrupts; /* [k] of routes that had ended (L5) */
+    uint64_t unexpected_count; /* [k] of vectors that lead nowhere */
+    uint8_t device_lines[VECTOR_LINE_END - VECTOR_LINE_FIRST]; /* [k] line + 1; 0: none */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
 };

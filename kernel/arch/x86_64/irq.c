@@ -79,7 +79,11 @@ void irq_dispatch(uint32_t vector)
         route_fence_arrived();
         break;
     default:
-        cpu->spurious_count++;
+        if (vector >= VECTOR_LINE_FIRST && vector < VECTOR_LINE_END) {
+            line_arrived(vector);
+        } else {
+            cpu->unexpected_count++;
+        }
         apic_end_of_interrupt();
         break;
     }

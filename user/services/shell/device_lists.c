@@ -53,15 +53,20 @@ static const char *function_place(struct function_place *place, uint32_t index)
 
 static void print_interrupt(struct wire_struct interrupt, void *context)
 {
-    rt_print("%5u %-8s %6u %4u   0x%02x %-6s %-8s %10llu %12llu\n",
+    const uint8_t pin = interrupt_info_get_pin(interrupt);
+    char number[12], line[12];
+
+    text_format(number, sizeof(number), pin != 0 ? "INT%c" : "%u",
+                pin != 0 ? 'A' + pin - 1u : interrupt_info_get_number(interrupt));
+    text_format(line, sizeof(line), "%u", interrupt_info_get_input(interrupt));
+    rt_print("%5u %-8s %6s %4u   0x%02x %-6s %-8s %10llu %12llu %4s\n",
              interrupt_info_get_index(interrupt),
-             function_place(context, interrupt_info_get_function(interrupt)),
-             interrupt_info_get_number(interrupt), interrupt_info_get_cpu(interrupt),
-             interrupt_info_get_vector(interrupt),
+             function_place(context, interrupt_info_get_function(interrupt)), number,
+             interrupt_info_get_cpu(interrupt), interrupt_info_get_vector(interrupt),
              interrupt_info_get_masked(interrupt) ? "masked" : "open",
              interrupt_info_get_remapped(interrupt) ? "yes" : "no",
              (unsigned long long)interrupt_info_get_generation(interrupt),
-             (unsigned long long)interrupt_info_get_delivered(interrupt));
+             (unsigned long long)interrupt_info_get_delivered(interrupt), pin != 0 ? line : "-");
 }
 
 static uint32_t interrupt_index(struct wire_struct interrupt)
@@ -80,7 +85,8 @@ void command_irqs(struct words *words)
     struct function_place place = {.known = false};
 
     if (command_words(words, 1, 1)) {
-        rt_print("ROUTE FUNCTION NUMBER  CPU VECTOR STATE  REMAPPED GENERATION    DELIVERED\n");
+        rt_print(
+            "ROUTE FUNCTION NUMBER  CPU VECTOR STATE  REMAPPED GENERATION    DELIVERED LINE\n");
         (void)inspect_walk(&list, &place);
     }
 }

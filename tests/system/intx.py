@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Machines on which user/apps/intxtest declares where pins lead, and owns devices by their pins."""
+
+import json
+import pathlib
+import re
+import time
+
+from harness import Devices, Unexpected
+from outside_edu import OutsideEdu
+from packages import Package
+from shell import claim
+
+IMAGE = pathlib.Path("build/package/user/intxtest.elf")
+EDU = {"vendor": 0x1234, "devices": [0x11E8]}
+E1000 = {"vendor": 0x8086, "devices": [0x100E]}
+CONSOLE = {"name": "console", "source": {"console": None}}
+INTX_DISABLE = 1 << 10
+
+
+class OutsideEduPin(OutsideEdu):
+    """edu, driven from outside, with its pin."""
+
+    def raise_pin(self):
+        self.command(on=2, off=INTX_DISABLE)
+        self.qtest.store(self.bar + 0x60, 1)
+
+    def drop_pin(self):
+        self.qtest.store(self.bar + 0x64, 1)
+
+
+def package(logs, owners):
+    """The standard package without drivers; `routing` may declare, and each of `owners`, {name: grant of
+    a device}, owns one."""
+    made = Package()
+    for program in made.programs.values():
+        if program["start"] == "device":
+            program["start"] = "demand"
+    budget = {"frames": 256, "capSlots": 128, "objects": 128, "threads": 1, "dmaPages": 4, "mmioPages": 16,
+              "interrupts": 64}
+    made.add("routing", IMAGE.read_bytes(), like="demo", budget=budget, grants=[
+        CONSOLE, {"name": "routing", "source": {"interruptRouting": None}}])
+    made.images["intxtest"] = made.images.pop("routing")
+    made.programs["routing"]["image"] = "intxtest"
+    for name, device in owners.items():
+        program = made.add(name, like="demo", budget=budget, grants=[
+            CONSOLE, {"name": "dev", "source": {"device": {"nth": 0, "poolPages": 0, "interrupts": 1,
+                                                           "addressBits": 64, **device}}}])
+        program["image"] = "intxtest"
+    return made.write(logs)
+
+
+def start(boot, logs, owners, place, cpus=2, declare=True, **options):
+    """(machine, devices) at the prompt. `place` puts devices into a Devices."""
+    devices = Devices(**options)
+    place(devices)
+    machine = boot(cpus=cpus, devices=devices, package=package(logs, owners), qtest=True)
+    machine.expect(machine.PROMPT)
+    if declare:
+        run(machine, "routing declare")
+    return machine, devices
+
+
+def run(machine, what, seconds=60):
+    """One program, whose checks must all pass."""
+    text = machine.shell(f"run {what}", seconds)
+    claim("exit code 0" in text and "FAILED" not in text and re.search(r"intxtest: \d+ checks, 0 failed", text),
+          "no failed check, exit code 0", text)
+    return text
+
+
+def live(machine, what, sign):
+    """Start a program that stays, and wait for its sign of life."""
+    machine.write(f"run {what} &\r")
+    machine.expect(re.compile(re.escape(sign) + r"\r"))
+    machine.write("echo here I am\r")
+    machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
+
+
+def irqs(machine, table):
+    """Rows of one of the tables of `report irqs`."""
+    rows = []
+    for line in machine.shell("report irqs -j").splitlines():
+        start = line.find("{")
+        if start >= 0:
+            try:
+                row = json.loads(line[start:])
+            except ValueError:
+                continue
+            if row.get("kind") == table or row.get("table") == table:
+                rows.append(row)
+    return rows
+
+
+def line(machine, number):
+    """The one line that is input `number`."""
+    rows = [row for row in irqs(machine, "line") if row["input"] == number]
+    claim(len(rows) == 1, f"line {number} once", rows)
+    return rows[0]
+
+
+def until(what, look, seconds=30):
+    """Ask until the answer is true; the answer."""
+    end = time.monotonic() + seconds
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise Unexpected(what, seen)
+        time.sleep(0.05)
