@@ -115,6 +115,9 @@ void command_trace(struct words *words);
 void command_report(struct words *words);
 void command_any_report(struct words *words);
 
+/** Whether a command is the name of a report, and its last word is -j: then JSON is wanted. */
+bool report_is_asked(const struct words *words);
+
 /* blk.c */
 void command_blk(struct words *words);
 
