@@ -79,6 +79,7 @@ GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
 GROUPS_run-diagnostics := run test
 GROUPS_run-image    := run test
+GROUPS_run-acpi        := run test
 GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
@@ -97,7 +98,8 @@ ifneq ($(GOALS),)
 ifneq ($(DEPS),no)
 EMPTY :=
 GROUPS := $(sort build $(foreach goal,$(GOALS),$(GROUPS_$(goal))))
-include $(BUILD)/packages/$(subst $(EMPTY) $(EMPTY),+,$(GROUPS)).mk
+PACKAGES_MADE := $(BUILD)/packages/$(subst $(EMPTY) $(EMPTY),+,$(GROUPS)).mk
+include $(PACKAGES_MADE)
 endif
 endif
 
@@ -159,6 +161,8 @@ help:
 #:                      qcow2, vmdk or vhd packs it for clouds: docs/cloud.md
 #:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
+#:   make acpica        download what the acpi service is built with (139 MB, once); without it there
+#:                      is no INTx. `make test` does so, too. ACPI=off builds without it
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)
 #:
 #: Checks (each leaves its results in build/results)
@@ -173,7 +177,7 @@ help:
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
-#:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit
+#:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi
 #:                      one system gate each
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n

@@ -32,6 +32,20 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # Reads interrupt routes from firmware's AML, tells the kernel, and ends, before anybody is
+      # started who may need them.
+      name = "acpi",
+      image = "acpi",
+      start = first,
+      priority = 23, maxPriority = 23,
+      budget = (frames = 1536, capSlots = 128, objects = 128, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "firmware", source = (acpiFirmware = void)),
+        (name = "routing", source = (interruptRouting = void)),
+      ]
+    ),
+    (
       name = "echo",
       image = "echo",
       priority = 20, maxPriority = 20,
@@ -233,6 +247,7 @@ const bootPackage :Capos.BootPackage = (
   ]),
   images = [
     (name = "init", elf = embed "/user/init.elf"),
+    (name = "acpi", elf = embed "/user/acpi.elf"),
     (name = "echo", elf = embed "/user/echo.elf"),
     (name = "share", elf = embed "/user/share.elf"),
     (name = "shell", elf = embed "/user/shell.elf"),

@@ -53,7 +53,7 @@ SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 # The file of a gate has underscores for the hyphens of its name.
 gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
 RUN_GATES := run-smoke run-spawn run-diagnostics run-image run-devicemmio-grant run-dmapool-grant run-interrupt-grant \
-	run-ddf-provider-consumer run-hardware-audit
+	run-ddf-provider-consumer run-hardware-audit run-acpi
 
 test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system

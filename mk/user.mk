@@ -34,6 +34,8 @@ USER_LIB_SOURCES := $(wildcard lib/*/*.c)
 USER_RT_OBJECTS := $(patsubst %,$(BUILD)/user/obj/%.o,$(USER_RT_SOURCES) $(USER_LIB_SOURCES))
 USER_RT_ARCHIVE := $(BUILD)/user/librt.a
 
+include mk/acpica.mk
+
 .PHONY: user
 user: $(USER_ELFS)
 
@@ -59,11 +61,34 @@ define USER_PROGRAM
 $(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
 	@echo '  USER_LD $$@'
-	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(USER_RT_ARCHIVE)
+	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter-out $(USER_RT_ARCHIVE),$$(filter %.a,$$^)) $(USER_RT_ARCHIVE)
 endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
--include $(USER_RT_OBJECTS:.o=.d)
+# The acpi service, with or without the interpreter.
+$(BUILD)/user/acpi.elf: $(ACPI_OBJECTS) $(ACPICA_ARCHIVE) $(ACPI_STAMP)
+
+$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/%.c.o: $(ACPI_DIR)/interpreter/%.c $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	@echo '  USER_CC $@'
+	@$(USER_CC) $(filter-out -I lib user bench $(BUILD)/gen,$(USER_CFLAGS)) $(ACPICA_CFLAGS) -MMD -MP \
+	    -c -o $@ $<
+
+# Its strcpy must not become a call of strcpy.
+$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/strings.c.o: USER_CFLAGS += -fno-builtin
+
+$(BUILD)/user/acpica/%.o: $(ACPICA_DIR)/drivers/acpi/acpica/%.c $(wildcard $(ACPI_DIR)/interpreter/platform/*/*.h \
+		$(ACPI_DIR)/interpreter/platform/*/*/*.h)
+	@mkdir -p $(@D)
+	@$(USER_CC) $(filter-out -I lib user bench $(BUILD)/gen $(USER_WARNINGS),$(USER_CFLAGS)) -std=gnu17 -w \
+	    $(ACPICA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/user/libacpica.a: $(ACPICA_SOURCES:$(ACPICA_DIR)/drivers/acpi/acpica/%.c=$(BUILD)/user/acpica/%.o)
+	@rm -f $@
+	@echo '  USER_AR $@'
+	@$(USER_AR) rcsD $@ $^
+
+-include $(USER_RT_OBJECTS:.o=.d) $(ACPI_OBJECTS:.o=.d)
 -include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c bench/race/*.c))
 
 # ---------------------------------------------------------------------------------------------

@@ -351,6 +351,7 @@ enum ObjectKind {
   dmaBuffer @19;
   auditLog @20;
   interruptRouting @21;
+  acpiFirmware @22;
 }
 
 struct MemoryInfo {
@@ -382,7 +383,30 @@ struct CpuInfo {
 
 interface Power {
   halt @0 ();
+  # Off, if firmware's tables say how; else stopped.
   reboot @1 ();
+}
+
+interface AcpiFirmware {
+  # The machine as far as firmware's AML may touch it, for the program that interprets AML. Every
+  # access is the kernel's, one at a time, and made only if the kernel's own list allows it: memory
+  # that firmware kept for itself and that is nobody's registers; ports that are neither the kernel's
+  # nor a device's; configuration space of functions that are there, to read. denied: anything else.
+
+  root @0 () -> (rsdp :UInt64);
+  # Where the tables begin, a physical address. notFound: there are none.
+  read @1 (address :UInt64, bytes :UInt32) -> (data :Data);
+  # Up to 2048 bytes of tables, from a physical address on.
+  readMemory @2 (address :UInt64, width :UInt8) -> (value :UInt64);
+  writeMemory @3 (address :UInt64, value :UInt64, width :UInt8);
+  # One access of 1, 2, 4 or 8 bytes. Writes only to what is kept across sleep (NVS).
+  readPort @4 (port :UInt32, width :UInt8) -> (value :UInt32);
+  writePort @5 (port :UInt32, value :UInt32, width :UInt8);
+  readConfig @6 (segment :UInt16, bdf :UInt16, offset :UInt16, width :UInt8) -> (value :UInt32);
+  # 1, 2 or 4 bytes. notFound: no such function.
+  softOff @7 (typeA :UInt8, typeB :UInt8);
+  # What the object \_S5 evaluates to: what Power.halt writes to the sleep type fields, 0 to 7, if the
+  # kernel has found no such values itself. occupied: it has, and others.
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -751,6 +775,8 @@ enum Start {
   boot @0;                      # init starts it, in the manifest's order
   demand @1;                    # when somebody asks the launcher
   device @2;                    # at boot, if every device that it is granted is there
+  first @3;                     # at boot; what follows it in the manifest is started when it has ended,
+                                # or been killed after ten seconds
 }
 
 struct Grant {
@@ -770,6 +796,7 @@ struct Grant {
     deviceManager @10 :Void;
     auditLog @11 :Void;
     interruptRouting @12 :Void;
+    acpiFirmware @13 :Void;
   }
 }
 

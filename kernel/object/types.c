@@ -23,6 +23,7 @@ const struct object_type *const object_types[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_DIAGNOSTICS] = &permission_type,
     [OBJECT_KIND_POWER] = &permission_type,
     [OBJECT_KIND_DEVICE_MANAGER] = &permission_type,
+    [OBJECT_KIND_ACPI_FIRMWARE] = &permission_type,
     [OBJECT_KIND_DEVICE_MMIO] = &device_mmio_type,
     [OBJECT_KIND_INTERRUPT] = &interrupt_type,
     [OBJECT_KIND_DMA_POOL] = &dma_pool_type,

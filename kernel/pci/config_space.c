@@ -78,17 +78,10 @@ static void port_write(const struct pci_access *access, struct pci_address addre
 static const struct pci_access ecam = {ecam_read, ecam_write, PCI_EXPRESS_BYTES};
 static const struct pci_access ports = {port_read, port_write, PCI_CONFIG_BYTES};
 
-/** The ports are there if the one with the address keeps it (PCI 3.0 §3.2.2.3.2). */
-static bool has_ports(void)
-{
-    outl(PORT_ADDRESS, PORT_ENABLE);
-    return inl(PORT_ADDRESS) == PORT_ENABLE;
-}
-
 const struct pci_access *config_space_access(uint32_t segment, uint8_t bus)
 {
     if (find_segment(segment, bus) != NULL) {
         return &ecam;
     }
-    return segment == 0 && firmware.segment_count == 0 && has_ports() ? &ports : NULL;
+    return segment == 0 && firmware.segment_count == 0 && pci_ports_exist() ? &ports : NULL;
 }

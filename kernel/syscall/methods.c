@@ -3,6 +3,7 @@
 
 #include "device_manager/device_manager.h"
 
+#include "arch/x86_64/acpi_firmware.h"
 #include "arch/x86_64/cpu.h"
 #include "object/message.h"
 #include "object/notification_inline.h"
@@ -73,6 +74,7 @@ static const struct interface interfaces[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_CONSOLE] = INTERFACE(console_methods),
     [OBJECT_KIND_DIAGNOSTICS] = INTERFACE(diagnostics_methods),
     [OBJECT_KIND_DEVICE_MANAGER] = INTERFACE(device_manager_methods),
+    [OBJECT_KIND_ACPI_FIRMWARE] = INTERFACE(acpi_firmware_methods),
     [OBJECT_KIND_DEVICE_MMIO] = INTERFACE(device_mmio_methods),
     [OBJECT_KIND_INTERRUPT] = INTERFACE(interrupt_methods),
     [OBJECT_KIND_DMA_POOL] = INTERFACE(dma_pool_methods),

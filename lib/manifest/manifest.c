@@ -231,6 +231,7 @@ bool manifest_read_grant(const struct manifest_program *program, uint32_t index,
     case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
     case GRANT_SOURCE_WHICH_AUDIT_LOG:
     case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
+    case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
     case GRANT_SOURCE_WHICH_COUNT:
         break;
     }

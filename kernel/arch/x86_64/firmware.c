@@ -252,12 +252,21 @@ static void read_fadt(const struct acpi_root *root)
     }
     note_used("FACP");
     firmware.has_fadt = true;
-    if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK ||
-        acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) != ACPI_OK) {
-        report("DSDT (soft-off)", "FACP", &fault);
-        return;
+    if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK) {
+        report("DSDT", "FACP", &fault);
+    } else {
+        firmware.has_soft_off =
+            acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) == ACPI_OK;
     }
-    firmware.has_soft_off = true;
+    for (uint32_t i = 0; i < FIRMWARE_MAX_TABLES && !firmware.has_soft_off &&
+                         acpi_root_find(&memory, root, "SSDT", i, &table) == ACPI_OK;
+         i++) {
+        firmware.has_soft_off =
+            acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) == ACPI_OK;
+    }
+    if (!firmware.has_soft_off) {
+        log_info("acpi", "no constant \\_S5 in DSDT or SSDTs: off only if AML is interpreted");
+    }
 }
 
 /** What host bridges forward, as far as a table with AML says so in constants. */

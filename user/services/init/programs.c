@@ -220,6 +220,9 @@ static enum status grant_prepare(struct init *init, uint32_t program,
     case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
         capability = rt_capability("interruptRouting");
         break;
+    case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
+        capability = rt_capability("acpiFirmware");
+        break;
     case GRANT_SOURCE_WHICH_COUNT:
         return STATUS_UNSUPPORTED;
     }
