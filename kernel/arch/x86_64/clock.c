@@ -81,8 +81,11 @@ static uint64_t measure_channel0(uint32_t micros)
     return 0;
 }
 
-/** The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer. */
-static uint64_t measure_best(uint64_t (*measure_once)(uint32_t micros))
+/**
+ * The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer.
+ * Inlined, so that there is no call through a pointer, whose stack could not be checked.
+ */
+static ALWAYS_INLINE uint64_t measure_best(uint64_t (*measure_once)(uint32_t micros))
 {
     uint64_t best = measure_once(MEASURE_US);
 
