@@ -10,6 +10,7 @@
 #include "acpi/acpi.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/madt.h"
 #include "acpi/mcfg.h"
 #include "acpi/sleep.h"
 #include "arch/x86_64/cpu.h"
@@ -48,6 +49,16 @@ struct firmware_isa_irq {
     bool level;
 };
 
+/** Where an NMI arrives, for people: all of them stay masked. */
+struct firmware_nmi {
+    bool is_local; /* at a LINT pin of local APICs; else at an I/O APIC's input */
+    bool is_of_all;
+    uint32_t processor; /* uid in the tables, of a local one that is not of all */
+    uint32_t input;     /* pin, or global system interrupt */
+    struct acpi_input flags;
+};
+#define FIRMWARE_MAX_NMIS 32u
+
 struct firmware {
     struct paddr local_apic;
     bool has_8259s;
@@ -56,6 +67,8 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    uint32_t nmi_count;
+    struct firmware_nmi nmis[FIRMWARE_MAX_NMIS];
     uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
     struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
     bool has_dmar;

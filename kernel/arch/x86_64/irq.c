@@ -32,7 +32,8 @@ void irq_init(void)
     if (io_apic_route_isa(COM1_ISA_IRQ, VECTOR_COM1, this_cpu()->apic_id)) {
         uart_enable_input();
     } else {
-        log_info("irq", "COM1 has no I/O APIC input: the console takes no input");
+        log_info("irq", "COM1 has no I/O APIC input: its input is polled");
+        console_poll();
     }
 }
 
