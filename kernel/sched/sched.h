@@ -30,6 +30,9 @@ struct thread;
  */
 void sched_wake_slowly(struct thread *thread);
 
+/** Queue a ready thread where it will run soonest. */
+void sched_place(struct thread *thread);
+
 /** Whether there are several CPUs, one of which may be the better one for a thread. */
 static ALWAYS_INLINE bool sched_has_choice(void)
 {
