@@ -13,7 +13,8 @@
 
 #include "pci/enumerate.h"
 
-/** Enumerations after which to give up: each but the last has found a bridge that none before did. */
+/** Enumerations after which to give up: each but the last has found a bridge that none before did.
+ */
 #define PCI_NUMBERING_ROUNDS 8u
 
 /** A bridge whose buses are being visited. */
@@ -36,9 +37,9 @@ struct pci_numbering {
 };
 
 /**
- * Number bridges, after an enumeration. It then has to be done again, and this as well: where numbers
- * contradicted each other, bridges may have been hidden by others.
- * Returns: whether any bridge got numbers.
+ * Number bridges, after an enumeration. It then has to be done again, and this as well: where
+ * numbers contradicted each other, bridges may have been hidden by others. Returns: whether any
+ * bridge got numbers.
  */
 bool pci_number_buses(struct pci_numbering *numbering, const struct pci_enumeration *enumeration);
 
