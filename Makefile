@@ -153,7 +153,8 @@ help:
 #:
 #: Build
 #:   make all           kernel and boot package, without running
-#:   make image         build/capos.img: a disk that starts with BIOS and with UEFI
+#:   make image         build/capos.img: a disk that starts with BIOS and with UEFI. FORMAT=gce,
+#:                      qcow2, vmdk or vhd packs it for clouds: docs/cloud.md
 #:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)

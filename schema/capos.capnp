@@ -302,6 +302,7 @@ enum ReportTopic {
   budgets @12;
   audit @13;
   locks @14;
+  trace @15;
 }
 
 struct ProcessInfo {

@@ -6,6 +6,7 @@
 #include "arch/x86_64/uart.h"
 #include "diag/log.h"
 #include "diag/reports.h"
+#include "diag/trace.h"
 #include "lock.h"
 #include "object/console.h"
 #include "report/input_line.h"
@@ -218,9 +219,22 @@ static bool show_report(const struct report_words *words)
     return true;
 }
 
-static bool is_word(const struct report_words *words, const char *word)
+static bool is_word(const struct report_words *words, uint32_t index, const char *word)
 {
-    return words->length[0] == strlen(word) && memcmp(words->word[0], word, strlen(word)) == 0;
+    return words->length[index] == strlen(word) &&
+           memcmp(words->word[index], word, strlen(word)) == 0;
+}
+
+/** Recording from here on shows how the first process starts. False: `trace` wants to be read. */
+static bool control_trace(const struct report_words *words)
+{
+    if (words->count != 2 || (!is_word(words, 1, "on") && !is_word(words, 1, "off"))) {
+        return false;
+    }
+    spin_lock(&kernel_lock);
+    trace_control(is_word(words, 1, "on") ? TRACE_COMMAND_START : TRACE_COMMAND_STOP);
+    spin_unlock(&kernel_lock);
+    return true;
 }
 
 /** Carry out the line; false: go on booting. */
@@ -233,17 +247,19 @@ static bool execute(void)
     if (words.count == 0) {
         return true;
     }
-    if (is_word(&words, "continue")) {
+    if (is_word(&words, 0, "continue")) {
         return false;
     }
-    if (is_word(&words, "help")) {
+    if (is_word(&words, 0, "help")) {
         print_help();
-    } else if (is_word(&words, "page")) {
+    } else if (is_word(&words, 0, "page")) {
         set_page(&words);
-    } else if (is_word(&words, "reboot")) {
+    } else if (is_word(&words, 0, "reboot")) {
         power_reboot();
-    } else if (is_word(&words, "halt")) {
+    } else if (is_word(&words, 0, "halt")) {
         power_halt();
+    } else if (is_word(&words, 0, "trace") && control_trace(&words)) {
+        say(trace_is_on ? "recording\n" : "not recording\n");
     } else if (!show_report(&words)) {
         say("no such command; help lists them\n");
     }

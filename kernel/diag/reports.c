@@ -26,6 +26,7 @@ static const struct report *const topics[] = {
     [REPORT_TOPIC_BUDGETS] = &budgets_report,
     [REPORT_TOPIC_AUDIT] = &audit_report,
     [REPORT_TOPIC_LOCKS] = &locks_report,
+    [REPORT_TOPIC_TRACE] = &trace_report,
 };
 
 const struct report *report_of_topic(uint16_t topic)

@@ -180,6 +180,36 @@ static inline uint32_t inl(uint16_t port)
     return value;
 }
 
+/** Write a line of the data cache back to memory and forget it. */
+static inline void cache_line_flush(uintptr_t address)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
+}
+
+/** All loads and stores before, cache_line_flush() too, come before all behind. */
+static inline void memory_fence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+/** Clear 8-byte words. The string instruction is the fastest way on every CPU since 2012 (ERMS). */
+static inline void clear_words(void *place, uint64_t words)
+{
+    __asm__ volatile("rep stosq" : "+D"(place), "+c"(words) : "a"(0ull) : "memory");
+}
+
+/** Where the running thread finds its own data: the base of its FS segment. */
+static inline void set_thread_base(uint64_t base)
+{
+    wrmsr(MSR_FS_BASE, base);
+}
+
+/** As set_thread_base(), for a base in memory: one instruction less. */
+static inline void set_thread_base_from(const uint64_t *base)
+{
+    wrmsr_from(MSR_FS_BASE, base);
+}
+
 static inline void cpu_relax(void)
 {
     __builtin_ia32_pause();
@@ -194,6 +224,12 @@ static inline void interrupts_off(void)
 static inline void interrupts_window(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+/** Sleep with interrupts off: until an NMI. */
+static inline void sleep_uninterrupted(void)
+{
+    __asm__ volatile("cli; hlt" : : : "memory");
 }
 
 /** Sleep until an interrupt; atomic against one that is already pending. Returns with IF = 0. */

@@ -50,23 +50,28 @@ void irq_dispatch(uint32_t vector)
     switch (vector) {
     case VECTOR_TIMER:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_TIMER]++;
         sched_account();
         timer_run_due();
         break;
     case VECTOR_RESCHEDULE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_RESCHEDULE]++;
         cpu->reschedule_sent = false;
         break;
     case VECTOR_FLUSH:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FLUSH]++;
         flush_answer();
         break;
     case VECTOR_COM1:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_COM1]++;
         console_input();
         break;
     case VECTOR_IOMMU:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_IOMMU]++;
         iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
@@ -76,6 +81,7 @@ void irq_dispatch(uint32_t vector)
         break;
     case VECTOR_ROUTE_FENCE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FENCE]++;
         route_fence_arrived();
         break;
     default:

@@ -41,6 +41,16 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SHOWN_LINES = 12
 
 
+def numa_nodes(count, cpus, size):
+    """Nodes with equal parts of memory and, in turns, of the CPUs."""
+    arguments = []
+    for node in range(count):
+        arguments += ["-object", f"memory-backend-ram,id=node{node},size={size // count}",
+                      "-numa", f"node,nodeid={node},memdev=node{node}," + ",".join(
+                          f"cpus={cpu}" for cpu in range(node, cpus, count))]
+    return arguments
+
+
 class Machine:
     PROMPT = "capos> "
     EXIT_HALT = qemu_command.EXIT_HALT
@@ -52,7 +62,7 @@ class Machine:
     def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
                  kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
                  paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, boot="pvh",
-                 extra=()):
+                 machine="q35,sata=off", numa=0, extra=()):
         """Start the machine.
 
         directory  for the logs
@@ -63,6 +73,8 @@ class Machine:
         devices    what the machine has beside its own: Devices of tools/qemu_devices.py
         qtest      open QEMU's test socket beside the guest, for .qtest
         boot       how the kernel starts: with bios and uefi from the boot disk in `devices`
+        machine    QEMU's name for the board, and its options
+        numa       so many nodes share CPUs and memory; then .ram cannot be read
         extra      more arguments for QEMU
         """
         self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -91,9 +103,10 @@ class Machine:
         test, test_theirs = socket.socketpair() if qtest else (None, None)
         arguments = qemu_command.command(
             accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
-            cpu_model=cpu_model, boot=boot,
-            extra=["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
-                   "-machine", "memory-backend=ram",
+            cpu_model=cpu_model, boot=boot, machine=machine,
+            extra=[*(numa_nodes(numa, cpus, parse_size(memory)) if numa else
+                     ["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
+                      "-machine", "memory-backend=ram"]),
                    "-chardev", "stdio,id=serial0,signal=off",
                    "-serial", "chardev:serial0",
                    "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
@@ -128,7 +141,7 @@ class Machine:
             self.close()
             words = (self.directory / "qemu.log").read_text(errors="replace").strip()
             raise Unexpected("QEMU starts", words or str(error)) from error
-        self.ram = GuestMemory(ram, parse_size(memory))
+        self.ram = None if numa else GuestMemory(ram, parse_size(memory))
 
     # ---- The serial port
 
@@ -244,7 +257,7 @@ class Machine:
         self.process.stdout.close()
         self._log.close()
         self._qemu_log.close()
-        if hasattr(self, "ram"):
+        if getattr(self, "ram", None) is not None:
             self.ram.close()
         self._scratch.cleanup()
 

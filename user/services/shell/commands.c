@@ -58,10 +58,12 @@ static const struct command commands[] = {
      "nobody can have it, what its teardown waits for, or what is left of the last\n"
      "owner. -v tells all about one, say `devices -v 00:03.0`.\n",
      command_devices},
-    {"irqs", "", "interrupts of devices, and where they go",
-     "NUMBER is the vector within the function. Those that are not REMAPPED could be\n"
-     "forged by another device.\n",
-     command_irqs},
+    {"irqs", "[-j]", "what interrupts, where, and how often",
+     "R0 and so on are the routes of devices, each to one CPU; then what CPUs tell\n"
+     "themselves and each other, and what was nobody's. Behind that, each input of the\n"
+     "I/O APICs, what functions could send, and the routes once more, with their\n"
+     "vectors: those that are not REMAPPED could be forged by another device.\n",
+     command_report},
     {"dma", "", "memory that devices can reach",
      "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
     {"iommu", "", "the units that keep devices from memory",
@@ -87,7 +89,7 @@ static const struct command commands[] = {
      "WAITS counts the times that a CPU found the lock taken.\n", command_report},
     {"report", "TOPIC [ARG] [-j]", "what the kernel's early prompt would say",
      "TOPIC is one of acpi, pci, irqs, cpus, mem, iommu, dma, mmio, devices, caps,\n"
-     "budgets, audit, locks; ARG the place of a function (pci) or a pid (caps).\n"
+     "budgets, audit, locks, trace; ARG the place of a function (pci) or a pid (caps).\n"
      "-j prints JSON objects, one a line. The early prompt is there with diag=1 on the\n"
      "command line, or when ^D is typed while the kernel boots.\n",
      command_any_report},
@@ -253,6 +255,8 @@ void command_execute(char *line)
         command_unknown(words.word[0]);
     } else if (words.count == 2 && asks_for_help(words.word[1])) {
         command_explain(command);
+    } else if (report_is_asked(&words)) {
+        command_report(&words);
     } else {
         command->run(&words);
     }

@@ -11,8 +11,8 @@
  *   commands.c     the table of commands, help, and the small ones
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
- *   device_lists.c irqs, dma, iommu, audit
- *   reports.c      acpi, pci, mmio, budgets, locks, report
+ *   device_lists.c dma, iommu, audit
+ *   reports.c      acpi, pci, irqs, mmio, budgets, locks, report
  *   trace.c        trace
  *   blk.c          blk, with blk_check.c
  *   random.c       random
@@ -103,7 +103,6 @@ void command_log(struct words *words);
 void command_devices(struct words *words);
 
 /* device_lists.c */
-void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
 void command_audit(struct words *words);
@@ -114,6 +113,9 @@ void command_trace(struct words *words);
 /* reports.c */
 void command_report(struct words *words);
 void command_any_report(struct words *words);
+
+/** Whether a command is the name of a report, and its last word is -j: then JSON is wanted. */
+bool report_is_asked(const struct words *words);
 
 /* blk.c */
 void command_blk(struct words *words);
