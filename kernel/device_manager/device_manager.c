@@ -32,21 +32,6 @@ void device_ledger_verify(void)
 
 /* ---- Start ---------------------------------------------------------------------------------- */
 
-static void *take_cleared(uint64_t bytes)
-{
-    uint32_t order = 0;
-    uint32_t frame;
-
-    while ((PAGE_BYTES << order) < bytes) {
-        order++;
-    }
-    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
-        PANIC("memory: too little for the ledger of devices");
-    }
-    memset(frame_pointer(frame), 0, PAGE_BYTES << order);
-    return frame_pointer(frame);
-}
-
 /** Whether a bridge above makes the function's requests look like another's. */
 static bool has_shared_requester(const struct pci_function *pci)
 {
@@ -125,14 +110,16 @@ void device_manager_init(void)
     uint32_t claimable = 0;
 
     ledger = (struct ledger){
-        .functions = take_cleared(pci_function_count * sizeof(struct ledger_function) + 1),
+        .functions = frames_take_boot(pci_function_count * sizeof(struct ledger_function),
+                                      "the ledger of devices"),
         .function_count = pci_function_count,
         .routes = ledger_routes,
         .route_count = DEVICE_ROUTES_MAX,
         .buffers = ledger_buffers,
         .buffer_count = DEVICE_BUFFERS_MAX,
     };
-    device_functions = take_cleared(pci_function_count * sizeof(struct device_function) + 1);
+    device_functions = frames_take_boot(pci_function_count * sizeof(struct device_function),
+                                        "the functions of devices");
     ledger_init(&ledger);
     for (uint32_t i = 0; i < pci_function_count; i++) {
         init_function(&device_functions[i], i);

@@ -250,6 +250,33 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     }
 }
 
+static uint32_t order_of(uint64_t bytes)
+{
+    uint32_t order = 0;
+
+    while ((PAGE_BYTES << order) < bytes) {
+        order++;
+    }
+    return order;
+}
+
+void *frames_take_boot(uint64_t bytes, const char *what)
+{
+    const uint32_t order = order_of(bytes);
+    uint32_t frame;
+
+    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
+        PANIC("memory: too little for %s", what);
+    }
+    memset(frame_pointer(frame), 0, PAGE_BYTES << order);
+    return frame_pointer(frame);
+}
+
+void frames_give_boot(void *pointer, uint64_t bytes)
+{
+    frames_give(pointer_frame(pointer), order_of(bytes), NULL);
+}
+
 struct buddy_frame *frame_record(uint32_t frame)
 {
     return &buddy.frames[frame];

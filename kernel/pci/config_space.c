@@ -5,8 +5,6 @@
 #include "arch/x86_64/pci_ports.h"
 #include "mm/kernel_map.h"
 
-#define BUS_SHIFT 20u
-
 static const struct acpi_mcfg_entry *find_segment(uint32_t segment, uint8_t bus)
 {
     for (uint32_t i = 0; i < firmware.segment_count; i++) {
@@ -85,19 +83,5 @@ const struct pci_access *config_space_access(uint32_t segment, uint8_t bus)
     if (find_segment(segment, bus) != NULL) {
         return &ecam;
     }
-    return segment == 0 && firmware.segment_count == 0 ? &ports : NULL;
-}
-
-bool config_space_overlaps(uint64_t start, uint64_t end)
-{
-    for (uint32_t i = 0; i < firmware.segment_count; i++) {
-        const struct acpi_mcfg_entry *entry = &firmware.segments[i];
-        const uint64_t first = entry->base + ((uint64_t)entry->first_bus << BUS_SHIFT);
-        const uint64_t last = entry->base + ((entry->last_bus + 1ull) << BUS_SHIFT);
-
-        if (start < last && first < end) {
-            return true;
-        }
-    }
-    return false;
+    return segment == 0 && firmware.segment_count == 0 && pci_ports_exist() ? &ports : NULL;
 }

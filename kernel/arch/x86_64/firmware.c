@@ -285,6 +285,58 @@ static void read_fadt(const struct acpi_root *root)
     firmware.has_soft_off = true;
 }
 
+/** What host bridges forward, as far as a table with AML says so in constants. */
+static void read_host_bridges(struct acpi_bytes aml)
+{
+    struct acpi_host_bridge bridge;
+    uint64_t cursor = 0;
+
+    while (firmware.host_bridge_count < FIRMWARE_MAX_BRIDGES &&
+           acpi_host_bridge_next(aml, &cursor, &bridge)) {
+        firmware.host_bridges[firmware.host_bridge_count++] = bridge;
+    }
+}
+
+/** Configuration space of the first segment, from AML: machines without an MCFG. */
+static void read_config_base(struct acpi_bytes aml)
+{
+    struct acpi_mcfg_entry entry = {.first_bus = UINT8_MAX};
+    struct acpi_fault fault;
+
+    if (firmware.segment_count != 0 || firmware.host_bridge_count == 0 ||
+        acpi_config_base_find(aml, &entry.base, &fault) != ACPI_OK ||
+        entry.base % PAGE_BYTES != 0 || entry.base >= PHYSICAL_END) {
+        return;
+    }
+    for (uint32_t i = 0; i < firmware.host_bridge_count; i++) {
+        const struct acpi_host_bridge *bridge = &firmware.host_bridges[i];
+
+        entry.first_bus = bridge->first_bus < entry.first_bus ? bridge->first_bus : entry.first_bus;
+        entry.last_bus = bridge->last_bus > entry.last_bus ? bridge->last_bus : entry.last_bus;
+    }
+    firmware.segments[firmware.segment_count++] = entry;
+    log_info("acpi", "configuration space at %lx, from _CBA", (unsigned long)entry.base);
+}
+
+static void read_aml(const struct acpi_root *root)
+{
+    struct acpi_table dsdt;
+    struct acpi_table table;
+    struct acpi_fault fault;
+    const bool has_dsdt = firmware.has_fadt && acpi_table_at(&memory, firmware.fadt.dsdt_address,
+                                                             &dsdt, &fault) == ACPI_OK;
+
+    if (has_dsdt) {
+        read_host_bridges(dsdt.bytes);
+    }
+    for (uint32_t i = 0; acpi_root_find(&memory, root, "SSDT", i, &table) == ACPI_OK; i++) {
+        read_host_bridges(table.bytes);
+    }
+    if (has_dsdt) {
+        read_config_base(dsdt.bytes);
+    }
+}
+
 static void read_mcfg(const struct acpi_root *root)
 {
     struct acpi_table table;
@@ -293,7 +345,7 @@ static void read_mcfg(const struct acpi_root *root)
     uint32_t count;
 
     if (acpi_root_find(&memory, root, "MCFG", 0, &table) != ACPI_OK) {
-        log_info("acpi", "no MCFG: 256 bytes of configuration space for each function");
+        log_info("acpi", "no MCFG");
         return;
     }
     if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
@@ -335,4 +387,5 @@ void firmware_init(uint64_t rsdp_address)
     read_dmar(&root);
     read_fadt(&root);
     read_mcfg(&root);
+    read_aml(&root);
 }

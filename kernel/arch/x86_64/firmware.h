@@ -10,6 +10,7 @@
 #include "acpi/acpi.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/host_bridge.h"
 #include "acpi/madt.h"
 #include "acpi/mcfg.h"
 #include "acpi/sleep.h"
@@ -18,6 +19,7 @@
 
 #define FIRMWARE_MAX_IO_APICS 16u
 #define FIRMWARE_MAX_SEGMENTS 16u
+#define FIRMWARE_MAX_BRIDGES  16u /* host bridges */
 #define ISA_IRQ_COUNT         16u
 /* Remapping units and reserved ranges in DMAR tables of real machines: at most 8 and 16 or so. */
 #define FIRMWARE_MAX_UNITS    16u
@@ -71,6 +73,8 @@ struct firmware {
     struct firmware_nmi nmis[FIRMWARE_MAX_NMIS];
     uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
     struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
+    uint32_t host_bridge_count;
+    struct acpi_host_bridge host_bridges[FIRMWARE_MAX_BRIDGES]; /* as far as AML says constants */
     bool has_dmar;
     struct acpi_dmar dmar;
     uint32_t unit_count;

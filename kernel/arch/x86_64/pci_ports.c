@@ -7,6 +7,12 @@
 #define PORT_DATA    0xcfcu
 #define PORT_ENABLE  0x80000000u
 
+bool pci_ports_exist(void)
+{
+    outl(PORT_ADDRESS, PORT_ENABLE);
+    return inl(PORT_ADDRESS) == PORT_ENABLE;
+}
+
 static void select(uint16_t function, uint32_t offset)
 {
     outl(PORT_ADDRESS, PORT_ENABLE | (uint32_t)function << 8 | (offset & 0xfcu));

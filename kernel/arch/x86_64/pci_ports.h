@@ -10,7 +10,11 @@
  * multiple of 4 at `offset`.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/** Whether the ports are there: the one with the address keeps it. */
+bool pci_ports_exist(void);
 
 uint32_t pci_ports_read(uint16_t function, uint32_t offset, uint32_t width);
 void pci_ports_write(uint16_t function, uint32_t offset, uint32_t width, uint32_t value);
