@@ -9,6 +9,7 @@
 #include "arch/x86_64/io_apic.h"
 #include "device_manager/audit.h"
 #include "device_manager/lines.h"
+#include "device_manager/report_interrupts.h"
 
 #define NS_PER_S  1000000000ull
 #define NS_PER_MS 1000000ull
@@ -279,6 +280,7 @@ static const struct report_column stray_columns[] = {
 };
 
 static const struct report_table irqs_tables[] = {
+    {"interrupt", NULL, interrupt_columns, INTERRUPT_COLUMNS, interrupt_row},
     {"input", "no I/O APIC: no interrupts of lines", input_columns, ARRAY_COUNT(input_columns),
      input_row},
     {"messageInterrupts", "no function has MSI or MSI-X", message_columns,

@@ -7,6 +7,8 @@
 #include "pci/capability.h"
 #include "pci/class.h"
 #include "pci/inventory.h"
+#include "pci/names.h"
+#include "text/text.h"
 
 /* ------------------------------------------------------------------------------------------
  * All functions
@@ -24,6 +26,32 @@ static void set_name(struct report_row *row, uint32_t column, uint32_t index)
     }
 }
 
+/** As lspci has it: place, kind, vendor and device by name, and by number what has none. */
+static void set_line(struct report_row *row, uint32_t column, const struct pci_function *function)
+{
+    const struct pci_header *header = &function->header;
+    const char *vendor = pci_vendor_name(header->vendor);
+    const char *device = pci_device_name(header->vendor, header->device);
+    char place[PCI_NAME_BYTES];
+    char numbers[16];
+
+    pci_function_name(function, place);
+    text_format(numbers, sizeof(numbers), "%04x:%04x", header->vendor, header->device);
+    report_set_long(row, column, "%s %s: %s %s (rev %02x)", place,
+                    pci_class_name(header->class_code), vendor == NULL ? "device" : vendor,
+                    device == NULL ? numbers : device, header->revision);
+}
+
+/** Absent if there is none. */
+static void set_known_name(struct report_row *row, uint32_t column, const char *name)
+{
+    if (name == NULL) {
+        report_set_absent(row, column);
+    } else {
+        report_set_text(row, column, name);
+    }
+}
+
 static bool function_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
     (void)argument;
@@ -34,26 +62,32 @@ static bool function_row(uint64_t argument, uint32_t *place, struct report_row *
     const struct pci_function *function = &pci_functions[index];
     const struct pci_header *header = &function->header;
 
-    set_name(row, 0, index);
-    report_set_made(row, 1, "%04x:%04x", header->vendor, header->device);
-    report_set_made(row, 2, "%04x", header->class_code >> 8);
-    report_set_made(row, 3, "%02x", header->revision);
-    set_name(row, 4, function->found.parent);
-    report_set_number(row, 5, function->has_msi ? function->msi.count : 0);
-    report_set_number(row, 6, function->has_msix ? function->msix.count : 0);
-    report_set_text(row, 7, pci_class_name(header->class_code));
+    set_line(row, 0, function);
+    set_name(row, 1, index);
+    report_set_made(row, 2, "%04x:%04x", header->vendor, header->device);
+    report_set_made(row, 3, "%04x", header->class_code >> 8);
+    report_set_made(row, 4, "%02x", header->revision);
+    set_name(row, 5, function->found.parent);
+    report_set_number(row, 6, function->has_msi ? function->msi.count : 0);
+    report_set_number(row, 7, function->has_msix ? function->msix.count : 0);
+    report_set_text(row, 8, pci_class_name(header->class_code));
+    set_known_name(row, 9, pci_vendor_name(header->vendor));
+    set_known_name(row, 10, pci_device_name(header->vendor, header->device));
     return true;
 }
 
 static const struct report_column function_columns[] = {
-    {"BDF", "bdf", 12, REPORT_TEXT},
-    {"ID", "id", 9, REPORT_TEXT},
-    {"CLS", "class", 4, REPORT_TEXT},
-    {"RV", "revision", 2, REPORT_TEXT},
-    {"BEHIND", "behind", 12, REPORT_TEXT},
-    {"MSI", "msiVectors", 3, REPORT_DECIMAL},
-    {"MSI-X", "msixVectors", 5, REPORT_DECIMAL},
-    {"KIND", "kind", 0, REPORT_TEXT},
+    {"FUNCTION", "line", 0, REPORT_TEXT},
+    {NULL, "bdf", 0, REPORT_TEXT},
+    {NULL, "id", 0, REPORT_TEXT},
+    {NULL, "class", 0, REPORT_TEXT},
+    {NULL, "revision", 0, REPORT_TEXT},
+    {NULL, "behind", 0, REPORT_TEXT},
+    {NULL, "msiVectors", 0, REPORT_DECIMAL},
+    {NULL, "msixVectors", 0, REPORT_DECIMAL},
+    {NULL, "kind", 0, REPORT_TEXT},
+    {NULL, "vendor", 0, REPORT_TEXT},
+    {NULL, "device", 0, REPORT_TEXT},
 };
 
 static const struct report_table pci_tables[] = {

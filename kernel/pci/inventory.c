@@ -40,12 +40,16 @@ static void scan(struct pci_enumeration *enumeration)
 {
     static struct pci_numbering numbering;
 
+    uint32_t numbered = 0;
+
     scan_once(enumeration);
-    if (pci_number_buses(&numbering, enumeration)) {
+    for (uint32_t i = 0; i < PCI_NUMBERING_ROUNDS && pci_number_buses(&numbering, enumeration);
+         i++) {
+        numbered += numbering.numbered_count;
         scan_once(enumeration);
     }
-    if (numbering.numbered_count != 0 || numbering.refused_count != 0) {
-        log_info("pci", "%u bridges were given bus numbers, %u have none", numbering.numbered_count,
+    if (numbered != 0 || numbering.refused_count != 0) {
+        log_info("pci", "%u bridges were given bus numbers, %u have none", numbered,
                  numbering.refused_count);
     }
     if (pci_forward_ari(enumeration)) {

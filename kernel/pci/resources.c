@@ -108,6 +108,7 @@ static void find_taken(struct pci_assignment *assignment, const struct boot_info
     take(assignment, true, 0, LEGACY_MEMORY_END);
     take(assignment, true, BOARD_FIRST, BOARD_END);
     take(assignment, false, MESSAGES_FIRST, MESSAGES_END);
+    take(assignment, false, PHYSICAL_END, UINT64_MAX);
     for (uint32_t i = 0; i < firmware.segment_count; i++) {
         const struct acpi_mcfg_entry *entry = &firmware.segments[i];
 

@@ -237,7 +237,7 @@ enum acpi_error acpi_config_base_find(struct acpi_bytes table, uint64_t *base,
     if (table.length < ACPI_HEADER_BYTES) {
         return acpi_refuse(fault, ACPI_BAD_LENGTH, table.length);
     }
-    for (uint64_t at = ACPI_HEADER_BYTES + 2; acpi_has(table, at, 4); at++) {
+    for (uint64_t at = ACPI_HEADER_BYTES + 1; acpi_has(table, at, 4); at++) {
         uint64_t value;
 
         if (table.at[at] == '_' && table.at[at + 1] == 'C' && table.at[at + 2] == 'B' &&

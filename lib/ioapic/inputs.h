@@ -12,7 +12,7 @@
 #include "capos.h"
 
 #define IOAPIC_RANGES_MAX 16u
-#define IOAPIC_RULES_MAX  32u
+#define IOAPIC_RULES_MAX  48u
 
 /** Of one I/O APIC: two registers each, from 10h to FFh (82093AA §3.2). */
 #define IOAPIC_PINS_MAX 120u

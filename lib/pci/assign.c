@@ -215,7 +215,8 @@ static enum pci_misplacement check(const struct pci_assignment *assignment,
     if ((resource->address & (resource->alignment - 1)) != 0) {
         return PCI_PLACED_MISALIGNED;
     }
-    if (last < resource->address || (resource->is_io && last >= IO_END)) {
+    if (last < resource->address || (resource->is_io && last >= IO_END) ||
+        (!resource->is_wide && !resource->is_io && last >= LOW_END)) {
         return PCI_PLACED_OUTSIDE;
     }
     if (find_taken(assignment, resource->is_io, resource->address, last, true) != NULL) {
@@ -500,7 +501,7 @@ static void remake_window(struct pci_assignment *assignment, uint32_t number)
     }
     for (uint32_t i = assignment->count; i-- > number;) {
         if (resources[i].is_remade && resources[i].is_window &&
-            (i == number || has_place(&resources[i]))) {
+            (i == number || resources[i].placement == PCI_PLACEMENT_KEPT)) {
             resources[i].why =
                 resources[i].why == PCI_PLACED_WELL ? resources[number].why : resources[i].why;
             pack_window(assignment, &resources[i]);
@@ -635,6 +636,9 @@ static void settle(struct pci_assignment *assignment)
         struct pci_resource *resource = &assignment->resources[i];
         uint64_t address = resource->offset;
 
+        if (resource->placement == PCI_PLACEMENT_WANTED) {
+            resource->placement = PCI_PLACEMENT_REFUSED; /* its window has no place to be packed */
+        }
         if (has_place(resource)) {
             if (resource->container != PCI_NO_RESOURCE) {
                 const struct pci_resource *window = &assignment->resources[resource->container];

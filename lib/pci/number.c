@@ -122,7 +122,10 @@ static bool is_unnumbered(const struct pci_found *found)
             (found->fault.error == PCI_BUS_OUTSIDE && found->fault.offset == PCI_BRIDGE_BUSES + 1));
 }
 
-/* The numbers that are left for a bridge: [*first, *last]. False: none. */
+/*
+ * The numbers that are left for a bridge: [*first, *last]. `taken` are buses with functions, and
+ * those that were given away just now. False: none.
+ */
 static bool find_free(const struct pci_enumeration *enumeration, const struct pci_found *bridge,
                       const uint8_t taken[PCI_BUSES], uint8_t *first, uint8_t *last)
 {
@@ -146,9 +149,28 @@ static bool find_free(const struct pci_enumeration *enumeration, const struct pc
     for (uint32_t i = bus + 1; i <= end; i++) {
         used = taken[i] != 0 ? i : used;
     }
+    /* Not those of bridges above: it is their numbers that are given away. */
+    for (uint32_t i = 0; i < enumeration->count; i++) {
+        const struct pci_found *found = &enumeration->found[i];
+
+        if (found->is_bridge && !is_unnumbered(found) && found->address.bus >= bus &&
+            found->address.bus <= end && found->buses.subordinate > used) {
+            used = found->buses.subordinate;
+        }
+    }
     *first = (uint8_t)(used + 1);
     *last = (uint8_t)end;
     return used < end;
+}
+
+/* Taking numbers from one bridge may have hidden another, or have shown what was behind it. */
+static bool is_still_there(const struct pci_config *config, const struct pci_found *found,
+                           struct pci_header *header)
+{
+    struct pci_fault fault;
+
+    return pci_header_read(config, header, &fault) == PCI_OK && header->layout == found->layout &&
+           header->vendor == found->vendor && header->device == found->device;
 }
 
 bool pci_number_buses(struct pci_numbering *numbering, const struct pci_enumeration *enumeration)
@@ -159,21 +181,15 @@ bool pci_number_buses(struct pci_numbering *numbering, const struct pci_enumerat
     numbering->numbered_count = 0;
     numbering->refused_count = 0;
     for (uint32_t i = 0; i < enumeration->count; i++) {
-        const struct pci_found *found = &enumeration->found[i];
-
-        taken[found->address.bus] = 1;
-        if (found->is_bridge && !is_unnumbered(found)) {
-            for (uint32_t bus = found->buses.secondary; bus <= found->buses.subordinate; bus++) {
-                taken[bus] = 1;
-            }
-        }
+        taken[enumeration->found[i].address.bus] = 1;
     }
     /* Those that are to have new numbers must not answer for old ones meanwhile. */
     for (uint32_t i = 0; i < enumeration->count; i++) {
-        const struct pci_config config =
-            config_of(enumeration->access, enumeration->found[i].address);
+        const struct pci_found *bridge = &enumeration->found[i];
+        const struct pci_config config = config_of(enumeration->access, bridge->address);
+        struct pci_header header;
 
-        if (is_unnumbered(&enumeration->found[i])) {
+        if (is_unnumbered(bridge) && is_still_there(&config, bridge, &header)) {
             buses_write(&config, 0, 0);
         }
     }
@@ -181,10 +197,9 @@ bool pci_number_buses(struct pci_numbering *numbering, const struct pci_enumerat
         const struct pci_found *bridge = &enumeration->found[i];
         struct pci_config config = config_of(enumeration->access, bridge->address);
         struct pci_header header;
-        struct pci_fault fault;
         uint8_t first, last;
 
-        if (!is_unnumbered(bridge) || pci_header_read(&config, &header, &fault) != PCI_OK) {
+        if (!is_unnumbered(bridge) || !is_still_there(&config, bridge, &header)) {
             continue;
         }
         if (!find_free(enumeration, bridge, taken, &first, &last)) {

@@ -13,6 +13,10 @@
 
 #include "pci/enumerate.h"
 
+/** Enumerations after which to give up: each but the last has found a bridge that none before did.
+ */
+#define PCI_NUMBERING_ROUNDS 8u
+
 /** A bridge whose buses are being visited. */
 struct pci_numbering_level {
     struct pci_address bridge;
@@ -33,8 +37,9 @@ struct pci_numbering {
 };
 
 /**
- * Number bridges, after an enumeration, which then has to be done again if anything was written.
- * Returns: whether it was.
+ * Number bridges, after an enumeration. It then has to be done again, and this as well: where
+ * numbers contradicted each other, bridges may have been hidden by others. Returns: whether any
+ * bridge got numbers.
  */
 bool pci_number_buses(struct pci_numbering *numbering, const struct pci_enumeration *enumeration);
 

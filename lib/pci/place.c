@@ -77,36 +77,41 @@ static uint32_t ends_of(uint64_t first, uint64_t last)
            ((uint32_t)(last >> 16) & BRIDGE_MEMORY_MASK) << 16;
 }
 
+/*
+ * A wide window has its ends in three registers: low halves, upper base, upper limit. An upper base
+ * of all ones keeps it closed while the other two change.
+ */
 static void io_write(const struct pci_config *config, bool is_wide, uint64_t first, uint64_t last)
 {
-    pci_write(config, BRIDGE_IO_BASE, 2, BRIDGE_IO_CLOSED);
-    if (first > last) {
-        return;
-    }
+    const bool is_open = first <= last;
+
     if (is_wide) {
-        pci_write(config, BRIDGE_IO_BASE_HIGH, 2, (uint16_t)(first >> 16));
-        pci_write(config, BRIDGE_IO_LIMIT_HIGH, 2, (uint16_t)(last >> 16));
+        pci_write(config, BRIDGE_IO_BASE_HIGH, 2, UINT16_MAX);
     }
     pci_write(config, BRIDGE_IO_BASE, 2,
-              (uint16_t)((first >> 8 & BRIDGE_IO_MASK) | (last >> 8 & BRIDGE_IO_MASK) << 8));
+              !is_open
+                  ? BRIDGE_IO_CLOSED
+                  : (uint16_t)((first >> 8 & BRIDGE_IO_MASK) | (last >> 8 & BRIDGE_IO_MASK) << 8));
+    if (is_wide) {
+        pci_write(config, BRIDGE_IO_LIMIT_HIGH, 2, is_open ? (uint16_t)(last >> 16) : 0);
+        pci_write(config, BRIDGE_IO_BASE_HIGH, 2, is_open ? (uint16_t)(first >> 16) : 0);
+    }
 }
 
 static void prefetchable_write(const struct pci_config *config, bool is_wide, uint64_t first,
                                uint64_t last)
 {
-    pci_write(config, BRIDGE_PREFETCH_BASE, 4, BRIDGE_MEMORY_CLOSED);
+    const bool is_open = first <= last;
+
     if (is_wide) {
-        /* Closed is an upper limit below the upper base, too: the limit first. */
-        pci_write(config, BRIDGE_PREFETCH_LIMIT_HIGH, 4, 0);
-        pci_write(config, BRIDGE_PREFETCH_BASE_HIGH, 4, first > last ? 0 : (uint32_t)(first >> 32));
+        pci_write(config, BRIDGE_PREFETCH_BASE_HIGH, 4, UINT32_MAX);
     }
-    if (first > last) {
-        return;
-    }
+    pci_write(config, BRIDGE_PREFETCH_BASE, 4,
+              is_open ? ends_of(first, last) : BRIDGE_MEMORY_CLOSED);
     if (is_wide) {
-        pci_write(config, BRIDGE_PREFETCH_LIMIT_HIGH, 4, (uint32_t)(last >> 32));
+        pci_write(config, BRIDGE_PREFETCH_LIMIT_HIGH, 4, is_open ? (uint32_t)(last >> 32) : 0);
+        pci_write(config, BRIDGE_PREFETCH_BASE_HIGH, 4, is_open ? (uint32_t)(first >> 32) : 0);
     }
-    pci_write(config, BRIDGE_PREFETCH_BASE, 4, ends_of(first, last));
 }
 
 enum pci_error pci_window_place(const struct pci_config *config, enum pci_window_kind kind,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the shell's tables say, as numbers, and how a test states a claim."""
 
+import json
 import re
 import time
 
@@ -62,3 +63,14 @@ def memory_table(machine):
     """`mem` as {use: frames}."""
     rows = machine.shell("mem").splitlines()
     return {line[:19].strip(): int(line[19:].split()[0]) for line in rows[1:]}
+
+
+def report_rows(machine, command, table):
+    """The rows of one table of a report, from its JSON lines."""
+    rows = []
+    for line in machine.shell(f"{command} -j").splitlines():
+        if line.startswith("{"):  # another program's line may stand between
+            row = json.loads(line)
+            if row.pop("table") == table:
+                rows.append(row)
+    return rows

@@ -23,8 +23,9 @@ from shell import claim, fresh_prompt
 DIAG = "diag> "
 CTRL_C, CTRL_D = "\x03", "\x04"
 DISK_VECTORS = 5
+PCI_IDS = pathlib.Path("/usr/share/misc/pci.ids")
 TOPICS = ["acpi", "pci", "irqs", "cpus", "mem", "iommu", "dma", "mmio", "devices", "caps", "budgets",
-          "audit", "locks"]
+          "audit", "locks", "trace"]
 COLUMNS = 79
 KERNEL_ADDRESS = re.compile(r"\bf{4,}[0-9a-f]{8,}\b", re.IGNORECASE)
 
@@ -158,6 +159,11 @@ def check_interrupts(machine, seen):
     same("inputs that are open", live, [(pin.number, pin.entry & 0xFF) for pin in seen.inputs if pin.active])
     same("the only open input", [row["use"] for row in told["input"] if not row["masked"]],
          ["ISA 4, COM1"])
+    sources = {row["irq"]: row for row in told["interrupt"]}
+    same("the console's interrupt", (sources["4"]["what"], sources["4"]["by"], sources["4"]["trigger"]),
+         ("COM1, the console", "IO-APIC", "edge"))
+    same("sources of interrupts", set(sources), {"4", "LOC", "RES", "TLB", "FEN", "IOM", "SPU"})
+    same("nobody's", sources["SPU"]["count"], 0)
     vectors = {row["bdf"]: row for row in told["messageInterrupts"]}
     same("functions with messages", sorted(vectors),
          sorted(pci.name_of(bdf) for bdf, function in seen.functions.items()
@@ -167,6 +173,32 @@ def check_interrupts(machine, seen):
     claim(not any(vector.active for function in seen.functions.values() for vector in function.vectors),
           "no vector is unmasked", "one that the kernel says is not")
     same("routes", told.get("route", []), [])
+
+
+def pci_names():
+    """{"8086:29c0": (vendor, device)} from Debian's pci.ids, read here and not by the tool."""
+    names, vendor, vendor_name = {}, None, None
+    for line in PCI_IDS.read_text(encoding="utf-8", errors="replace").splitlines():
+        if re.match(r"[0-9a-f]{4}  ", line):
+            vendor, vendor_name = line[:4], line[6:]
+        elif re.match(r"\t[0-9a-f]{4}  ", line):
+            names[f"{vendor}:{line[1:5]}"] = (vendor_name, line[7:])
+    return names
+
+
+def check_names(machine, rows):
+    """What lspci would say: kind, vendor, device and revision; numbers for what has no name."""
+    names = pci_names()
+    lines = {line[:7]: line for line in machine.shell("pci").splitlines()[1:]}
+    same("lines of pci", sorted(lines), sorted(rows))
+    for bdf, row in rows.items():
+        vendor, device = names.get(row["id"], ("device", row["id"]))
+        if "device" in row or "vendor" in row:
+            same(f"name of {bdf}", (row["vendor"], row["device"]), (vendor, device))
+        whole = f"{bdf} {row['kind']}: {vendor} {device} (rev {row['revision']})"
+        same(f"line of {bdf}", lines[bdf], whole if len(whole) <= COLUMNS else whole[:COLUMNS - 1] + "+")
+    for ids in ("8086:29c0", "8086:2918", "1af4:1042"):
+        claim(any(row["id"] == ids and "device" in row for row in rows.values()), f"a name for {ids}", rows)
 
 
 def check_dma(machine, seen, level):
@@ -197,6 +229,7 @@ def test_describes_the_machine(boot, logs, cpus, memory):
                                ("entropy0", "1af4:1044", 2), ("disk0", "1af4:1042", DISK_VECTORS)):
         row = rows[pci.name_of(machine.bdf(name))]
         same(name, (row["id"], row["msixVectors"]), (ids, vectors))
+    check_names(machine, rows)
     check_acpi(machine, tables)
     check_interrupts(machine, seen)
     check_dma(machine, seen, "confined")
@@ -217,7 +250,8 @@ def test_describes_the_machine(boot, logs, cpus, memory):
     same("frames", sum(row["frames"] for row in told["memoryUse"]), usable_end >> 12)
     for topic, words in (("caps", "no process exists"), ("caps 1", "no such process, or it has none"),
                          ("budgets", "no process exists"), ("audit", "no records: nobody has had a device"),
-                         ("pci 1f:00.0", "there is no such function")):
+                         ("pci 1f:00.0", "there is no such function"),
+                         ("trace", "no records; `trace on` begins to record")):
         same(topic, machine.shell(topic), words)
     go_on(machine)
     machine.halt()
@@ -260,8 +294,16 @@ def test_reads_well(boot, logs):
     for topic in ("acpi", "pci 00:1f.3", "mmio"):
         same(topic, machine.shell(topic), before[topic])
     same("report acpi", machine.shell("report acpi"), before["acpi"])
+    same("trace", machine.shell("trace on").split(";")[0], "the trace is on")
     for topic in TOPICS:
         claim(read_tables(machine.shell(f"report {topic} -j")), f"report {topic} -j", machine.tail())
+        told = read_tables(machine.shell(f"{topic} -j"))
+        claim(told and all(told.values()), f"{topic} -j is JSON", machine.tail())
+    machine.shell("trace off")
+    for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "report caps", "report mem", "report trace"]:
+        if topic not in ("caps", "trace"):  # which want a word more, or a verb
+            for line in machine.shell(topic).splitlines():
+                claim(len(line) <= COLUMNS and line.isprintable(), f"80 columns in {topic}", line)
     told = read_tables(machine.shell("report dma -j"))
     claim(any(row["attached"] and row["busMaster"] for row in told["reach"]) and told["buffer"],
           "the disk's driver can be seen", told)
@@ -359,6 +401,22 @@ def test_called_by_key(boot):
     machine = boot(append="diag=0")
     machine.expect(machine.PROMPT)
     claim(DIAG not in machine.output and "^D within" not in machine.output, "no prompt", machine.tail())
+    machine.halt()
+
+
+def test_trace_from_the_start(boot):
+    """`trace on` at the early prompt records how the first process starts; the shell reads it afterwards.
+    Else: no record of init's start."""
+    machine = early(boot)
+    same("trace on", machine.shell("trace on"), "recording")
+    same("CPUs", {row["kind"] for row in ask(machine, "trace")["trace"]}, {"begin"})
+    go_on(machine)
+    machine.shell("trace off")
+    records = read_tables(machine.shell("trace -j"))["trace"]
+    name = "0x" + b"init"[::-1].hex()
+    claim(any(row["kind"] == "processStart" and row["word1"] == name for row in records),
+          "the start of init", records[:5])
+    same("order", records, sorted(records, key=lambda row: (row["cpu"], row["number"])))
     machine.halt()
 
 

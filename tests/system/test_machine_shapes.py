@@ -3,7 +3,6 @@
 port, and lists what is really there. docs/machines.md has the table; sizes and CPUs are in
 test_machines.py, q35 with VT-d through every firmware is in test_image.py."""
 
-import json
 import re
 import subprocess
 
@@ -11,7 +10,7 @@ import image
 import pytest
 from harness import disk_image
 from oracle import pci
-from shell import claim, fresh_prompt
+from shell import claim, fresh_prompt, report_rows
 
 # As real machines without a monitor are: no PS/2 controller, no HPET, no USB, no VMware port.
 BARE = "q35,sata=off,usb=off,i8042=off,hpet=off,vmport=off"
@@ -32,11 +31,6 @@ def data_disk(logs):
     return file_drive("data", logs / "data.img", read_only=False)
 
 
-def json_rows(machine, command, table):
-    return [row for row in map(json.loads, machine.shell(f"{command} -j").splitlines())
-            if row.get("table") == table]
-
-
 def functions_of_qemu(machine):
     """{"00:1f.0": (id, class)} of every function, from QEMU's own list."""
     found = {}
@@ -53,10 +47,10 @@ def functions_of_qemu(machine):
 def check(machine, wanted, note="noIommu", level="none"):
     """The functions are those that QEMU has; those in `wanted` ({id: [class, how many]}) are among
     them, with the level of protection and the reason why nobody can have them."""
-    rows = {row["bdf"]: (row["id"], row["class"]) for row in json_rows(machine, "report pci", "pci")}
+    rows = {row["bdf"]: (row["id"], row["class"]) for row in report_rows(machine, "pci", "pci")}
     there = functions_of_qemu(machine)
     claim(rows == there, f"QEMU's functions: {there}", rows)
-    devices = json_rows(machine, "report devices", "device")
+    devices = report_rows(machine, "devices", "device")
     for ids, (kind, count) in wanted.items():
         found = [row for row in devices if row["id"] == ids]
         claim(len(found) == count, f"{count} functions {ids}", found)
@@ -68,7 +62,7 @@ def check(machine, wanted, note="noIommu", level="none"):
 
 def check_works(machine, cpus):
     """Processes run, on a machine of so many CPUs."""
-    claim(len(json_rows(machine, "report cpus", "cpu")) == cpus, f"{cpus} CPUs", machine.tail())
+    claim(len(report_rows(machine, "cpus", "cpu")) == cpus, f"{cpus} CPUs", machine.tail())
     text = machine.shell("run demo", 40)
     claim(text.endswith("demo: exit code 0"), "demo: exit code 0", text)
     claim("panic" not in machine.output and "cannot measure" not in machine.output, "no complaint",
@@ -112,7 +106,7 @@ def test_gce_like(boot, logs):
     machine.expect(machine.PROMPT)
     check(machine, {NVME: ("0108", 2), VIRTIO_NETWORK: ("0200", 1)})
     check_works(machine, 2)
-    free = sum(row["frames"] for row in json_rows(machine, "report mem", "memoryUse")
+    free = sum(row["frames"] for row in report_rows(machine, "mem", "memoryUse")
                if row["use"] == "free")
     claim(free > (5 << 18) * 95 // 100, "almost all of 5 GiB free", free)
     turn_off(machine)
@@ -140,10 +134,10 @@ def test_numa(boot, logs):
     both nodes' CPUs and memory is used. Else: a refused table, or fewer."""
     machine = boot(cpus=4, memory="512M", numa=2, extra=["-numa", "dist,src=0,dst=1,val=20"])
     machine.expect(machine.PROMPT)
-    tables = {row["signature"]: row for row in json_rows(machine, "report acpi", "acpiTable")}
+    tables = {row["signature"]: row for row in report_rows(machine, "acpi", "acpiTable")}
     claim({"SRAT", "SLIT"} <= set(tables), "SRAT and SLIT", tables)
     claim(not any(row["refused"] for row in tables.values()), "none refused", tables)
-    total = sum(row["frames"] for row in json_rows(machine, "report mem", "memoryUse"))
+    total = sum(row["frames"] for row in report_rows(machine, "mem", "memoryUse"))
     claim(total >= (512 << 8) - 64, "all frames of both nodes", total)
     check_works(machine, 4)
     machine.halt()
@@ -154,7 +148,7 @@ def test_bare(boot, logs):
     hang, or a clock that could not be measured."""
     machine = boot(machine=f"{BARE},smbus=off")
     machine.expect(machine.PROMPT)
-    claim("HPET" not in {row["signature"] for row in json_rows(machine, "report acpi", "acpiTable")},
+    claim("HPET" not in {row["signature"] for row in report_rows(machine, "acpi", "acpiTable")},
           "no HPET", machine.tail())
     check(machine, {})
     check_works(machine, 2)

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import trace_events
 from harness import Devices, Machine, disk_image
-from shell import claim, fresh_prompt, process_table
+from shell import claim, fresh_prompt, process_table, report_rows
 from test_debugger import Attached
 
 DRIVER = "virtio-blk"
@@ -57,8 +57,8 @@ def record_commands(machine, *commands):
 
 def deliveries(machine):
     """{(route, vector): how often delivered}"""
-    rows = [line.split() for line in machine.shell("irqs").splitlines()[1:]]
-    return {(int(row[0]), int(row[4], 16)): int(row[-1]) for row in rows}
+    return {(row["route"], int(row["vector"], 16)): row["delivered"]
+            for row in report_rows(machine, "irqs", "route")}
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 4])

@@ -43,6 +43,17 @@ struct __attribute__((packed)) tss {
     uint16_t io_map_base;
 };
 
+/** Interrupts that are no device's; counted on each CPU, for people. */
+enum cpu_interrupt {
+    CPU_INTERRUPT_TIMER,
+    CPU_INTERRUPT_RESCHEDULE,
+    CPU_INTERRUPT_FLUSH,
+    CPU_INTERRUPT_FENCE, /* device_manager/route_fence.h */
+    CPU_INTERRUPT_COM1,
+    CPU_INTERRUPT_IOMMU,
+    CPU_INTERRUPT_COUNT
+};
+
 struct cpu {
     struct cpu *self;       /* [I] */
     struct thread *current; /* [cpu] the thread whose registers this CPU carries, or NULL */
@@ -74,10 +85,11 @@ struct cpu {
     uint64_t idle_ticks;       /* [k] */
     uint64_t busy_ticks;       /* [k] */
 
-    uint64_t switch_count;    /* [cpu] */
-    uint64_t interrupt_count; /* [cpu] */
-    uint64_t spurious_count;  /* [cpu] by the APIC's own vector for it */
-    uint64_t flush_done;      /* [a] highest TLB flush sequence this CPU has carried out */
+    uint64_t switch_count;                        /* [cpu] */
+    uint64_t interrupt_count;                     /* [cpu] */
+    uint64_t spurious_count;                      /* [cpu] by the APIC's own vector for it */
+    uint64_t own_interrupts[CPU_INTERRUPT_COUNT]; /* [cpu] the kernel's own, by kind */
+    uint64_t flush_done; /* [a] highest TLB flush sequence this CPU has carried out */
 
     /* Device interrupts. */
     uint16_t device_routes[VECTOR_DEVICE_END - VECTOR_DEVICE_FIRST]; /* [k] route + 1; 0: none */

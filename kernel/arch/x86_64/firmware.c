@@ -15,6 +15,8 @@
 
 struct firmware firmware;
 
+static bool processors_overflow; /* said once */
+
 static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t address, uint64_t length)
 {
     (void)memory;
@@ -86,16 +88,25 @@ static void list_tables(const struct acpi_root *root)
             record.address = acpi_root_address(root, i);
             record.error = error;
             record.offset = fault.offset;
+            log_info("acpi", "table %u: %s at %lx; doing without", i, acpi_error_name(error),
+                     (unsigned long)fault.offset);
         }
         add_record(record);
     }
 }
 
-static void report(const char *table, const char *signature, const struct acpi_fault *fault)
+/** A table, or a part of it, is not used: which, why, and where in it. */
+static void report(const char *part, const char *signature, const struct acpi_fault *fault)
 {
     note_refused(signature, fault);
-    log_info("acpi", "%s: %s at %lx; doing without", table, acpi_error_name(fault->error),
-             (unsigned long)fault->offset);
+    log_info("acpi", "%s%s: %s at %lx; doing without", signature, part,
+             acpi_error_name(fault->error), (unsigned long)fault->offset);
+}
+
+/** There is more than the kernel has room for. */
+static void report_more(const char *what, uint32_t room)
+{
+    log_info("acpi", "more than %u %s: the others are not used", room, what);
 }
 
 static void add_processor(const struct acpi_madt_processor *processor)
@@ -110,6 +121,16 @@ static void add_processor(const struct acpi_madt_processor *processor)
     }
     if (firmware.processor_count < MAX_CPUS) {
         firmware.apic_ids[firmware.processor_count++] = processor->apic_id;
+    } else if (!processors_overflow) {
+        processors_overflow = true;
+        report_more("processors", MAX_CPUS);
+    }
+}
+
+static void add_nmi(struct firmware_nmi nmi)
+{
+    if (firmware.nmi_count < FIRMWARE_MAX_NMIS) {
+        firmware.nmis[firmware.nmi_count++] = nmi;
     }
 }
 
@@ -126,13 +147,6 @@ static void add_override(const struct acpi_madt_override *override)
     };
 }
 
-static void add_nmi_source(const struct acpi_madt_nmi_source *source)
-{
-    if (firmware.nmi_input_count < FIRMWARE_MAX_NMI_INPUTS) {
-        firmware.nmi_inputs[firmware.nmi_input_count++] = source->interrupt;
-    }
-}
-
 static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
 {
     if (firmware.io_apic_count < FIRMWARE_MAX_IO_APICS) {
@@ -141,6 +155,8 @@ static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
             .address = {io_apic->address},
             .interrupt_base = io_apic->interrupt_base,
         };
+    } else {
+        report_more("I/O APICs", FIRMWARE_MAX_IO_APICS);
     }
 }
 
@@ -157,7 +173,7 @@ static void read_madt(const struct acpi_root *root)
         return;
     }
     if (acpi_madt_open(table.bytes, &madt, &fault) != ACPI_OK) {
-        report("MADT", "APIC", &fault);
+        report("", "APIC", &fault);
         return;
     }
     note_used("APIC");
@@ -175,11 +191,18 @@ static void read_madt(const struct acpi_root *root)
             add_override(&entry.override);
             break;
         case ACPI_MADT_NMI_SOURCE:
-            add_nmi_source(&entry.nmi_source);
+            add_nmi((struct firmware_nmi){.input = entry.nmi_source.interrupt,
+                                          .flags = entry.nmi_source.input});
             break;
         case ACPI_MADT_LOCAL_NMI:
+            add_nmi((struct firmware_nmi){.is_local = true,
+                                          .is_of_all = entry.local_nmi.all_processors,
+                                          .processor = entry.local_nmi.uid,
+                                          .input = entry.local_nmi.lint,
+                                          .flags = entry.local_nmi.input});
+            break;
         case ACPI_MADT_WAKEUP:
-            break; /* NMIs stay masked; processors start by INIT and SIPI */
+            break; /* processors start by INIT and SIPI */
         }
     }
 }
@@ -221,7 +244,7 @@ static void read_dmar(const struct acpi_root *root)
         return;
     }
     if (acpi_dmar_open(table.bytes, &firmware.dmar, &fault) != ACPI_OK) {
-        report("DMAR", "DMAR", &fault);
+        report("", "DMAR", &fault);
         return;
     }
     while (acpi_dmar_next(&firmware.dmar, &cursor, &entry)) {
@@ -235,6 +258,9 @@ static void read_dmar(const struct acpi_root *root)
     }
     note_used("DMAR");
     firmware.has_dmar = true;
+    if (firmware.unit_count == 0) {
+        log_info("acpi", "DMAR: it names no remapping unit");
+    }
 }
 
 static void read_fadt(const struct acpi_root *root)
@@ -247,13 +273,13 @@ static void read_fadt(const struct acpi_root *root)
         return;
     }
     if (acpi_fadt_open(table.bytes, &firmware.fadt, &fault) != ACPI_OK) {
-        report("FADT", "FACP", &fault);
+        report("", "FACP", &fault);
         return;
     }
     note_used("FACP");
     firmware.has_fadt = true;
     if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK) {
-        report("DSDT", "FACP", &fault);
+        report(" (its DSDT, for soft-off)", "FACP", &fault);
     } else {
         firmware.has_soft_off =
             acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) == ACPI_OK;
@@ -333,15 +359,17 @@ static void read_mcfg(const struct acpi_root *root)
         return;
     }
     if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
-        report("MCFG", "MCFG", &fault);
+        report("", "MCFG", &fault);
         return;
     }
     note_used("MCFG");
     for (uint32_t i = 0; i < count; i++) {
         if (acpi_mcfg_get(table.bytes, i, &entry, &fault) != ACPI_OK) {
-            report("MCFG entry", "MCFG", &fault);
+            report(" (one entry)", "MCFG", &fault);
         } else if (firmware.segment_count < FIRMWARE_MAX_SEGMENTS) {
             firmware.segments[firmware.segment_count++] = entry;
+        } else {
+            report_more("windows to configuration space", FIRMWARE_MAX_SEGMENTS);
         }
     }
 }

@@ -52,8 +52,15 @@ struct firmware_isa_irq {
     struct acpi_input input; /* as an override says; without one it says nothing */
 };
 
-/** An input that is an NMI. */
-#define FIRMWARE_MAX_NMI_INPUTS 16u
+/** Where an NMI arrives, for people: all of them stay masked. */
+struct firmware_nmi {
+    bool is_local; /* at a LINT pin of local APICs; else at an I/O APIC's input */
+    bool is_of_all;
+    uint32_t processor; /* uid in the tables, of a local one that is not of all */
+    uint32_t input;     /* pin, or global system interrupt */
+    struct acpi_input flags;
+};
+#define FIRMWARE_MAX_NMIS 32u
 
 struct firmware {
     struct paddr local_apic;
@@ -63,8 +70,8 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
-    uint32_t nmi_input_count;
-    uint32_t nmi_inputs[FIRMWARE_MAX_NMI_INPUTS]; /* global system interrupts */
+    uint32_t nmi_count;
+    struct firmware_nmi nmis[FIRMWARE_MAX_NMIS];
     uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
     struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
     uint32_t host_bridge_count;

@@ -15,7 +15,7 @@
 #define ISA_COM1          4u
 
 static_assert(FIRMWARE_MAX_IO_APICS <= IOAPIC_RANGES_MAX, "each has a range");
-static_assert(ISA_IRQ_COUNT + FIRMWARE_MAX_NMI_INPUTS <= IOAPIC_RULES_MAX, "each has a rule");
+static_assert(ISA_IRQ_COUNT + FIRMWARE_MAX_NMIS <= IOAPIC_RULES_MAX, "each has a rule");
 
 static volatile uint32_t *registers[IOAPIC_RANGES_MAX]; /* [I] after io_apic_init(), as inputs */
 static struct ioapic_inputs inputs;
@@ -76,11 +76,11 @@ static void add_rules(void)
 
         KVERIFY(ioapic_rules_add(&inputs, &rule));
     }
-    for (uint32_t i = 0; i < firmware.nmi_input_count; i++) {
-        const struct ioapic_rule rule = {.interrupt = firmware.nmi_inputs[i],
+    for (uint32_t i = 0; i < firmware.nmi_count; i++) {
+        const struct ioapic_rule rule = {.interrupt = firmware.nmis[i].input,
                                          .user = IOAPIC_USER_NMI};
 
-        KVERIFY(ioapic_rules_add(&inputs, &rule));
+        KVERIFY(firmware.nmis[i].is_local || ioapic_rules_add(&inputs, &rule));
     }
 }
 

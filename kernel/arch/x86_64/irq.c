@@ -32,7 +32,8 @@ void irq_init(void)
     if (io_apic_route_isa(COM1_ISA_IRQ, VECTOR_COM1, this_cpu()->apic_id)) {
         uart_enable_input();
     } else {
-        log_info("irq", "COM1 has no I/O APIC input: the console takes no input");
+        log_info("irq", "COM1 has no I/O APIC input: its input is polled");
+        console_poll();
     }
 }
 
@@ -50,23 +51,28 @@ void irq_dispatch(uint32_t vector)
     switch (vector) {
     case VECTOR_TIMER:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_TIMER]++;
         sched_account();
         timer_run_due();
         break;
     case VECTOR_RESCHEDULE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_RESCHEDULE]++;
         cpu->reschedule_sent = false;
         break;
     case VECTOR_FLUSH:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FLUSH]++;
         flush_answer();
         break;
     case VECTOR_COM1:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_COM1]++;
         console_input();
         break;
     case VECTOR_IOMMU:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_IOMMU]++;
         iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
@@ -76,6 +82,7 @@ void irq_dispatch(uint32_t vector)
         break;
     case VECTOR_ROUTE_FENCE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FENCE]++;
         route_fence_arrived();
         break;
     default:

@@ -58,10 +58,12 @@ static const struct command commands[] = {
      "nobody can have it, what its teardown waits for, or what is left of the last\n"
      "owner. -v tells all about one, say `devices -v 00:03.0`.\n",
      command_devices},
-    {"irqs", "", "interrupts of devices, and where they go",
-     "NUMBER is the vector within the function. Those that are not REMAPPED could be\n"
-     "forged by another device.\n",
-     command_irqs},
+    {"irqs", "[-j]", "what interrupts, where, and how often",
+     "R0 and so on are the routes of devices, each to one CPU; then what CPUs tell\n"
+     "themselves and each other, and what was nobody's. Behind that, each input of the\n"
+     "I/O APICs, what functions could send, and the routes once more, with their\n"
+     "vectors: those that are not REMAPPED could be forged by another device.\n",
+     command_report},
     {"dma", "", "memory that devices can reach",
      "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
     {"iommu", "", "the units that keep devices from memory",

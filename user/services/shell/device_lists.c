@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What devices hold: `irqs`, `dma`, `iommu`.
+ * What devices hold: `dma`, `iommu`.
  */
 #include "services/shell/shell.h"
 
@@ -44,52 +44,12 @@ static const char *function_place(struct function_place *place, uint32_t index)
 }
 
 /* ------------------------------------------------------------------------------------------
- * Routes and buffers
+ * Buffers
  * ------------------------------------------------------------------------------------------ */
-
-static void print_interrupt(struct wire_struct interrupt, void *context)
-{
-    const uint8_t pin = interrupt_info_get_pin(interrupt);
-    char number[12], line[12];
-
-    text_format(number, sizeof(number), pin != 0 ? "INT%c" : "%u",
-                pin != 0 ? 'A' + pin - 1u : interrupt_info_get_number(interrupt));
-    text_format(line, sizeof(line), "%u", interrupt_info_get_input(interrupt));
-    rt_print("%5u %-8s %6s %4u   0x%02x %-6s %-8s %10llu %12llu %4s\n",
-             interrupt_info_get_index(interrupt),
-             function_place(context, interrupt_info_get_function(interrupt)), number,
-             interrupt_info_get_cpu(interrupt), interrupt_info_get_vector(interrupt),
-             interrupt_info_get_masked(interrupt) ? "masked" : "open",
-             interrupt_info_get_remapped(interrupt) ? "yes" : "no",
-             (unsigned long long)interrupt_info_get_generation(interrupt),
-             (unsigned long long)interrupt_info_get_delivered(interrupt), pin != 0 ? line : "-");
-}
-
-static uint32_t interrupt_index(struct wire_struct interrupt)
-{
-    return interrupt_info_get_index(interrupt);
-}
-
-void command_irqs(struct words *words)
-{
-    static const struct inspect_list list = {
-        .method = DIAGNOSTICS_INTERRUPTS,
-        .get = diagnostics_interrupts_results_get_interrupts,
-        .index = interrupt_index,
-        .print = print_interrupt,
-    };
-    struct function_place place = {.known = false};
-
-    if (command_words(words, 1, 1)) {
-        rt_print(
-            "ROUTE FUNCTION NUMBER  CPU VECTOR STATE  REMAPPED GENERATION    DELIVERED LINE\n");
-        (void)inspect_walk(&list, &place);
-    }
-}
 
 static void print_buffer(struct wire_struct buffer, void *context)
 {
-    rt_print("%6u %-8s %18llx %8u %10llu %-17s %10llu\n", dma_info_get_index(buffer),
+    rt_print("%6u %-8s %14llx %8u %10llu %-17s %10llu\n", dma_info_get_index(buffer),
              function_place(context, dma_info_get_function(buffer)),
              (unsigned long long)dma_info_get_iova(buffer), dma_info_get_page_count(buffer),
              4ull * dma_info_get_page_count(buffer), dma_access_name(dma_info_get_access(buffer)),
@@ -112,7 +72,7 @@ void command_dma(struct words *words)
     struct function_place place = {.known = false};
 
     if (command_words(words, 1, 1)) {
-        rt_print("BUFFER FUNCTION               IOVA    PAGES        KIB ACCESS            "
+        rt_print("BUFFER FUNCTION           IOVA    PAGES        KIB ACCESS            "
                  "GENERATION\n");
         (void)inspect_walk(&list, &place);
     }
@@ -139,10 +99,10 @@ void command_iommu(struct words *words)
         rt_print("no IOMMU: devices cannot be kept from memory, so none can be claimed\n");
     } else {
         rt_print(
-            "   REGISTERS  SEG       CAPABILITY         EXTENDED DMA INT STATE DOMAINS   FAULTS\n");
+            "   REGISTERS  SEG       CAPABILITY         EXTENDED DMA INT STATE  DOM   FAULTS\n");
     }
     for (uint32_t i = 0; i < list.count && wire_list_get_struct(&list, i, &iommu) == WIRE_OK; i++) {
-        rt_print("%12llx %4x %016llx %016llx %-3s %-3s %-5s %7u %8llu\n",
+        rt_print("%12llx %4x %016llx %016llx %-3s %-3s %-5s %4u %8llu\n",
                  (unsigned long long)iommu_info_get_registers(iommu), iommu_info_get_segment(iommu),
                  (unsigned long long)iommu_info_get_capability(iommu),
                  (unsigned long long)iommu_info_get_extended_capability(iommu),

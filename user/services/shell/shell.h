@@ -11,9 +11,9 @@
  *   commands.c     the table of commands, help, and the small ones
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
- *   device_lists.c irqs, dma, iommu
+ *   device_lists.c dma, iommu
  *   audit.c        audit
- *   reports.c      acpi, pci, mmio, budgets, locks, report
+ *   reports.c      acpi, pci, irqs, mmio, budgets, locks, report
  *   trace.c        trace
  *   blk.c          blk, with blk_check.c
  *   random.c       random
@@ -104,7 +104,6 @@ void command_log(struct words *words);
 void command_devices(struct words *words);
 
 /* device_lists.c */
-void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
 
