@@ -114,6 +114,7 @@ static void note_fault(const struct iommu_fault *fault)
             function->pci->config.address.segment == fault->segment) {
             function->fault_count++;
             audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, 0, 0, fault->record.address);
+            device_watch_fault(function);
             return;
         }
     }
@@ -138,6 +139,7 @@ void device_manager_init(void)
         claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
     }
     iommu_watch_faults(note_fault);
+    device_watch_init();
     log_info("devices",
              "%u functions, %u can be claimed (preview: device authority is not yet "
              "shown under every attack)",

@@ -9,7 +9,7 @@
  *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
  *   teardown.c        taking it all back               reset.c   the device's share in that
- *   quarantine.c      what could not be taken back
+ *   watch.c           what takes devices away by itself quarantine.c  what could not be taken back
  *   config_policy.c   configuration space as an owner sees it
  *   audit.c           the log, as a capability of its own     listing.c, reports.c   for people
  *

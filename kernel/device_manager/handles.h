@@ -49,6 +49,15 @@ struct device_route {
     struct list of_function;  /* in function->routes */
 };
 
+/** What watch.c looks at. */
+struct device_watch {
+    uint16_t aer;           /* [I] offset of the capability; 0: none */
+    bool has_slot;          /* [I] a port whose device can come and go */
+    bool is_ejecting;       /* its button was pressed, and what is behind it is not at rest */
+    uint32_t window_faults; /* refused accesses before window_end_ns */
+    uint64_t window_end_ns;
+};
+
 struct device_function {
     uint32_t index;                 /* [I] */
     struct pci_function *pci;       /* [I] */
@@ -83,6 +92,7 @@ struct device_function {
     uint64_t deadline_ns; /* of the step */
     struct list revokers; /* struct operation.link: DeviceManager.revoke */
 
+    struct device_watch watch;
     uint32_t fault_count;
     uint32_t reset_count;
 };
@@ -202,6 +212,22 @@ static inline void device_teardown_start(struct device_function *function, uint6
 
 /** Something that a teardown may be waiting for has happened. */
 void device_teardown_continue(struct device_function *function);
+
+/* watch.c */
+
+/** Accesses that the IOMMU refuses before their function is taken from its owner, and in which
+ * time. */
+#define DEVICE_FAULTS_MAX      32u
+#define DEVICE_FAULT_WINDOW_NS 4000000000ull
+
+/** Begin to look for errors and removals. Boot CPU, once. */
+void device_watch_init(void);
+
+/** The IOMMU has refused an access of the function. */
+void device_watch_fault(struct device_function *function);
+
+/** Whether nobody answers for the function any more: it was removed, or its link is down. */
+bool device_is_absent(const struct device_function *function);
 
 /* quarantine.c */
 

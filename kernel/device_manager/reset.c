@@ -89,7 +89,9 @@ static struct rung_step class_step(struct device_function *function)
 {
     const struct pci_function *pci = function->pci;
 
-    if (pci->virtio_common.value == 0 && !is_nvme(pci)) {
+    /* Behind a fatal error its registers are not to be trusted (PCIe 5.0 §6.2.2.2.1). */
+    if ((pci->virtio_common.value == 0 && !is_nvme(pci)) ||
+        function->cause == TEARDOWN_CAUSE_FATAL_ERROR) {
         return failed;
     }
     if (!function->is_reset_started) {
@@ -209,6 +211,9 @@ enum reset_progress device_reset_step(struct device_function *function, uint64_t
         [RUNG_BUS] = bus_step,
     };
 
+    if (function->rung == 0 && !function->is_reset_started && device_is_absent(function)) {
+        return RESET_NONE;
+    }
     while (function->rung < RUNG_COUNT) {
         const struct rung_step step = rungs[function->rung](function);
 

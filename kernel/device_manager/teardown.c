@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one teardown, whatever the trigger: a capability released, the owner's end, a revocation, a
- * unit that stopped answering.
+ * The one teardown, whatever the trigger (enum teardown_cause of the schema): a capability
+ * released, the owner's end, a holder of the DeviceManager, a fault storm, a fatal error, a
+ * removal, an IOMMU that stopped answering. Triggers that come while it runs change nothing.
  *
  *   start       epoch raised: no handle resolves, nobody waits any more
  *   unmapping   no CPU reaches the registers; then bus mastering off

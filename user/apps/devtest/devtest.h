@@ -154,3 +154,4 @@ int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
 int life_late(void);
+int life_wait(void);
