@@ -258,6 +258,13 @@ static enum status claim_method(struct method *method)
     if (status == STATUS_OK && (bits < 21 || bits > 64)) {
         status = STATUS_BAD_RANGE;
     }
+    if (status == STATUS_OK && iommu_is_dead(function->coverage.unit)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
+        status = STATUS_UNSUPPORTED;
+    }
+    if (status == STATUS_OK && device_quarantine_is_full()) {
+        status = STATUS_OVER_BUDGET;
+    }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;
         status = STATUS_UNSUPPORTED;
@@ -342,6 +349,8 @@ static enum status take_back(struct method *method, uint32_t index, uint64_t gen
             return audit_refuse(STATUS_STALE, function, pid, 0, generation);
         }
         device_take_back(function, cause, pid);
+    } else if (cause == TEARDOWN_CAUSE_RESET) {
+        device_recover(function, pid);
     }
     return answer_state(method, function);
 }

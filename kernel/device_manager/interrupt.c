@@ -355,6 +355,11 @@ static void route_fenced(struct route_fence *fence)
     device_teardown_continue(function);
 }
 
+void interrupt_recover(struct interrupt *interrupt)
+{
+    route_fence_start(&interrupt->route->fence, interrupt->route->cpu, route_fenced);
+}
+
 static void route_cleared(struct iommu_wait *wait)
 {
     struct device_route *route = CONTAINER_OF(wait, struct device_route, wait);

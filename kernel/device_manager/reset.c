@@ -38,6 +38,8 @@
 
 enum rung { RUNG_CLASS, RUNG_FLR, RUNG_POWER, RUNG_BUS, RUNG_COUNT };
 
+static_assert(RUNG_FLR == RESET_WHOLE_FUNCTION, "handles.h");
+
 /** What to do next in a rung. */
 struct rung_step {
     enum reset_progress progress;

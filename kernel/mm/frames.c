@@ -249,6 +249,13 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     }
 }
 
+void frames_move(uint32_t frame, struct account *from, struct account *to)
+{
+    KASSERT(buddy.frames[frame].owner == from->id);
+    buddy.frames[frame].owner = to->id;
+    account_move(from, to, ACCOUNT_FRAMES, 1);
+}
+
 struct buddy_frame *frame_record(uint32_t frame)
 {
     return &buddy.frames[frame];

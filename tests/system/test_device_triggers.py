@@ -101,6 +101,19 @@ def test_error_of_the_port(boot, logs):
     after(machine, index)
 
 
+def test_fatal_error_of_a_disk(boot, logs):
+    """Behind a fatal error the device's own registers are not believed: the function is reset as a whole.
+    Else: a reset by the first rung."""
+    machine, devices, _ = disks.start(boot, logs, aer="on")
+    bdf = pci.name_of(machine.bdf(devices.names[0]))
+    machine.inject_error(devices.names[0], "DLP")
+    teardown = must_end(machine, bdf, "fatalError")
+    rungs = [record["detail"] for record in teardown if record["event"] == "reset"]
+    claim(len(rungs) == 1 and rungs[0] > 0, "a reset of the whole function", rungs)
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
+    machine.halt()
+
+
 @pytest.mark.parametrize("owned", [True, False], ids=["owned", "unowned"])
 def test_unplugged(boot, logs, owned):
     """The slot's button has the device taken from its owner, with a transfer under way; then its power goes

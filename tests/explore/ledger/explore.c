@@ -28,7 +28,8 @@ struct bounds {
     bool is_long;
     uint32_t functions, routes, buffers, pids;
     bool one_group;
-    bool is_coarse; /* registers and the reset are left out: they are in those of one function */
+    bool
+        is_coarse; /* registers, reset, disabling are left out: they are in those of one function */
     uint64_t epoch, owner_epoch, slot_epoch; /* 0: far from the end */
     uint64_t low_first, address_end;         /* 0: plenty */
 };
@@ -210,6 +211,7 @@ static void key_make(uint32_t renaming)
                            (record->state == FUNCTION_STATE_FREE && record->not_reset) << 3));
         key_put(is_at_rest ? 0 : record->evidence);
         key_put(is_at_rest ? 0 : function->seen);
+        key_put(record->refusal);
         key_put(record->mmio_pages);
         key_put(near(LEDGER_GENERATION_END, record->generation));
         key_put(near(LEDGER_GENERATION_END, record->owner_generation));
@@ -538,7 +540,10 @@ static bool try_all(void)
                       try((struct model_operation){MODEL_ROUTE, .place = i, .pid = pid});
         }
         for (enum model_kind kind = MODEL_REVOKE; kind < MODEL_KINDS && is_good; kind++) {
-            if (kind != MODEL_WITNESS && !(is_coarse && kind == MODEL_RESET)) {
+            const bool is_fine =
+                kind == MODEL_RESET || kind == MODEL_DISABLE || kind == MODEL_ENABLE;
+
+            if (kind != MODEL_WITNESS && !(is_coarse && is_fine)) {
                 is_good = try((struct model_operation){kind, .place = i});
             }
         }
