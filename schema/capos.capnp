@@ -441,8 +441,8 @@ interface DeviceManager {
   # Takes everything back from whoever has it. Completes when nothing of it is left: the function
   # is free, or in quarantine.
   reset @4 (function :UInt32, generation :UInt64) -> (state :FunctionState);
-  # As revoke; and a function without an owner is reset all the same, which is the way out of
-  # quarantine: by a reset that is seen to bring the device to rest.
+  # As revoke; and the way out of quarantine, by a reset of the whole function that is seen to bring it
+  # to rest. What it could reach is given back then.
   disable @5 (function :UInt32) -> (state :FunctionState);
   # As revoke, whoever owns it, and nobody can claim the function from here on.
   enable @6 (function :UInt32) -> (state :FunctionState);
@@ -672,8 +672,9 @@ enum AuditEvent {
   partReleased @16;            # the capability of registers or pool is gone, the claim is not
   routeMade @17;               # a claim has one more interrupt [vector of the function]
   disabled @18;                # nobody can claim the function [1] or again [0]
-  recovered @19;               # out of quarantine: a reset was seen [pages given back]
-  pinDeclared @20;             # where a pin leads [pin << 32 | global system interrupt]
+  recovering @19;              # a reset of a function in quarantine begins [pages that it may reach]
+  recovered @20;               # out of quarantine: nothing of it is left
+  pinDeclared @21;             # where a pin leads [pin << 32 | global system interrupt]
 }
 
 enum TeardownCause {

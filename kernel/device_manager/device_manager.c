@@ -104,6 +104,7 @@ static void note_fault(const struct iommu_fault *fault)
             function->pci->config.address.segment == fault->segment) {
             function->fault_count++;
             audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, 0, 0, fault->record.address);
+            device_watch_fault(function);
             return;
         }
     }
@@ -130,6 +131,7 @@ void device_manager_init(void)
         claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
     }
     iommu_watch_faults(note_fault);
+    device_watch_init();
     log_info("devices",
              "%u functions, %u can be claimed (preview: device authority is not yet "
              "shown under every attack)",
@@ -254,6 +256,13 @@ static enum status claim_method(struct method *method)
     if (status == STATUS_OK && (bits < 21 || bits > 64 || parameters->by_pin > 1)) {
         status = STATUS_BAD_RANGE;
     }
+    if (status == STATUS_OK && iommu_is_dead(function->coverage.unit)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
+        status = STATUS_UNSUPPORTED;
+    }
+    if (status == STATUS_OK && device_quarantine_is_full()) {
+        status = STATUS_OVER_BUDGET;
+    }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;
         status = STATUS_UNSUPPORTED;
@@ -339,6 +348,8 @@ static enum status take_back(struct method *method, uint32_t index, uint64_t gen
             return audit_refuse(STATUS_STALE, function, pid, 0, generation);
         }
         device_take_back(function, cause, pid);
+    } else if (cause == TEARDOWN_CAUSE_RESET) {
+        device_recover(function, pid);
     }
     return answer_state(method, function);
 }

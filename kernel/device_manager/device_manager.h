@@ -10,7 +10,7 @@
  *   interrupt.c       interrupts: route.c, msi.c, line.c, route_fence.c; routing.c: where pins lead
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
  *   teardown.c        taking it all back               reset.c   the device's share in that
- *   quarantine.c      what could not be taken back
+ *   watch.c           what takes devices away by itself quarantine.c  what could not be taken back
  *   config_policy.c   configuration space as an owner sees it
  *   audit.c           the log, as a capability of its own     listing.c, reports.c   for people
  *
@@ -53,6 +53,19 @@ void device_transfer_commit(struct object *const *objects, uint32_t count, struc
 
 /** A process is ending: its devices are stopped, and torn down. */
 void device_owner_ended(struct process *process);
+
+/** A process is about to be gone: quarantine pays for what devices in it may still reach of it. */
+void device_quarantine_inherit(struct process *process);
+
+/** What is in quarantine: counts of 4 KiB pages. */
+struct device_quarantine {
+    uint32_t function_count;
+    uint32_t device_pages; /* that a device may still reach */
+    uint32_t frame_count;  /* of memory and tables that are nobody's to use again */
+    uint32_t frame_limit;  /* of them before claims are refused */
+};
+
+void device_quarantine_count(struct device_quarantine *now);
 
 /** Pages of registers are gone from every CPU; `device` is the memory object's. */
 void device_mmio_unmapped(struct device_function *device, struct process *process,

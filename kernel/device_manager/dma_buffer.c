@@ -185,25 +185,12 @@ refund:
     return status;
 }
 
-/** The device cannot reach the pages any more, or nobody knows. */
-static void buffer_unmapped(struct iommu_wait *wait)
+/** The device cannot reach the pages any more: they are their holders' alone. */
+static void give_back(struct dma_buffer *buffer, struct operation *operation)
 {
-    struct dma_buffer *buffer = CONTAINER_OF(wait, struct dma_buffer, wait);
-    struct device_function *function = buffer->function;
+    const struct device_function *function = buffer->function;
     struct process *payer = buffer->payer;
-    struct operation *operation = take_operation(buffer);
 
-    if (wait->failed) {
-        /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
-        function->is_lost = true;
-        if (operation != NULL) {
-            operation_complete_exception(operation, STATUS_FAULT);
-        }
-        device_teardown_start(function, 0);
-        device_teardown_continue(function);
-        return;
-    }
-    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, true));
     ledger_buffer_ended(&ledger, buffer->handle.slot);
     memory_unpin(buffer->memory);
     refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
@@ -217,6 +204,33 @@ static void buffer_unmapped(struct iommu_wait *wait)
     }
     object_put(&buffer->object);
     process_account_changed(payer);
+}
+
+void dma_buffer_recover(struct dma_buffer *buffer)
+{
+    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, false));
+    give_back(buffer, take_operation(buffer));
+}
+
+/** The device cannot reach the pages any more, or nobody knows. */
+static void buffer_unmapped(struct iommu_wait *wait)
+{
+    struct dma_buffer *buffer = CONTAINER_OF(wait, struct dma_buffer, wait);
+    struct device_function *function = buffer->function;
+    struct operation *operation = take_operation(buffer);
+
+    if (wait->failed) {
+        /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
+        function->is_lost = true;
+        if (operation != NULL) {
+            operation_complete_exception(operation, STATUS_FAULT);
+        }
+        device_teardown_start(function, 0);
+        device_teardown_continue(function);
+        return;
+    }
+    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, true));
+    give_back(buffer, operation);
     device_ledger_verify();
     device_teardown_continue(function);
 }

@@ -55,6 +55,15 @@ struct device_route {
     struct list of_function;  /* in function->routes */
 };
 
+/** What watch.c looks at. */
+struct device_watch {
+    uint16_t aer;           /* [I] offset of the capability; 0: none */
+    bool has_slot;          /* [I] a port whose device can come and go */
+    bool is_ejecting;       /* its button was pressed, and what is behind it is not at rest */
+    uint32_t window_faults; /* refused accesses before window_end_ns */
+    uint64_t window_end_ns;
+};
+
 struct device_function {
     uint32_t index;                 /* [I] */
     struct pci_function *pci;       /* [I] */
@@ -91,6 +100,7 @@ struct device_function {
     uint64_t deadline_ns; /* of the step */
     struct list revokers; /* struct operation.link: DeviceManager.revoke */
 
+    struct device_watch watch;
     uint32_t fault_count;
     uint32_t reset_count;
 };
@@ -216,17 +226,41 @@ static inline void device_teardown_start(struct device_function *function, uint6
 /** Something that a teardown may be waiting for has happened. */
 void device_teardown_continue(struct device_function *function);
 
+/** Come back to the step later. */
+void device_teardown_sleep(struct device_function *function, uint64_t delay_ns);
+
+/** Answer those who asked for the function to be taken back. */
+void device_answer_revokers(struct device_function *function);
+
+/* watch.c */
+
+/** Accesses that the IOMMU refuses before their function is taken from its owner, and in which
+ * time. */
+#define DEVICE_FAULTS_MAX      32u
+#define DEVICE_FAULT_WINDOW_NS 4000000000ull
+
+/** Begin to look for errors and removals. Boot CPU, once. */
+void device_watch_init(void);
+
+/** The IOMMU has refused an access of the function. */
+void device_watch_fault(struct device_function *function);
+
+/** Whether nobody answers for the function any more: it was removed, or its link is down. */
+bool device_is_absent(const struct device_function *function);
+
 /* quarantine.c */
 
-/** What is in quarantine: counts of 4 KiB pages. */
-struct device_quarantine {
-    uint32_t function_count;
-    uint32_t device_pages; /* that a device may still reach */
-    uint32_t frame_count;  /* of memory and tables that are nobody's to use again */
-    uint32_t frame_limit;  /* of them before claims are refused */
-};
+/** Whether so much is lost that nothing can be claimed any more. */
+bool device_quarantine_is_full(void);
 
-void device_quarantine_count(struct device_quarantine *now);
+/** Nobody has seen the function come to rest: what is left of it is quarantine's. */
+void device_quarantine_enter(struct device_function *function);
+
+/**
+ * Process `pid` wants a function out of quarantine: begin to reset it, and give back what it could
+ * reach once that was seen. Harmless in other states, and if it is under way.
+ */
+void device_recover(struct device_function *function, uint64_t pid);
 
 /* reset.c: one rung of the ladder after the other, without waiting. */
 
@@ -235,6 +269,9 @@ enum reset_progress {
     RESET_PENDING, /* ask again after *delay_ns */
     RESET_NONE,    /* no rung is left */
 };
+
+/** The first rung that resets more than what the registers of the function's class reach. */
+#define RESET_WHOLE_FUNCTION 1u
 
 /** Begin, or go on with, the reset of a function that has no owner any more. */
 enum reset_progress device_reset_step(struct device_function *function, uint64_t *delay_ns);
@@ -270,6 +307,9 @@ MUST_CHECK enum status dma_buffer_create(struct dma_pool *pool, struct process *
 /** Begin to take a buffer back; harmless if that is under way. */
 void dma_buffer_end(struct dma_buffer *buffer);
 
+/** Give the pages of a buffer back that its recovered function cannot reach any more. */
+void dma_buffer_recover(struct dma_buffer *buffer);
+
 /* interrupt.c */
 
 /** Wake whoever waits; nobody hears of this interrupt any more. */
@@ -296,6 +336,9 @@ void interrupt_commit(struct interrupt *interrupt);
 
 /** Begin to take a route back. */
 void interrupt_end(struct interrupt *interrupt);
+
+/** Give a route back that no message of its recovered function can take any more. */
+void interrupt_recover(struct interrupt *interrupt);
 
 /** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
 void route_release(struct device_route *route, struct process *payer);

@@ -327,6 +327,16 @@ static void route_fenced(struct route_fence *fence)
     device_teardown_continue(function);
 }
 
+void interrupt_recover(struct interrupt *interrupt)
+{
+    struct device_route *route = interrupt->route;
+
+    if (route->line != NULL && !route->is_ending) {
+        line_leave(route); /* its entry of the IOMMU never came into force */
+    }
+    route_fence_start(&route->fence, route->cpu, route_fenced);
+}
+
 static void route_cleared(struct iommu_wait *wait)
 {
     struct device_route *route = CONTAINER_OF(wait, struct device_route, wait);

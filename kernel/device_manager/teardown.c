@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one teardown, whatever the trigger: a capability released, the owner's end, a revocation, a
- * unit that stopped answering.
+ * The one teardown, whatever the trigger (enum teardown_cause of the schema): a capability
+ * released, the owner's end, a holder of the DeviceManager, a fault storm, a fatal error, a
+ * removal, an IOMMU that stopped answering. Triggers that come while it runs change nothing.
  *
  *   start       epoch raised: no handle resolves, nobody waits any more
  *   unmapping   no CPU reaches the registers; then bus mastering off
@@ -87,8 +88,7 @@ static void timer_fired(struct timer *timer)
     schedule(CONTAINER_OF(timer, struct device_function, timer));
 }
 
-/** Come back to the step later. */
-static void sleep_for(struct device_function *function, uint64_t delay_ns)
+void device_teardown_sleep(struct device_function *function, uint64_t delay_ns)
 {
     timer_arm(&function->timer, ns_to_ticks(clock_ns() + delay_ns), timer_fired);
 }
@@ -149,7 +149,7 @@ static void step_draining(struct device_function *function)
         function->deadline_ns = now + DRAIN_DEADLINE_NS;
     }
     if (device_is_draining(function) && now < function->deadline_ns) {
-        sleep_for(function, DRAIN_POLL_NS);
+        device_teardown_sleep(function, DRAIN_POLL_NS);
         return;
     }
     ledger_reset_begin(&ledger, function->index);
@@ -162,7 +162,7 @@ static void step_resetting(struct device_function *function)
 
     switch (device_reset_step(function, &delay_ns)) {
     case RESET_PENDING:
-        sleep_for(function, delay_ns);
+        device_teardown_sleep(function, delay_ns);
         return;
     case RESET_DONE:
         function->reset_count++;
@@ -204,8 +204,7 @@ static void step_detaching(struct device_function *function)
     }
 }
 
-/** Answer those who asked for the revocation. */
-static void answer_revokers(struct device_function *function)
+void device_answer_revokers(struct device_function *function)
 {
     const uint64_t state = device_record(function)->state;
 
@@ -223,7 +222,7 @@ static void end(struct device_function *function)
     function->step = TEARDOWN_STEP_NONE;
     function->owner = NULL;
     device_ledger_verify();
-    answer_revokers(function);
+    device_answer_revokers(function);
     owner->claim_count--;
     process_claims_changed(owner);
 }
@@ -232,7 +231,10 @@ static void quarantine(struct device_function *function)
 {
     char name[PCI_NAME_BYTES];
 
+    /* A reset of the function or its bus has cleared the command register. */
+    pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     ledger_quarantine(&ledger, function->index);
+    device_quarantine_enter(function);
     pci_function_name(function->pci, name);
     log_info("devices", "%s: nobody has seen it come to rest; quarantined, with %u pages", name,
              device_record(function)->pool_pages);
@@ -276,7 +278,7 @@ static void step_releasing(struct device_function *function)
         return;
     }
     pci_bars_restore(function->pci);
-    /* A reset of the function or its bus has cleared the command register, too. */
+    /* As in quarantine(). */
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {
         audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, 0, 0, 0);

@@ -145,8 +145,10 @@ static enum status diagnostics_memory(struct method *method)
     struct wire_builder builder;
     struct wire_build_struct root;
     struct wire_build_struct info;
+    struct device_quarantine quarantine;
 
     frames_count(counts);
+    device_quarantine_count(&quarantine);
     begin(method, &builder);
     (void)diagnostics_memory_results_init_root(&builder, &root);
     (void)diagnostics_memory_results_init_info(&root, &info);
@@ -161,6 +163,7 @@ static enum status diagnostics_memory(struct method *method)
     memory_info_set_memory_objects(&info, counts[FRAME_MEMORY]);
     memory_info_set_cap_tables(&info, counts[FRAME_CAP_TABLE]);
     memory_info_set_per_cpu(&info, counts[FRAME_PER_CPU]);
+    memory_info_set_quarantined(&info, quarantine.frame_count);
     return finish(method, &builder);
 }
 

@@ -139,6 +139,24 @@ MUST_CHECK bool iommu_domain_fini(struct iommu_domain *domain);
 /** Frames of a domain's tables, all of them charged to its account. */
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain);
 
+/** Have another account pay for a domain's tables. Takes time by table. */
+void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account);
+
+/**
+ * End of a domain whose unit has failed and whose sources can send no requests any more, whatever
+ * it maps: they were reset and master no bus, and are never attached again.
+ */
+void iommu_domain_forget(struct iommu_domain *domain);
+
+/** Whether operations on the domain are under way. */
+static inline bool iommu_domain_is_busy(const struct iommu_domain *domain)
+{
+    return domain->pending != 0;
+}
+
+/** Whether the unit has stopped answering. */
+bool iommu_is_dead(const struct iommu *unit);
+
 /** Whether pages can be mapped there: aligned, below the limit, not page 0, not 0xFEExxxxx. */
 bool iommu_range_is_valid(const struct iommu_domain *domain, struct iova iova, uint64_t page_count);
 

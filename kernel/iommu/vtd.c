@@ -310,6 +310,11 @@ void iommu_init(iommu_secondary_bus *secondary_bus)
     iommu_firmware_memory_init(secondary_bus);
 }
 
+bool iommu_is_dead(const struct iommu *unit)
+{
+    return unit->is_dead;
+}
+
 /* ------------------------------------------------------------------------ diagnostics */
 
 uint32_t iommu_unit_count(void)

@@ -89,6 +89,79 @@ bool iommu_domain_fini(struct iommu_domain *domain)
     return true;
 }
 
+static void give_chain(struct iommu_domain *domain, uint32_t chain)
+{
+    while (chain != FRAME_NONE) {
+        const uint32_t next = frame_record(chain)->next;
+
+        frames_give(chain, 0, domain->account);
+        domain->table_count--;
+        chain = next;
+    }
+}
+
+/** The tables below one, and then the table itself; they are at most four levels. */
+static void each_table(struct iommu_domain *domain, uint64_t *root,
+                       void (*visit)(struct iommu_domain *domain, uint32_t frame, void *context),
+                       void *context)
+{
+    uint64_t *tables[LEVELS_MAX];
+    uint32_t next[LEVELS_MAX] = {0};
+    uint32_t depth = 0;
+
+    tables[0] = root;
+    for (;;) {
+        if (depth + 1 < domain->levels && next[depth] < VTD_TABLE_ENTRIES) {
+            const uint64_t entry = tables[depth][next[depth]++];
+
+            if (entry != 0) {
+                depth++;
+                tables[depth] = table_of(entry);
+                next[depth] = 0;
+            }
+            continue;
+        }
+        visit(domain, pointer_frame(tables[depth]), context);
+        if (depth == 0) {
+            return;
+        }
+        depth--;
+    }
+}
+
+static void bequeath_table(struct iommu_domain *domain, uint32_t frame, void *context)
+{
+    frames_move(frame, domain->account, context);
+}
+
+void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account)
+{
+    each_table(domain, domain->root, bequeath_table, account);
+    for (uint32_t frame = domain->stranded; frame != FRAME_NONE;
+         frame = frame_record(frame)->next) {
+        frames_move(frame, domain->account, account);
+    }
+    domain->account = account;
+}
+
+static void forget_table(struct iommu_domain *domain, uint32_t frame, void *context)
+{
+    (void)context;
+    frames_give(frame, 0, domain->account);
+    domain->table_count--;
+}
+
+void iommu_domain_forget(struct iommu_domain *domain)
+{
+    KVERIFY(domain->pending == 0);
+    give_chain(domain, domain->stranded);
+    domain->stranded = FRAME_NONE;
+    each_table(domain, domain->root, forget_table, NULL);
+    vtd_bit_give(domain->unit->domain_ids, domain->id);
+    domain->unit->domain_count--;
+    domain->root = NULL;
+}
+
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain)
 {
     return domain->table_count;
@@ -154,17 +227,6 @@ static uint64_t count_missing(const struct iommu_domain *domain, uint64_t start,
         }
     }
     return missing;
-}
-
-static void give_chain(struct iommu_domain *domain, uint32_t chain)
-{
-    while (chain != FRAME_NONE) {
-        const uint32_t next = frame_record(chain)->next;
-
-        frames_give(chain, 0, domain->account);
-        domain->table_count--;
-        chain = next;
-    }
 }
 
 /** Hook the tables that are missing for an address, from a chain that has enough of them. */

@@ -277,6 +277,13 @@ void frames_give_boot(void *pointer, uint64_t bytes)
     frames_give(pointer_frame(pointer), order_of(bytes), NULL);
 }
 
+void frames_move(uint32_t frame, struct account *from, struct account *to)
+{
+    KASSERT(buddy.frames[frame].owner == from->id);
+    buddy.frames[frame].owner = to->id;
+    account_move(from, to, ACCOUNT_FRAMES, 1);
+}
+
 struct buddy_frame *frame_record(uint32_t frame)
 {
     return &buddy.frames[frame];

@@ -58,6 +58,9 @@ void frames_give(uint32_t first, uint32_t order, struct account *account);
 void *frames_take_boot(uint64_t bytes, const char *what);
 void frames_give_boot(void *pointer, uint64_t bytes);
 
+/** Have another account pay for one frame that was taken with order 0. */
+void frames_move(uint32_t frame, struct account *from, struct account *to);
+
 /** The record of a frame. */
 struct buddy_frame *frame_record(uint32_t frame);
 

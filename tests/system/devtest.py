@@ -34,7 +34,8 @@ def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):
     if "manage" not in made.programs:
         made.add("manage", like="demo", grants=[
             {"name": "console", "source": {"console": None}},
-            {"name": "deviceManager", "source": {"deviceManager": None}}])
+            {"name": "deviceManager", "source": {"deviceManager": None}}],
+                 budget={"frames": 160, "capSlots": 32, "objects": 32, "threads": 2, "interrupts": 1})
         made.programs["manage"]["image"] = "devtest"
     return made.write(logs) if base is None else made
 

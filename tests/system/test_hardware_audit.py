@@ -166,6 +166,8 @@ def test_reset_and_disable(boot, logs, action, cause):
     if action == "disable":
         text = machine.shell("run devtest release")
         claim("cannot be claimed: disabled" in text, "no claim", text)
+        text = machine.shell(f"run manage claim {index}")
+        claim("claim: unsupported" in text, "no claim without looking either", text)
         at = audit.end(machine)
         claim("manage: ok, free" in machine.shell(f"run manage enable {index}"), "enabled", machine.tail())
         audit.must_be(audit.read(machine, at), [("disabled", {"detail": 0, "ownerPid": KERNEL})])

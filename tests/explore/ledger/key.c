@@ -56,6 +56,7 @@ static void key_make(uint32_t renaming)
                            (record->state == FUNCTION_STATE_FREE && record->not_reset) << 3));
         key_put(is_at_rest ? 0 : record->evidence);
         key_put(is_at_rest ? 0 : function->seen);
+        key_put(record->refusal);
         key_put(record->mmio_pages);
         key_put(near(LEDGER_GENERATION_END, record->generation));
         key_put(near(LEDGER_GENERATION_END, record->owner_generation));

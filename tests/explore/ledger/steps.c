@@ -95,7 +95,9 @@ static bool steps_function(const struct snapshot *from, uint8_t function, bool i
                   search_step((struct step){.kind = MODEL_ROUTE, .place = function, .pid = pid});
     }
     for (uint8_t kind = MODEL_REVOKE; kind < MODEL_KINDS && is_good; kind++) {
-        if (kind != MODEL_WITNESS && !(is_coarse && kind == MODEL_RESET)) {
+        const bool is_fine = kind == MODEL_RESET || kind == MODEL_DISABLE || kind == MODEL_ENABLE;
+
+        if (kind != MODEL_WITNESS && !(is_coarse && is_fine)) {
             is_good = search_step((struct step){.kind = kind, .place = function});
         }
     }

@@ -38,10 +38,11 @@ def units(state, hardware, claims):
 
 def table_frames(state, hardware, claims):
     """The tables of the IOMMU lie in frames of the kernel that are used for nothing else, those of a
-    domain paid by its owner; and every frame of that kind is such a table."""
+    domain paid by its owner; and every frame of that kind is such a table, or in quarantine."""
+    lost = {process.pid for process in state.processes if process.name == "quarantine"}
     used = {physical // PAGE for unit in hardware.units for physical in unit.tables}
     for frame, record in enumerate(state.frames):
-        if state.kinds.get(record.kind) == "iommu" and frame not in used:
+        if state.kinds.get(record.kind) == "iommu" and frame not in used and record.owner not in lost:
             yield (f"frame {frame:#x} is an IOMMU's table of {state.owner_name(record.owner)} that no "
                    "IOMMU uses")
     for unit in hardware.units:

@@ -96,7 +96,7 @@ class Ledger:
             self.claims[bdf] = Claim(
                 bdf, owner, record.state.enumerator.removeprefix("FUNCTION_STATE_").lower(), buffers,
                 routes)
-        elif buffers or routes:
+        elif (buffers or routes) and not record.state.enumerator.endswith("_QUARANTINED"):
             raise Broken(f"function {bdf:#06x} has {len(buffers)} buffers and {len(routes)} routes, "
                          "but no owner")
 

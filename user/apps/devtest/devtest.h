@@ -158,3 +158,4 @@ int life_late(void);
 int life_listen(void);
 int life_deaf(void);
 int life_heir(void);
+int life_wait(void);

@@ -188,3 +188,16 @@ int life_late(void)
     rt_print("devtest: mapped late: %s\n", status_name(status));
     return 0;
 }
+
+/** Waits for an interrupt that never comes, without a deadline; and tells what woke it. */
+int life_wait(void)
+{
+    uint64_t count = 0;
+
+    rt_print("devtest: waiting for an interrupt\n");
+    rt_print_flush();
+    const enum status status = interrupt_wait(device.interrupt, UINT64_MAX, &count);
+
+    rt_print("devtest: woken: %s\n", status_name(status));
+    return 0;
+}

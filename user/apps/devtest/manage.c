@@ -4,6 +4,7 @@
  * them. The manifest grants it as `deviceManager`; main.c comes here if it is there.
  *
  *      manage revoke|reset|disable|enable FUNCTION      once; FUNCTION is an index of the ledger
+ *      manage claim FUNCTION                            without looking at its state
  *      manage harass FUNCTION                           again and again, whenever it has an owner
  *      manage flood FUNCTION                            1,200 times with such a generation
  *      manage stale FUNCTION                            with generations that are not the
@@ -19,7 +20,7 @@
 #include "rt/process.h"
 #include "text/text.h"
 
-#define HARASS_ROUNDS 200u
+#define HARASS_ROUNDS 60u
 #define FLOOD_CALLS   1200u
 #define HARASS_NS     (5 * RT_NS_PER_MS)
 
@@ -136,6 +137,23 @@ static int stale(uint32_t index)
     return wrong == 0 ? 0 : 1;
 }
 
+/** A claim, whatever the list says of the function; given up at once if it succeeds. */
+static int claim(uint32_t index)
+{
+    struct device_manager_claim_results results;
+    struct function_now now;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    const struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+    const enum status status = device_manager_claim(manager, &params, &results);
+
+    rt_print("manage: claim: %s\n", status_name(status));
+    return 0;
+}
+
 /** More refusals than the audit log keeps. */
 static int flood(uint32_t index)
 {
@@ -179,6 +197,9 @@ int manage(int count, char **arguments)
         if (same(arguments[1], "harass")) {
             return harass((uint32_t)index);
         }
+        if (same(arguments[1], "claim")) {
+            return claim((uint32_t)index);
+        }
         if (same(arguments[1], "flood")) {
             return flood((uint32_t)index);
         }
@@ -186,6 +207,6 @@ int manage(int count, char **arguments)
             return stale((uint32_t)index);
         }
     }
-    rt_print("usage: manage revoke|reset|disable|enable|harass|stale|flood FUNCTION\n");
+    rt_print("usage: manage revoke|reset|disable|enable|claim|harass|stale|flood FUNCTION\n");
     return 2;
 }

@@ -49,7 +49,9 @@ static const struct command commands[] = {
      "capabilities for one object. A stale one was taken back by its object's owner.\n",
      command_caps},
     {"mem", "", "what the machine's memory is used for",
-     "A frame is 4 KiB. The kinds add up to the total: every frame has one use.\n", command_mem},
+     "A frame is 4 KiB. The kinds add up to the total: every frame has one use. In\n"
+     "quarantine is what a device may still reach that nobody saw come to rest.\n",
+     command_mem},
     {"cpus", "", "the processors and their load",
      "BUSY and IDLE since boot, LOAD in percent of both; SWITCHES from one thread to another.\n",
      command_cpus},
@@ -65,7 +67,9 @@ static const struct command commands[] = {
      "vectors: those that are not REMAPPED could be forged by another device.\n",
      command_report},
     {"dma", "", "memory that devices can reach",
-     "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
+     "IOVA is the address that the device uses. No other device can use it. Buffers of a\n"
+     "function in quarantine are in the list until it is reset.\n",
+     command_dma},
     {"iommu", "", "the units that keep devices from memory",
      "DMA and INT: translates addresses, remaps interrupts.\n", command_iommu},
     {"audit", "[RECORD] [-j]", "changes of device authority, from a record on",

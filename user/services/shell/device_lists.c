@@ -61,6 +61,24 @@ static uint32_t buffer_index(struct wire_struct buffer)
     return dma_info_get_index(buffer);
 }
 
+static void print_quarantine(void)
+{
+    struct rt_exchange exchange;
+    struct wire_struct results, info;
+
+    if (!inspect_call(&exchange, DIAGNOSTICS_QUARANTINE, (struct rt_words){{0}}, &results)) {
+        return;
+    }
+    if (diagnostics_quarantine_results_get_info(results, &info) == WIRE_OK &&
+        quarantine_info_get_functions(info) != 0) {
+        rt_print("%u functions in quarantine may still reach %u pages; %u frames of memory and "
+                 "tables\nare lost with them, of %u before no function can be claimed\n",
+                 quarantine_info_get_functions(info), quarantine_info_get_device_pages(info),
+                 quarantine_info_get_frames(info), quarantine_info_get_frame_limit(info));
+    }
+    rt_exchange_end(&exchange);
+}
+
 void command_dma(struct words *words)
 {
     static const struct inspect_list list = {
@@ -75,6 +93,7 @@ void command_dma(struct words *words)
         rt_print("BUFFER FUNCTION           IOVA    PAGES        KIB ACCESS            "
                  "GENERATION\n");
         (void)inspect_walk(&list, &place);
+        print_quarantine();
     }
 }
 
