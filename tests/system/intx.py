@@ -38,6 +38,7 @@ def package(logs, owners):
             program["start"] = "demand"
     budget = {"frames": 256, "capSlots": 128, "objects": 128, "threads": 1, "dmaPages": 4, "mmioPages": 16,
               "interrupts": 64}
+    made.programs["edu"]["grants"][1]["source"]["device"]["byPin"] = True
     made.add("routing", IMAGE.read_bytes(), like="demo", budget=budget, grants=[
         CONSOLE, {"name": "routing", "source": {"interruptRouting": None}}])
     made.images["intxtest"] = made.images.pop("routing")
