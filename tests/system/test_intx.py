@@ -94,6 +94,7 @@ def test_shared(boot, logs, cpus):
     wait_processes(machine, SERVICES)
     row = intx.line(machine, 20)
     claim(row["sharers"] == 0 and row["state"] == "closed" and row["storms"] == 0, "a closed line", row)
+    claim(row["unadmitted"] == 0, "no interrupt that came twice", row)
     oracle.inspect(machine)
     machine.halt()
 
