@@ -221,7 +221,7 @@ HOSTILE = {
     "loop": (aml.table(aml.loop()), ""),
     "loops": (aml.table(aml.scope(b"\\_SB_", *(
         evil_device(number, aml.loop(aml.loop(), aml.sleep(0xFFFFFFFF) if number % 2 else aml.loop()))
-        for number in range(8)))), r"acpi: firmware's code has run for 8 seconds: given up|acpi takes too long: killed"),
+        for number in range(8)))), r"acpi: firmware's code has run for 5 seconds: given up|acpi takes too long: killed"),
     # A method that calls itself, with and without something to do behind the call.
     "recursion": (aml.table(aml.method(EVIL, EVIL, aml.NOOP), EVIL), "AE_AML_METHOD_LIMIT"),
     "memory": (aml.table(aml.loop(aml.store(aml.buffer(0x7FFFFFFF), b"\x60"))), ""),
