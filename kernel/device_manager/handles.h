@@ -38,22 +38,22 @@ struct operation;
 struct device_route {
     struct interrupt *interrupt; /* a reference, until nothing can arrive any more */
     struct device_function *function;
-    uint64_t generation;      /* of the ledger's slot, as programmed into hardware (L5) */
-    uint32_t number;          /* of the vector within the function */
-    uint32_t cpu;             /* index */
-    uint8_t vector;           /* on that CPU */
-    uint32_t remap_index;     /* in the IOMMU's table, or IOMMU_NO_ROUTE: none of its own */
-    struct device_line *line; /* that the function's pin leads to; NULL: it sends messages */
-    struct intx_sharer share; /* of the line */
-    struct list of_line;      /* in line->sharers */
-    bool is_ready;            /* hardware has what was programmed */
-    bool is_masked;           /* at the function */
-    bool is_ending;           /* taking apart has begun */
-    bool wants_unmask;        /* as soon as it is ready */
-    struct iommu_wait wait;   /* programming or clearing the remapping entry */
-    struct route_fence fence; /* nothing pending at the CPU */
-    struct list of_function;  /* in function->routes */
-};
+    uint64_t generation;         /* of the ledger's slot, as programmed into hardware (L5) */
+    uint32_t number;             /* of the vector within the function */
+    uint32_t cpu;                /* index */
+    uint8_t vector;              /* on that CPU */
+    uint32_t remap_index;        /* in the IOMMU's table, or IOMMU_NO_ROUTE: none of its own */
+    struct device_line *line;    /* that the function's pin leads to; NULL: it sends messages */
+    struct intx_sharer share;    /* of the line */
+    struct list of_line;         /* in line->sharers */
+    bool is_ready;               /* hardware has what was programmed */
+    bool is_masked;              /* at the function */
+    bool is_ending;              /* taking apart has begun */
+    bool wants_unmask;           /* as soon as it is ready */
+    struct iommu_wait wait;      /* programming or clearing the remapping entry */
+    struct route_fence fence;    /* nothing pending at the CPU */
+    struct list of_function;     /* in function->routes */
+} __attribute__((aligned(256))); /* a power of two: every interrupt finds one by its number */
 
 struct device_function {
     uint32_t index;                 /* [I] */

@@ -280,7 +280,8 @@ static void poll(struct timer *timer)
     apply(line);
 }
 
-void line_arrived(uint32_t vector)
+/* Not inlined: the way of messages through irq_dispatch() is the hot one. */
+NOINLINE void line_arrived(uint32_t vector)
 {
     struct cpu *cpu = this_cpu();
     const uint32_t number = cpu->device_lines[vector - VECTOR_LINE_FIRST];

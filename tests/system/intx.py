@@ -40,10 +40,15 @@ def package(logs, owners, acpi=False):
             program["start"] = "demand"
     budget = {"frames": 256, "capSlots": 128, "objects": 128, "threads": 1, "dmaPages": 4, "mmioPages": 16,
               "interrupts": 64}
+    made.programs["edu"]["grants"][1]["source"]["device"]["byPin"] = True
     made.add("routing", IMAGE.read_bytes(), like="demo", budget=budget, grants=[
         CONSOLE, {"name": "routing", "source": {"interruptRouting": None}}])
     made.images["intxtest"] = made.images.pop("routing")
     made.programs["routing"]["image"] = "intxtest"
+    program = made.add("owner", like="demo", budget={**budget, "capSlots": 600, "objects": 600,
+                                                     "interrupts": 300}, grants=[
+        CONSOLE, {"name": "manager", "source": {"deviceManager": None}}])
+    program["image"] = "intxtest"
     for name, device in owners.items():
         program = made.add(name, like="demo", budget=budget, grants=[
             CONSOLE, {"name": "dev", "source": {"device": {"nth": 0, "poolPages": 0, "interrupts": 1,
@@ -79,10 +84,10 @@ def live(machine, what, sign):
     machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
 
 
-def irqs(machine, table):
-    """Rows of one of the tables of `report irqs`."""
+def report(machine, topic, table):
+    """Rows of one of the tables of `report TOPIC`."""
     rows = []
-    for line in machine.shell("report irqs -j").splitlines():
+    for line in machine.shell(f"report {topic} -j").splitlines():
         start = line.find("{")
         if start >= 0:
             try:
@@ -92,6 +97,23 @@ def irqs(machine, table):
             if row.get("kind") == table or row.get("table") == table:
                 rows.append(row)
     return rows
+
+
+def irqs(machine, table):
+    return report(machine, "irqs", table)
+
+
+def route(machine, name):
+    """The one route of a function."""
+    rows = [row for row in irqs(machine, "route") if row["bdf"] == name]
+    claim(len(rows) == 1, f"one route of {name}", rows)
+    return rows[0]
+
+
+def goes_on(machine, name):
+    """The owner of a function gets interrupts: at least three more than so far."""
+    before = route(machine, name)["delivered"]
+    until(f"more interrupts of {name} than {before}", lambda: route(machine, name)["delivered"] >= before + 3)
 
 
 def line(machine, number):

@@ -198,7 +198,7 @@ def test_storm_of_many_devices(boot, logs):
 
 
 @pytest.mark.parametrize("says, properties", [
-    ("1 interrupts are needed", {"vectors": 0}),
+    ("noInterruptRoute (its interrupt is a pin", {"vectors": 0}),
     ("would go past the IOMMU", {"iommu_platform": "off"}),
     ("disk: its registers", {"disable-legacy": "off", "disable-modern": "on", "iommu_platform": "off"}),
     (disks.READY, {"queue_size": 4}),

@@ -169,6 +169,10 @@ uint64_t driver_virtio_negotiate(struct driver_virtio *virtio, uint64_t wanted, 
 
 void driver_virtio_interrupt(struct driver_virtio *virtio, uint64_t notification, uint64_t bits)
 {
+    if (virtio->device.interrupt_count != 0 && virtio->device.interrupt_levels[0]) {
+        driver_fail(DRIVER_EXIT_UNSUITABLE, "%s: its interrupt is a pin; this driver needs MSI-X",
+                    virtio->device.name);
+    }
     virtio->vector = (uint16_t)driver_interrupt_start(&virtio->device, 0, notification, bits);
     virtio_require(virtio, virtio_config_vector(&virtio->transport, virtio->vector),
                    "its interrupt");

@@ -15,6 +15,7 @@ FOREIGN = ("free", "memory", "ring", "reserved", "cap_table", "kernel_image", "p
            "outside memory")
 FIRST_VECTOR = 0x20
 VALIDATE_ALL = 1
+COM1_INPUT = 4
 
 
 def machine(state, hardware, claims):
@@ -145,10 +146,16 @@ def unowned(state, hardware, claims):
 
 
 def lines(state, hardware, claims):
-    """No function raises interrupts by its line: those pass by the remapping of messages."""
+    """No function drives its pin but one whose owner has it, and no input of an I/O APIC is open but the
+    console's and those that such pins lead to."""
     for function in hardware.functions.values():
-        if not function.is_bridge and function.header_type == 0 and function.may_raise_line:
+        if not function.is_bridge and function.header_type == 0 and function.may_raise_line and \
+                not (function.bdf in claims and claims[function.bdf].lines):
             yield f"{function} may raise INTx"
+    given = {COM1_INPUT} | {line for claim in claims.values() for line in claim.lines}
+    for pin in hardware.inputs:
+        if pin.active and pin.number not in given:
+            yield f"I/O APIC {pin.io_apic}, input {pin.number} is open, and no owner's pin leads there"
 
 
 def vectors(state, hardware, claims):

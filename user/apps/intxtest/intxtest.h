@@ -7,6 +7,7 @@
  *
  *   main.c     the list of what it can do, counting, the device
  *   routing.c  InterruptRouting: q35's real wiring, and every refusal
+ *   vectors.c  every vector of messages that there is
  *   pin.c      Interrupt of a pin: QEMU's edu (docs/specs/edu.txt of QEMU) and e1000
  *
  * The manifest grants the device as `dev`, by its pin, and the InterruptRouting as `routing`.
@@ -27,6 +28,10 @@ struct device_under_test {
 };
 
 extern struct device_under_test device;
+
+/** The arguments: the program, what to do, and what that wants to know. */
+extern int word_count;
+extern char **words;
 
 /** Count a check: print it, what was answered, and whether that is as specified. */
 bool check(bool as_specified, const char *what, const char *answer);

@@ -23,6 +23,8 @@ static const struct {
 };
 
 struct device_under_test device;
+int word_count;
+char **words;
 
 static unsigned check_count, failure_count;
 
@@ -100,6 +102,8 @@ int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "";
 
+    word_count = count;
+    words = arguments;
     device.mmio = rt_capability("dev.mmio");
     device.interrupt = rt_capability("dev.interrupt");
     for (size_t i = 0; i < ARRAY_COUNT(deeds); i++) {

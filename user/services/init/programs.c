@@ -158,8 +158,12 @@ static enum status grant_device(struct init *init, const struct manifest_grant *
         }
     }
     if (status != STATUS_OK) {
-        text_format(device->reason, sizeof(device->reason), "%s cannot be claimed: %s",
-                    device->place, status_name(status));
+        text_format(device->reason, sizeof(device->reason), "%s cannot be claimed%s: %s",
+                    device->place,
+                    status == STATUS_UNSUPPORTED && grant->device.by_pin
+                        ? " by its pin (has it one, and is it declared where that leads?)"
+                        : "",
+                    status_name(status));
         return status;
     }
     for (uint32_t i = 0; i < count; i++) {
