@@ -65,8 +65,15 @@ $(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard 
 endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
-# The acpi service, with or without the interpreter.
+# The acpi service, with or without the interpreter; and without, for the tests.
 $(BUILD)/user/acpi.elf: $(ACPI_OBJECTS) $(ACPICA_ARCHIVE) $(ACPI_STAMP)
+
+$(BUILD)/user/acpi-without.elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(ACPI_DIR)/*.c $(ACPI_DIR)/without/*.c)) \
+		$(USER_RT_ARCHIVE) user/rt/user.ld
+	@echo '  USER_LD $@'
+	@$(USER_CC) $(USER_LDFLAGS) -o $@ $(filter %.o,$^) $(USER_RT_ARCHIVE)
+
+test-system run-acpi: $(BUILD)/user/acpi-without.elf
 
 $(BUILD)/user/obj/$(ACPI_DIR)/interpreter/%.c.o: $(ACPI_DIR)/interpreter/%.c $(GEN_HEADERS)
 	@mkdir -p $(@D)

@@ -29,10 +29,12 @@ class OutsideEduPin(OutsideEdu):
         self.qtest.store(self.bar + 0x64, 1)
 
 
-def package(logs, owners):
-    """The standard package without drivers; `routing` may declare, and each of `owners`, {name: grant of
+def package(logs, owners, acpi=False):
+    """The standard package without drivers, and without the acpi service unless it is wanted; `routing` may declare, and each of `owners`, {name: grant of
     a device}, owns one."""
     made = Package()
+    if not acpi:
+        del made.programs["acpi"]
     for program in made.programs.values():
         if program["start"] == "device":
             program["start"] = "demand"
@@ -55,11 +57,11 @@ def package(logs, owners):
     return made.write(logs)
 
 
-def start(boot, logs, owners, place, cpus=2, declare=True, **options):
+def start(boot, logs, owners, place, cpus=2, declare=True, acpi=False, **options):
     """(machine, devices) at the prompt. `place` puts devices into a Devices."""
     devices = Devices(**options)
     place(devices)
-    machine = boot(cpus=cpus, devices=devices, package=package(logs, owners), qtest=True)
+    machine = boot(cpus=cpus, devices=devices, package=package(logs, owners, acpi), qtest=True)
     machine.expect(machine.PROMPT)
     if declare:
         run(machine, "routing declare")
