@@ -4,8 +4,8 @@
 # alone.
 #
 # A program is a directory of C files, user/apps/<name>, user/services/<name> or
-# user/drivers/<name>; and bench/race, which is also built for Linux. It is linked with all of user/rt, user/lib* and lib into
-# build/user/<name>.elf; what it does not use is dropped.
+# user/drivers/<name>; `bench` has bench/race, too, which is also built for Linux. It is linked with
+# all of user/rt, user/lib* and lib into build/user/<name>.elf; what it does not use is dropped.
 
 ifndef GEN_HEADERS
 include mk/schema.mk
@@ -16,7 +16,7 @@ USER_CC ?= gcc
 USER_AR ?= ar
 USER_STRIP ?= strip --strip-all
 
-USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/)) bench/race
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/))
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 USER_IMAGES := $(USER_ELFS)
@@ -55,8 +55,12 @@ $(USER_RT_ARCHIVE): $(USER_RT_OBJECTS)
 	@echo '  USER_AR $@'
 	@$(USER_AR) rcsD $@ $^
 
+# What a program has beside its own directory.
+ALSO_bench := bench/race
+
 define USER_PROGRAM
-$(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
+$(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard \
+		$(foreach place,$(1) $(ALSO_$(notdir $(1))),$(place)/*.c $(place)/*.S))) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
 	@echo '  USER_LD $$@'
 	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(USER_RT_ARCHIVE)
