@@ -11,7 +11,8 @@ LINUX_PACKAGE ?= linux-image-cloud-amd64
 
 LINUX_IMAGE := $(BUILD)/linux/initramfs
 LINUX_RACE  := $(BUILD)/linux/race
-LINUX_RACE_SOURCES := $(wildcard bench/race/*.c bench/linux/*.c user/libbench/*.c)
+LINUX_RACE_SOURCES := $(filter-out user/apps/bench/capos%,$(wildcard user/apps/bench/*.c)) \
+                      $(wildcard bench/linux/*.c user/libbench/*.c)
 
 # One recipe each, so that the machine is measured alone: nothing else runs beside it.
 bench: $(KERNEL) $(PACKAGE) $(PROBE) $(LINUX_IMAGE)
@@ -27,7 +28,7 @@ run-measure: $(KERNEL) $(PACKAGE) $(PROBE)
 LINUX_RACE_FLAGS := $(C_STANDARD) $(WARNINGS) -O2 -flto -D_GNU_SOURCE -static \
                     -I lib -I user -iquote bench -I $(BUILD)/gen
 
-$(LINUX_RACE): $(LINUX_RACE_SOURCES) $(wildcard bench/race/*.h bench/linux/*.h user/libbench/*.h) \
+$(LINUX_RACE): $(LINUX_RACE_SOURCES) $(wildcard user/apps/bench/*.h bench/linux/*.h user/libbench/*.h) \
                $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CC),$@)

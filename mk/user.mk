@@ -4,8 +4,8 @@
 # alone.
 #
 # A program is a directory of C files, user/apps/<name>, user/services/<name> or
-# user/drivers/<name>; `bench` has bench/race, too, which is also built for Linux. It is linked with
-# all of user/rt, user/lib* and lib into build/user/<name>.elf; what it does not use is dropped.
+# user/drivers/<name>. It is linked with all of user/rt, user/lib* and lib into
+# build/user/<name>.elf; what it does not use is dropped. user/apps/bench is built for Linux, too.
 
 ifndef GEN_HEADERS
 include mk/schema.mk
@@ -25,7 +25,7 @@ USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.
 USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-ftls-model=local-exec -I lib -I user -I bench -I $(BUILD)/gen
+	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
@@ -55,12 +55,8 @@ $(USER_RT_ARCHIVE): $(USER_RT_OBJECTS)
 	@echo '  USER_AR $@'
 	@$(USER_AR) rcsD $@ $^
 
-# What a program has beside its own directory.
-ALSO_bench := bench/race
-
 define USER_PROGRAM
-$(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard \
-		$(foreach place,$(1) $(ALSO_$(notdir $(1))),$(place)/*.c $(place)/*.S))) \
+$(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
 	@echo '  USER_LD $$@'
 	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(USER_RT_ARCHIVE)
@@ -68,7 +64,7 @@ endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
 -include $(USER_RT_OBJECTS:.o=.d)
--include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c bench/race/*.c))
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c))
 
 # ---------------------------------------------------------------------------------------------
 # Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What race needs of Linux (bench/race/system.h). Every way is the quickest form of it that Linux
+ * What race needs of Linux (apps/bench/system.h). Every way is the quickest form of it that Linux
  * 6.1 has: private futexes between threads, io_uring with registered ring, file and buffers,
  * O_DIRECT for reads. Its settings were chosen by measuring.
  *
@@ -14,7 +14,7 @@
  *   busy.c          what another program executes: for fio
  */
 
-#include "race/system.h"
+#include "apps/bench/system.h"
 
 #include <liburing.h>
 

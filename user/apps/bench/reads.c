@@ -10,7 +10,7 @@
  * instead of entering and leaving their idle loops. If a processor was idle all the same, there is
  * no figure.
  */
-#include "race/system.h"
+#include "apps/bench/system.h"
 
 #include "libbench/spinner.h"
 #include "rt/print.h"

@@ -9,7 +9,7 @@
  *   wakes.c      wake-ups: by another thread, by an interrupt of `edu`
  *   reads.c      reads of a disk
  *   restart.c    a driver's restart
- *   system.h     what they need of a system; user/apps/bench and bench/linux are it
+ *   system.h     what they need of a system; capos_*.c and bench/linux are it
  *
  * Tests and statistics (user/libbench) are the same source on both. A system may have several ways
  * to do what a test asks for, such as pread and io_uring: each is measured, as TEST/WAY.

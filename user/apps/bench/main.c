@@ -3,7 +3,7 @@
  *   bench [-j] [TEST]...    a table, or one record a line (-j); without a name, all tests for which
  *                           there is what they need
  */
-#include "race/system.h"
+#include "apps/bench/system.h"
 
 #include "base/memory.h"
 #include "rt/print.h"
@@ -15,7 +15,7 @@ static const struct {
     const char *name;
     bool (*run)(unsigned way, struct bench_figure *figure);
     const char *unit;
-} tests[RACE_TESTS] = {
+} operations[RACE_TESTS] = {
     [RACE_CALIBRATOR] = {"calibrator", race_calibrator, NULL},
     [RACE_NULL_CALL] = {"null-call", race_null_call, NULL},
     [RACE_RING_NOP_1] = {"ring-nop-1", race_ring_nop_1, NULL},
@@ -40,7 +40,7 @@ static bool same(const char *a, const char *b)
 static bool is_test(const char *argument)
 {
     for (unsigned test = 0; test < RACE_TESTS; test++) {
-        if (same(argument, tests[test].name)) {
+        if (same(argument, operations[test].name)) {
             return true;
         }
     }
@@ -53,7 +53,7 @@ static bool wanted(int count, char **arguments, enum race_test test)
     bool named = false;
 
     for (int i = 1; i < count; i++) {
-        if (same(arguments[i], tests[test].name)) {
+        if (same(arguments[i], operations[test].name)) {
             return true;
         }
         named = named || !same(arguments[i], "-j");
@@ -77,7 +77,7 @@ static int usage(const char *unknown)
 {
     rt_print("bench: there is no test `%s`; usage: bench [-j] [TEST]..., and tests are\n", unknown);
     for (unsigned test = 0; test < RACE_TESTS; test++) {
-        rt_print("  %s\n", tests[test].name);
+        rt_print("  %s\n", operations[test].name);
     }
     return 2;
 }
@@ -104,11 +104,11 @@ int main(int count, char **arguments)
             if (system_ways[test][way] == NULL || !wanted(count, arguments, test)) {
                 continue;
             }
-            name_write(names[used], tests[test].name, system_ways[test][way]);
+            name_write(names[used], operations[test].name, system_ways[test][way]);
             figures[used].name = names[used];
             figures[used].title = names[used];
-            figures[used].unit = tests[test].unit;
-            if (!tests[test].run(way, &figures[used])) {
+            figures[used].unit = operations[test].unit;
+            if (!operations[test].run(way, &figures[used])) {
                 rt_print("bench: %s has failed\n", names[used]);
             }
             used++;

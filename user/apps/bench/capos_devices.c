@@ -3,7 +3,7 @@
  * What race needs of capOS' devices: the interrupt of `edu`, which this program drives itself, and
  * a session with the disk's driver.
  */
-#include "apps/bench/hot.h"
+#include "apps/bench/capos.h"
 
 #include "libdriver/interrupt.h"
 #include "rt/address_space.h"

@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * What race's measured loops need of capOS (bench/race/system.h), and the objects that it works on.
+ * What race's measured loops need of capOS (apps/bench/system.h), and the objects that it works on.
  * Calls between processes are CALLs of an endpoint, wake-ups and interrupts notifications; reads go
  * to the disk's driver, which is a process, through libblock.
  */
 
+#include "apps/bench/system.h"
 #include "libblock/block.h"
-#include "race/system.h"
 #include "rt/kernel_objects.h"
 #include "rt/print.h"
 #include "rt/ring_batch.h"
@@ -22,6 +22,9 @@ struct capos_disk {
     void *buffers; /* its mapping; NULL: not mapped */
     uint32_t depth;
 };
+
+/** Read the start of the disk as soon as it is there, and print the text in it. */
+MUST_CHECK bool capos_first_read(void);
 
 extern uint64_t capos_partner;      /* client end of the partner's endpoint */
 extern uint64_t capos_notification; /* of the wake-up or the interrupt */

@@ -2,7 +2,7 @@
 /*
  * A thread of higher priority sleeps until somebody wakes it: another thread, or a device.
  */
-#include "race/system.h"
+#include "apps/bench/system.h"
 
 #include "rt/clock.h"
 

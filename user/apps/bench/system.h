@@ -12,7 +12,7 @@
  * has it in a header; for Linux the program is optimised as a whole.
  */
 
-#include "race/race.h"
+#include "apps/bench/race.h"
 
 #if __STDC_HOSTED__
 #define SYSTEM_HOT MUST_CHECK
@@ -86,5 +86,5 @@ MUST_CHECK bool system_driver_read(void);
 void system_driver_close(void);
 
 #if !__STDC_HOSTED__
-#include "apps/bench/hot.h"
+#include "apps/bench/capos.h"
 #endif

@@ -3,7 +3,7 @@
  * The first read after power-on: for a program that init starts at boot, while the disk's driver is
  * still busy with its device. The host knows the text at the start of the disk.
  */
-#include "apps/bench/first_read.h"
+#include "apps/bench/capos.h"
 #include "libblock/block_io.h"
 #include "rt/clock.h"
 #include "rt/print.h"
