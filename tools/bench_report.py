@@ -20,11 +20,18 @@ def rows_of(records, known):
             of_figure = [item for item in records if item["name"] == figure["name"]
                          and item["mode"] == mode]
             ours = next((item for item in of_figure if item["system"] == OURS), None)
-            theirs = [item for item in of_figure if item["system"] != OURS]
+            theirs = sorted((item for item in of_figure if item["system"] != OURS),
+                            key=lambda item, figure=figure: place_of(figure, item))
             if figure["name"] == "calibrator":
                 theirs = theirs[:1]  # with the first command line: it is there to compare hosts
             rows += [(mode, figure, ours, other) for other in theirs or ([None] if ours else [])]
     return rows
+
+
+def place_of(figure, record):
+    """Systems stand in the order of bench/figures.json: what compares best is first."""
+    variant = record["system"].removeprefix("Linux ")
+    return figure["linux"].index(variant) if variant in figure["linux"] else 0
 
 
 def way_of(figure, record):
@@ -97,11 +104,12 @@ def conditions(records):
 
 # ---- The picture ---------------------------------------------------------------------------------
 #
-# From left to right: what is measured and how Linux does it; two bars, of counts or else of time; the
-# ratio of wall times as a dot with the rounds' least and greatest. Both axes are logarithmic.
+# A block for each figure: a line of capOS, and one for each way of Linux. From left to right: what it is; a
+# bar of counts, or else of what is measured; the ratio of wall times (or of memory) as a dot, with the rounds'
+# least and greatest. Both axes are logarithmic.
 
-WIDTH, TOP, ROW, BOTTOM = 1240, 92, 30, 40
-LABELS, BARS, RATIOS, END = 20, 390, 850, 1180
+WIDTH, TOP, LINE, GAP, BOTTOM = 1240, 92, 16, 7, 40
+LABELS, WAYS, BARS, RATIOS, END = 20, 270, 420, 860, 1220
 GREEN, PURPLE, GREY = "#1b7837", "#9970ab", "#777777"
 
 
@@ -115,9 +123,10 @@ class Axis:
         share = (math.log10(value) - math.log10(self.low)) / (math.log10(self.high) - math.log10(self.low))
         return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
 
-    def marks(self):
-        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-        return [10 ** power for power in range(first, last + 1)]
+    def marks(self, steps):
+        powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
+        marks = [step * 10 ** power for power in powers for step in steps]
+        return [mark for mark in marks if self.low <= mark <= self.high]
 
 
 def tag(name, text=None, **attributes):
@@ -126,86 +135,86 @@ def tag(name, text=None, **attributes):
     return f"<{name}{words}/>" if text is None else f"<{name}{words}>{html.escape(text)}</{name}>"
 
 
-def pairs_of(records, known):
-    """What is drawn, one of each line: figure, way, capOS' and Linux' record for the bars (counts if
-    there are any), and the ratio of wall times."""
-    found = {}
+def blocks_of(records, known):
+    """[(figure, capOS' record, [(way, Linux' record, ratio)])]: counts if there are any, and the ratio of
+    wall times."""
+    blocks = {}
     for mode, figure, ours, other in rows_of(records, known):
         if figure["name"] == "calibrator" or not ours or not other:
             continue
-        row = found.setdefault((figure["name"], other["way"], other["system"]),
-                               {"figure": figure, "way": way_of(figure, other)})
-        if "bars" not in row:
-            row["bars"] = (ours, other)
+        _, _, ways = blocks.setdefault(figure["name"], (figure, ours, {}))
+        way = ways.setdefault(way_of(figure, other), [other, None])
         if mode == "wall":
-            row["ratio"] = other.get("ratio")
-    order = [figure["name"] for figure in known]
-    return sorted(found.values(), key=lambda row: order.index(row["figure"]["name"]))
+            way[1] = other.get("ratio")
+    return [(figure, ours, [(way, other, ratio) for way, (other, ratio) in ways.items()])
+            for figure, ours, ways in blocks.values()]
 
 
 def draw_axes(counts, ratios, bottom):
     parts = []
-    for axis, sign in ((counts, ""), (ratios, "×")):
-        for mark in axis.marks():
+    for axis, sign, steps in ((counts, "", [1]), (ratios, "×", [1, 2, 5])):
+        for mark in axis.marks(steps):
             x = axis.at(mark)
             parts += [tag("line", x1=x, x2=x, y1=float(TOP - 6), y2=float(bottom),
                           stroke="#000000" if sign and mark == 1 else "#dddddd"),
-                      tag("text", f"{mark:,}{sign}", x=x, y=float(TOP - 12), text_anchor="middle",
-                          fill=GREY)]
+                      tag("text", f"{mark:,g}{sign}" if mark < 1e5 else f"{mark:,.0f}", x=x,
+                          y=float(TOP - 12), text_anchor="middle", fill=GREY)]
     return parts
 
 
-def draw_row(row, y, counts, ratios, first):
-    ours, other = row["bars"]
-    parts = []
-    if first:
-        parts += [tag("line", x1=float(LABELS), x2=float(END), y1=y - 3, y2=y - 3, stroke="#bbbbbb"),
-                  tag("text", row["figure"]["title"], x=float(LABELS), y=y + 12)]
-    parts.append(tag("text", row["way"], x=float(LABELS + 10), y=y + 24, fill=GREY))
-    unit = "" if ours["unit"] == "instructions" else " " + ours["unit"]
-    for item, place, colour in ((ours, 0, GREEN), (other, 12, PURPLE)):
-        x = max(counts.at(max(item["value"], counts.low)), counts.left + 2.0)
-        parts += [tag("rect", x=counts.left, y=y + place, width=x - counts.left, height=10, fill=colour),
-                  tag("text", number(item["value"]) + unit, x=x + 5, y=y + place + 9, font_size=11)]
-    ratio = row.get("ratio")
-    if ratio:
-        middle = y + 11
-        low, centre, high = (ratios.at(ratio[key]) for key in ("min", "value", "max"))
-        parts += [tag("line", x1=low, x2=high, y1=middle, y2=middle, stroke=GREEN, stroke_width=3),
-                  tag("circle", cx=centre, cy=middle, r=4, fill=GREEN),
-                  tag("text", f"{ratio['value']:.1f}×", x=max(high, centre) + 8, y=middle + 4,
-                      font_size=11)]
-    return parts
+def draw_bar(item, y, counts, colour):
+    unit = "" if item["unit"] == "instructions" else " " + item["unit"]
+    x = max(counts.at(max(item["value"], counts.low)), counts.left + 2.0)
+    return [tag("rect", x=counts.left, y=y - 9, width=x - counts.left, height=10, fill=colour),
+            tag("text", number(item["value"]) + unit, x=x + 5, y=y)]
+
+
+def draw_ratio(ratio, y, axis):
+    low, centre, high = (axis.at(ratio[key]) for key in ("min", "value", "max"))
+    return [tag("line", x1=low, x2=high, y1=y - 4, y2=y - 4, stroke=GREEN, stroke_width=3),
+            tag("circle", cx=centre, cy=y - 4, r=4, fill=GREEN),
+            tag("text", f"{ratio['value']:.1f}×", x=high + 8, y=y)]
+
+
+def draw_block(block, y, counts, ratios):
+    """(parts, where the next block begins)"""
+    figure, ours, ways = block
+    parts = [tag("line", x1=float(LABELS), x2=float(END), y1=y - 2, y2=y - 2, stroke="#bbbbbb"),
+             tag("text", figure["title"], x=LABELS, y=y + LINE - 4),
+             tag("text", OURS, x=WAYS, y=y + LINE - 4), *draw_bar(ours, y + LINE - 4, counts, GREEN)]
+    for way, other, ratio in ways:
+        y += LINE
+        parts += [tag("text", way, x=WAYS, y=y + LINE - 4, fill=GREY),
+                  *draw_bar(other, y + LINE - 4, counts, PURPLE),
+                  *(draw_ratio(ratio, y + LINE - 4, ratios) if ratio else [])]
+    return parts, y + LINE + GAP
 
 
 def picture(records, known):
     """An SVG file."""
-    rows = pairs_of(records, known)
-    if not rows:
+    blocks = blocks_of(records, known)
+    if not blocks:
         raise figures.Problem("nothing was raced but the calibrator: there is no picture")
-    # A way below the first of its figure has no title above it, but as much room.
-    values = [item["value"] for row in rows for item in row["bars"]]
-    counts = Axis(10, 10 ** math.ceil(math.log10(max(values))), float(BARS), float(RATIOS - 120))
-    spread = [row["ratio"][key] for row in rows if row.get("ratio") for key in ("min", "max")] or [1]
-    ratios = Axis(min(0.5, min(spread)), max(20.0, max(spread)) * 1.1, float(RATIOS), float(END - 50))
-    bottom = TOP + ROW * len(rows) + 4
+    values = [item["value"] for _, ours, ways in blocks for item in (ours, *(way[1] for way in ways))]
+    spread = [way[2][key] for _, _, ways in blocks for way in ways if way[2] for key in ("min", "max")]
+    counts = Axis(10, 10 ** math.ceil(math.log10(max(values) * 1.01)), float(BARS), float(RATIOS - 120))
+    ratios = Axis(min([0.5, *spread]), max([20.0, *spread]) * 1.1, float(RATIOS), float(END - 50))
+    rows, y = [], float(TOP + 2)
+    for block in blocks:
+        parts, y = draw_block(block, y, counts, ratios)
+        rows += parts
     about = records[0]["conditions"]
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{bottom + BOTTOM}" '
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + BOTTOM:.0f}" '
         'font-family="DejaVu Sans, Verdana, sans-serif" font-size="12">',
         "<!-- SPDX-License-Identifier: MIT -->",
-        tag("rect", width=WIDTH, height=bottom + BOTTOM, fill="white"),
+        tag("rect", width=WIDTH, height=y + BOTTOM, fill="white"),
         tag("text", "capOS and Debian's Linux in one run", x=LABELS, y=28, font_size=18),
         tag("rect", x=LABELS, y=42, width=12, height=12, fill=GREEN), tag("text", "capOS", x=38, y=52),
         tag("rect", x=100, y=42, width=12, height=12, fill=PURPLE), tag("text", "Linux", x=118, y=52),
         tag("text", "instructions, or the unit that is given", x=BARS, y=52),
-        tag("text", "wall time, Linux to capOS: median, least, greatest", x=RATIOS, y=52),
-        *draw_axes(counts, ratios, bottom)]
-    last = None
-    for place, row in enumerate(rows):
-        parts += draw_row(row, float(TOP + 6 + place * ROW), counts, ratios, row["figure"]["name"] != last)
-        last = row["figure"]["name"]
-    parts += [tag("text", f"{about['date']}, {about['host']}, QEMU {about['qemu']}, one CPU. Shorter bars "
-                          "are better; right of 1, capOS is quicker.", x=LABELS, y=bottom + 24, fill=GREY),
-              "</svg>"]
-    return "\n".join(parts) + "\n"
+        tag("text", "wall time (or memory), Linux to capOS: median, least, greatest", x=RATIOS - 20, y=52),
+        *draw_axes(counts, ratios, y), *rows,
+        tag("text", f"{about['date']}, {about['host']}, QEMU {about['qemu']}. Shorter bars are better; right "
+                    "of 1, capOS needs less.", x=LABELS, y=y + 24, fill=GREY),
+        "</svg>"]) + "\n"
