@@ -172,7 +172,8 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # Needs a second process to call, and a thread of higher priority to wake.
+      # What operations cost, but for devices. Needs a second process to call, and a thread of higher
+      # priority to wake.
       name = "bench",
       image = "bench",
       start = demand,
@@ -185,26 +186,10 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # What devices cost: has `edu` to itself, reads the disk, and restarts the disk's driver.
+      # The same program with devices, as `make bench` races it against Linux: it has `edu` to itself,
+      # reads the disk, and restarts the disk's driver.
       name = "devbench",
-      image = "devbench",
-      start = demand,
-      priority = 16, maxPriority = 20,
-      budget = (frames = 512, capSlots = 128, objects = 128, threads = 4,
-        dmaPages = 1, mmioPages = 256, interrupts = 1),
-      grants = [
-        (name = "console", source = (console = void)),
-        (name = "diagnostics", source = (diagnostics = void)),
-        (name = "launcher", source = (uses = "launcher")),
-        (name = "disk", source = (uses = "disk")),
-        (name = "edu", source = (device = (
-          vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
-      ]
-    ),
-    (
-      # What `make bench` runs here and on Linux. Has a partner to call, `edu`, and the disk.
-      name = "race",
-      image = "race",
+      image = "bench",
       start = demand,
       priority = 16, maxPriority = 20,
       budget = (frames = 768, capSlots = 128, objects = 128, threads = 8,
@@ -213,6 +198,8 @@ const bootPackage :Capos.BootPackage = (
         (name = "console", source = (console = void)),
         (name = "spawner", source = (spawner = void)),
         (name = "bootPackage", source = (bootPackage = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "launcher", source = (uses = "launcher")),
         (name = "disk", source = (uses = "disk")),
         (name = "edu", source = (device = (
           vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
@@ -257,8 +244,6 @@ const bootPackage :Capos.BootPackage = (
     (name = "virtio_rng", elf = embed "/user/virtio_rng.elf"),
     (name = "edu", elf = embed "/user/edu.elf"),
     (name = "blktest", elf = embed "/user/blktest.elf"),
-    (name = "devbench", elf = embed "/user/devbench.elf"),
-    (name = "race", elf = embed "/user/race.elf"),
     (name = "bench", elf = embed "/user/bench.elf"),
     (name = "rttest", elf = embed "/user/rttest.elf"),
     (name = "hostile", elf = embed "/user/hostile.elf"),

@@ -63,7 +63,7 @@ $(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
 
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
 HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
-	tests/system/test_tools.py tests/system/test_bench_linux.py
+	tests/system/test_tools.py tests/system/test_bench.py
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 

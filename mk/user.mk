@@ -4,8 +4,8 @@
 # alone.
 #
 # A program is a directory of C files, user/apps/<name>, user/services/<name> or
-# user/drivers/<name>; and bench/race, which is also built for Linux. It is linked with all of user/rt, user/lib* and lib into
-# build/user/<name>.elf; what it does not use is dropped.
+# user/drivers/<name>. It is linked with all of user/rt, user/lib* and lib into
+# build/user/<name>.elf; what it does not use is dropped. user/apps/bench is built for Linux, too.
 
 ifndef GEN_HEADERS
 include mk/schema.mk
@@ -16,7 +16,7 @@ USER_CC ?= gcc
 USER_AR ?= ar
 USER_STRIP ?= strip --strip-all
 
-USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/)) bench/race
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/))
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 USER_IMAGES := $(USER_ELFS)
@@ -25,7 +25,7 @@ USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.
 USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-ftls-model=local-exec -I lib -I user -I bench -I $(BUILD)/gen
+	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
@@ -78,7 +78,7 @@ test-system run-acpi: $(BUILD)/user/acpi-without.elf
 $(BUILD)/user/obj/$(ACPI_DIR)/interpreter/%.c.o: $(ACPI_DIR)/interpreter/%.c $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	@echo '  USER_CC $@'
-	@$(USER_CC) $(filter-out -I lib user bench $(BUILD)/gen,$(USER_CFLAGS)) $(ACPICA_CFLAGS) -MMD -MP \
+	@$(USER_CC) $(filter-out -I lib user $(BUILD)/gen,$(USER_CFLAGS)) $(ACPICA_CFLAGS) -MMD -MP \
 	    -c -o $@ $<
 
 # Its strcpy must not become a call of strcpy.
@@ -87,7 +87,7 @@ $(BUILD)/user/obj/$(ACPI_DIR)/interpreter/strings.c.o: USER_CFLAGS += -fno-built
 $(BUILD)/user/acpica/%.o: $(ACPICA_DIR)/drivers/acpi/acpica/%.c $(wildcard $(ACPI_DIR)/interpreter/platform/*/*.h \
 		$(ACPI_DIR)/interpreter/platform/*/*/*.h)
 	@mkdir -p $(@D)
-	@$(USER_CC) $(filter-out -I lib user bench $(BUILD)/gen $(USER_WARNINGS),$(USER_CFLAGS)) -std=gnu17 -w \
+	@$(USER_CC) $(filter-out -I lib user $(BUILD)/gen $(USER_WARNINGS),$(USER_CFLAGS)) -std=gnu17 -w \
 	    $(ACPICA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/user/libacpica.a: $(ACPICA_SOURCES:$(ACPICA_DIR)/drivers/acpi/acpica/%.c=$(BUILD)/user/acpica/%.o)
@@ -96,7 +96,7 @@ $(BUILD)/user/libacpica.a: $(ACPICA_SOURCES:$(ACPICA_DIR)/drivers/acpi/acpica/%.
 	@$(USER_AR) rcsD $@ $^
 
 -include $(USER_RT_OBJECTS:.o=.d) $(ACPI_OBJECTS:.o=.d)
--include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c bench/race/*.c))
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c))
 
 # ---------------------------------------------------------------------------------------------
 # Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.

@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The disk's driver is killed through the launcher while a session is open, and started again.
- * Time runs from the kill until a read through the new driver has succeeded: the device's reset,
- * the new process, its start of the device, and a new session are in it.
+ * The disk's driver is killed through the launcher while a session is open, and started again: the
+ * device's reset, the new process, its start of the device, and a new session are in the time.
  */
-#include "apps/devbench/devbench.h"
+#include "apps/bench/capos.h"
+
 #include "rt/clock.h"
-#include "rt/kernel_objects.h"
 #include "rt/message.h"
-#include "rt/print.h"
 #include "rt/process.h"
 
-#include "base/memory.h"
-
 #define DRIVER_NAME "virtio-blk"
-#define WARM_UP     1u
-#define SAMPLES     15u
-#define RETRY_NS    (50 * RT_NS_PER_US)
-#define GIVE_UP_NS  (5 * RT_NS_PER_S)
+#define READ_NS     (20 * RT_NS_PER_S)
+
+static uint64_t driver_pid;
 
 /** Find the running driver. Returns: STATUS_OK; STATUS_NOT_FOUND; what was refused. */
 static enum status driver_find(uint64_t *pid)
@@ -117,74 +112,38 @@ static enum status driver_run(uint64_t *pid)
     return status;
 }
 
-/** Connect and read, until it works. */
-static enum status read_again(struct devbench_disk *disk, uint64_t give_up_ns)
+bool system_driver_open(void)
 {
+    return capos_granted(memory_create(1, &capos_disk.memory), "memory for the disk") &&
+           capos_granted(driver_find(&driver_pid), "the driver");
+}
+
+bool system_driver_restart(void)
+{
+    return capos_granted(driver_kill(driver_pid), "the driver's end") &&
+           capos_granted(driver_run(&driver_pid), "the next driver");
+}
+
+bool system_driver_read(void)
+{
+    const struct block_request request = {
+        .sector_count = CAPOS_SECTORS_PER_PAGE,
+        .operation = BLOCK_OPERATION_READ,
+    };
+    struct block_answer answer;
     uint64_t now_ns;
-    enum status status;
 
-    for (;;) {
-        block_session_close(&disk->session);
-        status = devbench_disk_open(disk, 1);
-        if (status == STATUS_OK) {
-            status = devbench_disk_read(disk);
-        }
-        if (status == STATUS_OK || rt_clock_now(&now_ns) != STATUS_OK || now_ns > give_up_ns) {
-            return status;
-        }
-        rt_sleep(RETRY_NS);
-    }
+    block_session_close(&capos_disk.session);
+    return block_session_open(&capos_disk.session, rt_capability_required("disk"), 1,
+                              capos_disk.memory, 1) == STATUS_OK &&
+           rt_clock_now(&now_ns) == STATUS_OK &&
+           block_submit(&capos_disk.session, &request) == STATUS_OK &&
+           block_wait(&capos_disk.session, now_ns + READ_NS, &answer) == STATUS_OK &&
+           answer.status == BLOCK_STATUS_OK;
 }
 
-/** Once: kill, start, read. */
-static enum status restart(struct devbench_disk *disk, uint64_t *pid, uint64_t *took_ns)
+void system_driver_close(void)
 {
-    uint64_t begin_ns, end_ns;
-    enum status status = rt_clock_now(&begin_ns);
-
-    if (status == STATUS_OK) {
-        status = driver_kill(*pid);
-    }
-    if (status == STATUS_OK) {
-        status = driver_run(pid);
-    }
-    if (status == STATUS_OK) {
-        status = read_again(disk, begin_ns + GIVE_UP_NS);
-    }
-    if (status == STATUS_OK) {
-        status = rt_clock_now(&end_ns);
-    }
-    if (status == STATUS_OK) {
-        *took_ns = end_ns - begin_ns;
-    }
-    return status;
-}
-
-void devbench_restart(struct bench_figure *figure)
-{
-    struct devbench_disk disk;
-    uint64_t pid, took_ns = 0;
-    enum status status = devbench_disk_init(&disk, 1);
-
-    if (status == STATUS_OK) {
-        status = devbench_disk_open(&disk, 1);
-    }
-    if (status == STATUS_OK) {
-        status = devbench_disk_read(&disk);
-    }
-    if (status == STATUS_OK) {
-        status = driver_find(&pid);
-    }
-    for (uint32_t run = 0; run < WARM_UP + SAMPLES && status == STATUS_OK; run++) {
-        status = restart(&disk, &pid, &took_ns);
-        if (run >= WARM_UP) {
-            bench_samples[run - WARM_UP] = took_ns / RT_NS_PER_US;
-        }
-    }
-    if (status == STATUS_OK) {
-        bench_figure_take(figure, SAMPLES, 1);
-    } else {
-        rt_print("devbench: restart of %s: %s\n", DRIVER_NAME, status_name(status));
-    }
-    devbench_disk_fini(&disk);
+    block_session_close(&capos_disk.session);
+    capability_release(capos_disk.memory);
 }

@@ -3,7 +3,7 @@
  * The first read after power-on: for a program that init starts at boot, while the disk's driver is
  * still busy with its device. The host knows the text at the start of the disk.
  */
-#include "apps/devbench/devbench.h"
+#include "apps/bench/capos.h"
 #include "libblock/block_io.h"
 #include "rt/clock.h"
 #include "rt/print.h"
@@ -27,7 +27,7 @@ static enum status connect(struct block_io *io)
     return status;
 }
 
-bool devbench_first_read(void)
+bool capos_first_read(void)
 {
     char text[TEXT_BYTES + 1] = "";
     struct block_io io;
@@ -35,15 +35,15 @@ bool devbench_first_read(void)
     const enum status status = connect(&io);
 
     if (status != STATUS_OK) {
-        rt_print("devbench: no session with the disk: %s\n", status_name(status));
+        rt_print("bench: no session with the disk: %s\n", status_name(status));
         return false;
     }
     read = block_read(&io, 0, text, TEXT_BYTES);
     block_io_close(&io);
     if (read != BLOCK_STATUS_OK) {
-        rt_print("devbench: the first read has failed\n");
+        rt_print("bench: the first read has failed\n");
         return false;
     }
-    rt_print("devbench: the disk says: %s\n", text);
+    rt_print("bench: the disk says: %s\n", text);
     return true;
 }
