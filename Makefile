@@ -112,7 +112,7 @@ $(BUILD)/packages/%.mk: tools/packages.txt
 
 all: # everything that boots; the parts below add to it
 
-PARTS := schema run image user kernel host tools explore check bench
+PARTS := schema run image user kernel host tools explore proof check bench
 include $(foreach part,$(PARTS),$(wildcard mk/$(part).mk))
 .DEFAULT_GOAL := help
 
@@ -182,7 +182,9 @@ help:
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n
 #:   make forge         10^8 forged handles and capability ids against the shipped code. FORGERIES=n
-#:   make explore       both with larger bounds; proof: the Spin models, every configuration
+#:   make explore       both with larger bounds
+#:   make proof         contracts of the shipped C, discharged by Frama-C/WP; every Spin model
+#:                      Contracts of one unit: PROVE=cap. docs/verification.md
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:
 #: Documents

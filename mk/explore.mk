@@ -59,8 +59,4 @@ test-ledger-long: $(LEDGER_EXPLORE)
 
 explore: test-ring-long test-ledger-long
 
-# The models alone, with every configuration.
-proof:
-	@tests/proof/spin/run --long
-
-.PHONY: test-ring test-ring-long test-ledger test-ledger-long explore proof
+.PHONY: test-ring test-ring-long test-ledger test-ledger-long explore

@@ -3,7 +3,16 @@
 
 void cap_table_init(struct cap_table *table)
 {
-    *table = (struct cap_table){.first_free = CAP_NO_INDEX};
+    /*@ loop invariant 0 <= i <= CAP_MAX_PAGES;
+        loop assigns i, table->pages[0 .. CAP_MAX_PAGES - 1];
+        loop variant CAP_MAX_PAGES - i; */
+    for (uint32_t i = 0; i < CAP_MAX_PAGES; i++) {
+        table->pages[i] = NULL;
+    }
+    table->page_count = 0;
+    table->first_free = CAP_NO_INDEX;
+    table->free_count = 0;
+    table->used = 0;
 }
 
 bool cap_table_add_page(struct cap_table *table, struct cap_entry *page)
@@ -16,6 +25,11 @@ bool cap_table_add_page(struct cap_table *table, struct cap_entry *page)
     /* Slot 0 of the first page is never given out: CapId 0 names nothing. */
     const uint32_t first = base == 0 ? 1 : 0;
 
+    /*@ loop invariant 0 <= i <= CAP_ENTRIES_PER_PAGE;
+        loop invariant \forall integer k; 0 <= k < i ==>
+                           page[k].generation == 1 && page[k].place == NULL;
+        loop assigns i, page[0 .. CAP_ENTRIES_PER_PAGE - 1];
+        loop variant CAP_ENTRIES_PER_PAGE - i; */
     for (uint32_t i = 0; i < CAP_ENTRIES_PER_PAGE; i++) {
         const bool is_last = i + 1 == CAP_ENTRIES_PER_PAGE;
 

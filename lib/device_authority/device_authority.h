@@ -53,7 +53,19 @@ struct device_identity {
     uint64_t part_generation;
 };
 
+/*@ predicate device_state_owned(enum function_state state) =
+        state == FUNCTION_STATE_CLAIMED || state == FUNCTION_STATE_ACTIVE;
+
+    // L3: nothing else makes a handle current than that all of it is what the ledger says now.
+    predicate device_handle_current(struct device_handle *handle, struct device_identity *now) =
+        device_state_owned(now->state) && now->is_live && handle->function == now->function &&
+        handle->generation == now->generation &&
+        handle->owner_generation == now->owner_generation &&
+        handle->part_generation == now->part_generation; */
+
 /** Whether a function in this state has an owner whose authority can be used. */
+/*@ assigns \nothing;
+    ensures \result <==> device_state_owned(state); */
 static inline bool device_state_is_owned(enum function_state state)
 {
     return state == FUNCTION_STATE_CLAIMED || state == FUNCTION_STATE_ACTIVE;
@@ -65,5 +77,11 @@ static inline bool device_state_is_owned(enum function_state state)
  * Returns: STATUS_OK; STATUS_STALE if any generation differs, the part has ended or the function is
  * not owned; STATUS_DENIED if all is current, but the owner is somebody else.
  */
+/*@ requires \valid_read(handle) && \valid_read(now);
+    assigns \nothing;
+    ensures \result == STATUS_OK || \result == STATUS_STALE || \result == STATUS_DENIED;
+    ensures \result == STATUS_STALE <==> !device_handle_current(handle, now);
+    ensures \result == STATUS_OK <==>
+            device_handle_current(handle, now) && now->owner == pid && pid != DEVICE_NOBODY; */
 MUST_CHECK enum status device_authority_check(const struct device_handle *handle,
                                               const struct device_identity *now, uint64_t pid);

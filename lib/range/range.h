@@ -19,7 +19,21 @@ struct range {
     uint64_t end; /* behind the last number */
 };
 
+/*@ predicate range_valid(struct range range) = range.start <= range.end;
+    predicate in_range(integer number, struct range range) = range.start <= number < range.end; */
+
 /** [start, start + length). False, and nothing is written, if its end is beyond 64 bits. */
+/*@ requires \valid(range);
+    assigns *range;
+    behavior fits:
+      assumes start + length <= UINT64_MAX;
+      ensures \result && range->start == start && range->end == start + length;
+    behavior refused:
+      assumes start + length > UINT64_MAX;
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 static inline MUST_CHECK bool range_make(uint64_t start, uint64_t length, struct range *range)
 {
     if (length > UINT64_MAX - start) {
@@ -30,34 +44,52 @@ static inline MUST_CHECK bool range_make(uint64_t start, uint64_t length, struct
     return true;
 }
 
+/*@ requires range_valid(range);
+    assigns \nothing;
+    ensures \result == range.end - range.start; */
 static inline uint64_t range_length(struct range range)
 {
     return range.end - range.start;
 }
 
+/*@ requires range_valid(range);
+    assigns \nothing;
+    ensures \result <==> (\forall uint64_t number; !in_range(number, range)); */
 static inline bool range_is_empty(struct range range)
 {
     return range.start == range.end;
 }
 
+/*@ assigns \nothing;
+    ensures \result <==> in_range(number, range); */
 static inline bool range_has(struct range range, uint64_t number)
 {
     return number >= range.start && number < range.end;
 }
 
 /** Whether [start, start + length) is inside `range`. An empty one may lie at either end. */
+/*@ requires range_valid(range);
+    assigns \nothing;
+    ensures \result <==> range.start <= start && start + length <= range.end; */
 static inline bool range_has_span(struct range range, uint64_t start, uint64_t length)
 {
     return start >= range.start && start <= range.end && length <= range.end - start;
 }
 
 /** Whether all of `inner` is inside `outer`. */
+/*@ requires range_valid(outer) && range_valid(inner);
+    assigns \nothing;
+    ensures \result ==> (\forall uint64_t number; in_range(number, inner) ==> in_range(number,
+   outer)); ensures \result <==> outer.start <= inner.start && inner.end <= outer.end; */
 static inline bool range_has_range(struct range outer, struct range inner)
 {
     return inner.start >= outer.start && inner.end <= outer.end;
 }
 
 /** Whether some number is in both. */
+/*@ requires range_valid(a) && range_valid(b);
+    assigns \nothing;
+    ensures \result <==> (\exists uint64_t number; in_range(number, a) && in_range(number, b)); */
 static inline bool range_overlaps(struct range a, struct range b)
 {
     const uint64_t start = a.start > b.start ? a.start : b.start;
@@ -67,6 +99,11 @@ static inline bool range_overlaps(struct range a, struct range b)
 }
 
 /** What is in both; if nothing is, an empty range inside `a`. */
+/*@ requires range_valid(a) && range_valid(b);
+    assigns \nothing;
+    ensures range_valid(\result) && a.start <= \result.start && \result.end <= a.end;
+    ensures \forall uint64_t number;
+            in_range(number, \result) <==> in_range(number, a) && in_range(number, b); */
 static inline struct range range_intersect(struct range a, struct range b)
 {
     struct range both = {.start = a.start > b.start ? a.start : b.start,
@@ -80,6 +117,14 @@ static inline struct range range_intersect(struct range a, struct range b)
 }
 
 /** What is left of `a` below and above `b`; each may be empty. */
+/*@ requires range_valid(a) && range_valid(b);
+    requires \valid(below) && \valid(above) && \separated(below, above);
+    assigns *below, *above;
+    ensures range_valid(*below) && range_valid(*above);
+    ensures \forall uint64_t number;
+            in_range(number, *below) || in_range(number, *above) <==>
+            in_range(number, a) && !in_range(number, b);
+    ensures below->end <= above->start; */
 static inline void range_subtract(struct range a, struct range b, struct range *below,
                                   struct range *above)
 {
@@ -93,12 +138,24 @@ static inline void range_subtract(struct range a, struct range b, struct range *
 }
 
 /** Round a number to a multiple of `alignment`, a power of two. */
+/*@ assigns \nothing; */
 static inline uint64_t range_align_down(uint64_t number, uint64_t alignment)
 {
     return number & ~(alignment - 1);
 }
 
 /** The same upwards. False, and nothing is written, if there is no such 64-bit multiple. */
+/*@ requires \valid(result) && 1 <= alignment;
+    assigns *result;
+    behavior fits:
+      assumes number + alignment - 1 <= UINT64_MAX;
+      ensures \result;
+    behavior refused:
+      assumes number + alignment - 1 > UINT64_MAX;
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 static inline MUST_CHECK bool range_align_up(uint64_t number, uint64_t alignment, uint64_t *result)
 {
     const uint64_t mask = alignment - 1;
@@ -111,6 +168,9 @@ static inline MUST_CHECK bool range_align_up(uint64_t number, uint64_t alignment
 }
 
 /** The largest aligned range inside `range`; an empty one inside it if there is none. */
+/*@ requires range_valid(range) && 1 <= alignment;
+    assigns \nothing;
+    ensures range_valid(\result); */
 static inline struct range range_shrink(struct range range, uint64_t alignment)
 {
     struct range shrunk = {.end = range_align_down(range.end, alignment)};
@@ -122,6 +182,9 @@ static inline struct range range_shrink(struct range range, uint64_t alignment)
 }
 
 /** The smallest aligned range around `range`. False if its end would be beyond 64 bits. */
+/*@ requires range_valid(range) && 1 <= alignment && \valid(grown);
+    assigns *grown;
+    ensures !\result ==> *grown == \old(*grown); */
 static inline MUST_CHECK bool range_grow(struct range range, uint64_t alignment,
                                          struct range *grown)
 {

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Included before everything else when Frama-C reads the shipped sources: what its preprocessor and
+ * parser lack of GCC's, and nothing that changes what the sources mean.
+ */
+
+/* Frama-C's preprocessor defines no byte order; that of x86-64 is this one. */
+#define __ORDER_LITTLE_ENDIAN__ 1234
+#define __BYTE_ORDER__          __ORDER_LITTLE_ENDIAN__
