@@ -100,10 +100,13 @@ static void give_chain(struct iommu_domain *domain, uint32_t chain)
     }
 }
 
-/** The tables below one, and then the table itself; they are at most four levels. */
-static void each_table(struct iommu_domain *domain, uint64_t *root,
-                       void (*visit)(struct iommu_domain *domain, uint32_t frame, void *context),
-                       void *context)
+/**
+ * The tables below one, and then the table itself; they are at most four levels. Inlined, so that
+ * there is no call through a pointer, whose stack could not be checked.
+ */
+static ALWAYS_INLINE void
+each_table(struct iommu_domain *domain, uint64_t *root,
+           void (*visit)(struct iommu_domain *domain, uint32_t frame, void *context), void *context)
 {
     uint64_t *tables[LEVELS_MAX];
     uint32_t next[LEVELS_MAX] = {0};
