@@ -72,8 +72,8 @@ enum {
 #define SYSTEM_TABLE_POINTER 8u
 #define SYSTEM_TABLE_BYTES   16u
 
-#define RSDP_V1_BYTES 20u
-#define RSDP_V2_BYTES 36u
+#define RSDP_V1_BYTES        20u
+#define RSDP_V2_BYTES        36u
 
 /* One tag, its size checked against the structure. */
 struct tag {

@@ -404,6 +404,32 @@ def test_called_by_key(boot):
     machine.halt()
 
 
+def static_objects(path, *names):
+    """{name: (address, bytes)} of objects that only their own file knows."""
+    found = {}
+    for line in subprocess.run(["nm", "-S", path], check=True, capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "bBdD" and fields[3].split(".")[0] in names:
+            found[fields[3].split(".")[0]] = (int(fields[0], 16), int(fields[1], 16))
+    claim(set(found) == set(names), f"{names} in {path}", found)
+    return found
+
+
+def test_without_a_heap(boot):
+    """With the allocators of frames and of objects overwritten, every command of the early prompt still
+    answers, and the machine can be halted. Else: a panic, a hang, or an empty report."""
+    machine = early(boot)
+    gdb = machine.gdb()
+    for address, length in static_objects(qemu_command.KERNEL, "buddy", "classes").values():
+        gdb.write_memory(address, b"\xa5" * length)
+    gdb.resume()
+    for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "help", "trace on", "trace -j", "mem -j"]:
+        claim(machine.shell(topic), f"an answer to {topic}", machine.tail())
+    claim("panic" not in machine.output, "no panic", machine.tail())
+    machine.write("halt\r")
+    machine.wait_exit(machine.EXIT_HALT)
+
+
 def test_trace_from_the_start(boot):
     """`trace on` at the early prompt records how the first process starts; the shell reads it afterwards.
     Else: no record of init's start."""
