@@ -317,25 +317,39 @@ def test_reads_well(boot, logs):
 
 # ---- The prompt itself
 
-def test_pages(boot):
-    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
-    nothing is lost. Else: a prompt too early, or rows that are missing."""
-    machine = early(boot)
-    whole = machine.shell("irqs").splitlines()
+def check_pages(machine, prompt, command):
+    """`page 5`, and what each key does."""
+    whole = machine.shell(command).splitlines()
     same("page", machine.shell("page 5"), "")
     for keys, lines in (("q", 5), (CTRL_C, 5), ("\rq", 10), ("a", len(whole))):
         start = len(machine.output)
-        machine.write("irqs\r")
+        machine.write(f"{command}\r")
         for key in keys:
             machine.expect("-- more: Enter, a for all, q to stop --")
             machine.write(key)
-        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(DIAG)))
+        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(prompt)))
         text = re.sub(r"-- more[^\n]*?--\r +\r", "", machine.output[start:]).replace("\r\n", "\n")
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
         same(f"lines after {keys!r}", text.splitlines()[1:-1][:lines + 1] if lines == len(whole)
              else text.splitlines()[1:lines + 1], whole[:lines])
         claim(text.count("\n") == lines + 1, f"{lines} lines after {keys!r}", text)
+    # A report of as many lines as a page has does not ask.
+    claim("-- more" not in machine.shell(f"page {len(whole)}") + machine.shell(command), "no question",
+          machine.tail())
+    machine.shell("page 0")
+
+
+def test_pages(boot):
+    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
+    nothing is lost. So it is at the shell, for every command. Else: a prompt too early, rows that are
+    missing, or a question behind the last line."""
+    machine = early(boot)
+    check_pages(machine, DIAG, "irqs")
     same("page", machine.shell("page 2001"), "usage: page [LINES]")
     go_on(machine)
+    for command in ("help", "report acpi"):
+        check_pages(machine, machine.PROMPT, command)
+    claim("at most 2000" in machine.shell("page 2001"), "a limit", machine.tail())
     machine.halt()
 
 
