@@ -17,8 +17,11 @@
 #define SMALLEST_TOTAL 1024u
 
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
-static struct buddy buddy;                  /* by frame_lock */
-static const struct boot_info *boot_memory; /* [I] */
+static struct buddy buddy; /* by frame_lock */
+/* Once more, for reports: they are to be right, or short, while the allocator is broken. */
+static const struct buddy_frame *frame_table; /* [I] */
+static uint32_t frame_table_count;            /* [I] */
+static const struct boot_info *boot_memory;   /* [I] */
 
 struct frame_range {
     uint32_t first;
@@ -201,6 +204,8 @@ void frames_init(const struct boot_info *info)
                  total >> 8);
     }
     buddy_init(&buddy, direct_map(frame_paddr(table_first)), total, FRAME_RESERVED);
+    frame_table = buddy.frames;
+    frame_table_count = buddy.frame_count;
     for (uint32_t i = 0; i < table_frames; i++) {
         buddy.frames[table_first + i].kind = FRAME_TABLE;
     }
@@ -294,8 +299,10 @@ void frames_count(uint64_t counts[FRAME_KIND_COUNT])
     for (uint32_t kind = 0; kind < FRAME_KIND_COUNT; kind++) {
         counts[kind] = 0;
     }
-    for (uint32_t i = 0; i < buddy.frame_count; i++) {
-        counts[buddy.frames[i].kind]++;
+    for (uint32_t i = 0; i < frame_table_count; i++) {
+        if (frame_table[i].kind < FRAME_KIND_COUNT) {
+            counts[frame_table[i].kind]++;
+        }
     }
 }
 

@@ -317,25 +317,39 @@ def test_reads_well(boot, logs):
 
 # ---- The prompt itself
 
-def test_pages(boot):
-    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
-    nothing is lost. Else: a prompt too early, or rows that are missing."""
-    machine = early(boot)
-    whole = machine.shell("irqs").splitlines()
+def check_pages(machine, prompt, command):
+    """`page 5`, and what each key does."""
+    whole = machine.shell(command).splitlines()
     same("page", machine.shell("page 5"), "")
     for keys, lines in (("q", 5), (CTRL_C, 5), ("\rq", 10), ("a", len(whole))):
         start = len(machine.output)
-        machine.write("irqs\r")
+        machine.write(f"{command}\r")
         for key in keys:
             machine.expect("-- more: Enter, a for all, q to stop --")
             machine.write(key)
-        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(DIAG)))
+        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(prompt)))
         text = re.sub(r"-- more[^\n]*?--\r +\r", "", machine.output[start:]).replace("\r\n", "\n")
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
         same(f"lines after {keys!r}", text.splitlines()[1:-1][:lines + 1] if lines == len(whole)
              else text.splitlines()[1:lines + 1], whole[:lines])
         claim(text.count("\n") == lines + 1, f"{lines} lines after {keys!r}", text)
+    # A report of as many lines as a page has does not ask.
+    claim("-- more" not in machine.shell(f"page {len(whole)}") + machine.shell(command), "no question",
+          machine.tail())
+    machine.shell("page 0")
+
+
+def test_pages(boot):
+    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
+    nothing is lost. So it is at the shell, for every command. Else: a prompt too early, rows that are
+    missing, or a question behind the last line."""
+    machine = early(boot)
+    check_pages(machine, DIAG, "irqs")
     same("page", machine.shell("page 2001"), "usage: page [LINES]")
     go_on(machine)
+    for command in ("help", "report acpi"):
+        check_pages(machine, machine.PROMPT, command)
+    claim("at most 2000" in machine.shell("page 2001"), "a limit", machine.tail())
     machine.halt()
 
 
@@ -402,6 +416,32 @@ def test_called_by_key(boot):
     machine.expect(machine.PROMPT)
     claim(DIAG not in machine.output and "^D within" not in machine.output, "no prompt", machine.tail())
     machine.halt()
+
+
+def static_objects(path, *names):
+    """{name: (address, bytes)} of objects that only their own file knows."""
+    found = {}
+    for line in subprocess.run(["nm", "-S", path], check=True, capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "bBdD" and fields[3].split(".")[0] in names:
+            found[fields[3].split(".")[0]] = (int(fields[0], 16), int(fields[1], 16))
+    claim(set(found) == set(names), f"{names} in {path}", found)
+    return found
+
+
+def test_without_a_heap(boot):
+    """With the allocators of frames and of objects overwritten, every command of the early prompt still
+    answers, and the machine can be halted. Else: a panic, a hang, or an empty report."""
+    machine = early(boot)
+    gdb = machine.gdb()
+    for address, length in static_objects(qemu_command.KERNEL, "buddy", "classes").values():
+        gdb.write_memory(address, b"\xa5" * length)
+    gdb.resume()
+    for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "help", "trace on", "trace -j", "mem -j"]:
+        claim(machine.shell(topic), f"an answer to {topic}", machine.tail())
+    claim("panic" not in machine.output, "no panic", machine.tail())
+    machine.write("halt\r")
+    machine.wait_exit(machine.EXIT_HALT)
 
 
 def test_trace_from_the_start(boot):

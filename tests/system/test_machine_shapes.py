@@ -154,3 +154,20 @@ def test_bare(boot, logs):
     check_works(machine, 2)
     fresh_prompt(machine)
     machine.halt()
+
+
+def test_microvm(boot, logs):
+    """QEMU's microvm: PVH, no BIOS that sets up PCI, no port 0xCF8, no MCFG, no legacy timer's port 61h.
+    Configuration space and the windows come from the DSDT's constants, and BARs get addresses in
+    them. Else: no functions, one without an address, or two at the same."""
+    machine = boot(machine="microvm,pcie=on", extra=[
+        *data_disk(logs), "-device", "virtio-blk-pci,drive=data,disable-legacy=on", "-device", "nvme,serial=1",
+        *NETWORK, "-device", "virtio-net-pci,netdev=network,disable-legacy=on,romfile="])
+    machine.expect(re.compile(r"pci: \d+ BARs were given addresses"))
+    machine.expect(machine.PROMPT)
+    check(machine, {"1af4:1042": ("0100", 1), "1af4:1041": ("0200", 1), NVME: ("0108", 1)})
+    bars = sorted((int(row["address"], 16), int(row["bytes"], 16)) for row in report_rows(machine, "mmio", "mmio"))
+    claim(len(bars) >= 5 and all(at != 0 and at % size == 0 for at, size in bars), "BARs with addresses", bars)
+    claim(all(at + size <= after for (at, size), (after, _) in zip(bars, bars[1:])), "no two at one place", bars)
+    check_works(machine, 2)
+    machine.halt()

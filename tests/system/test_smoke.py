@@ -15,7 +15,7 @@ CTRL_A, CTRL_C, CTRL_E, CTRL_K, CTRL_U, CTRL_W = "\x01", "\x03", "\x05", "\x0b",
 BACKSPACE = "\x7f"
 
 COMMANDS = ["help", "ps", "caps", "mem", "cpus", "devices", "irqs", "dma", "iommu", "audit", "acpi",
-            "pci", "mmio", "budgets", "locks", "report", "blk", "random", "run", "kill", "log", "trace",
+            "pci", "mmio", "budgets", "locks", "report", "page", "blk", "random", "run", "kill", "log", "trace",
             "bench", "echo", "halt", "reboot"]
 
 

@@ -81,16 +81,13 @@ static uint64_t measure_channel0(uint32_t micros)
     return 0;
 }
 
-/**
- * The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer.
- * Inlined, so that there is no call through a pointer, whose stack could not be checked.
- */
-static ALWAYS_INLINE uint64_t measure_best(uint64_t (*measure_once)(uint32_t micros))
+/** The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer. */
+static uint64_t measure_best(bool by_channel0)
 {
-    uint64_t best = measure_once(MEASURE_US);
+    uint64_t best = UINT64_MAX;
 
-    for (uint32_t i = 1; i < MEASURE_COUNT; i++) {
-        const uint64_t ticks = measure_once(MEASURE_US);
+    for (uint32_t i = 0; i < MEASURE_COUNT; i++) {
+        const uint64_t ticks = by_channel0 ? measure_channel0(MEASURE_US) : measure(MEASURE_US);
 
         best = ticks < best ? ticks : best;
     }
@@ -118,10 +115,10 @@ void clock_init(void)
     clock_boot_ticks = rdtsc();
     ticks_per_second = rate_from_cpuid();
     if (ticks_per_second == 0) {
-        ticks_per_second = measure_best(measure);
+        ticks_per_second = measure_best(false);
     }
     if (ticks_per_second < RATE_LEAST) {
-        ticks_per_second = measure_best(measure_channel0);
+        ticks_per_second = measure_best(true);
     }
     if (ticks_per_second < RATE_LEAST) {
         /* No timer to measure against: assume 1 GHz, so that time passes at all, and say so. */

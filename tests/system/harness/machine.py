@@ -62,7 +62,8 @@ class Machine:
     def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
                  kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
                  paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, boot="pvh",
-                 machine="q35,sata=off", numa=0, extra=()):
+                 machine="q35,sata=off", numa=0, serial=None,
+                 extra=()):
         """Start the machine.
 
         directory  for the logs
@@ -75,6 +76,7 @@ class Machine:
         boot       how the kernel starts: with bios and uefi from the boot disk in `devices`
         machine    QEMU's name for the board, and its options
         numa       so many nodes share CPUs and memory; then .ram cannot be read
+        serial     arguments for another serial port than the one that expect() and write() use
         extra      more arguments for QEMU
         """
         self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -109,8 +111,7 @@ class Machine:
             extra=[*(numa_nodes(numa, cpus, parse_size(memory)) if numa else
                      ["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
                       "-machine", "memory-backend=ram"]),
-                   "-chardev", "stdio,id=serial0,signal=off",
-                   "-serial", "chardev:serial0",
+                   *(serial or ["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]),
                    "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
                    "-mon", "chardev=qmp,mode=control",
                    *([] if reboots else ["-no-reboot"]),

@@ -100,6 +100,10 @@ static const struct command commands[] = {
      "-j prints JSON objects, one a line. The early prompt is there with diag=1 on the\n"
      "command line, or when ^D is typed while the kernel boots.\n",
      command_any_report},
+    {"page", "[LINES]", "stop after so many lines of a command; 0: never",
+     "Enter goes on, a prints the rest, q and ^C stop. `page` alone is 22 lines. At first\n"
+     "there are no pages. What programs print that `run` has started is not counted.\n",
+     command_page},
     {"blk", "SUBCOMMAND ...", "look at a disk and change it",
      "  blk info                       what the disk is\n"
      "  blk read OFFSET LENGTH         show bytes, at most 16K of them\n"
@@ -258,6 +262,7 @@ void command_execute(char *line)
         return;
     }
     command = command_find(words.word[0]);
+    pager_start();
     if (command == NULL) {
         command_unknown(words.word[0]);
     } else if (words.count == 2 && asks_for_help(words.word[1])) {
@@ -267,4 +272,5 @@ void command_execute(char *line)
     } else {
         command->run(&words);
     }
+    pager_end();
 }

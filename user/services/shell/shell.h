@@ -9,6 +9,7 @@
  *   line_editor.c  editing and history (pure)
  *   words.c        splitting and suggestions (pure)
  *   commands.c     the table of commands, help, and the small ones
+ *   pager.c        page
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
  *   device_lists.c dma, iommu
@@ -39,8 +40,11 @@ struct command {
 /** Begin listening. */
 void input_init(void);
 
-/** The next byte, waiting for it. */
+/** The next byte, waiting for it; what was printed is written out before. */
 char input_take(void);
+
+/** The same without looking at what was printed. */
+char input_wait(void);
 
 /**
  * Wait until `operation` has completed, listening meanwhile: what is typed is kept for later.
@@ -70,6 +74,14 @@ void command_suggest(const struct words_nearest *nearest, const char *prefix,
 
 /** Complain unless a command has between `least` and `most` words, its name included. */
 bool command_words(const struct words *words, size_t least, size_t most);
+
+/* pager.c */
+
+/** A command begins to print, and has ended. */
+void pager_start(void);
+void pager_end(void);
+
+void command_page(struct words *words);
 
 /* inspect.c */
 
