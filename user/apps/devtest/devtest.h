@@ -12,6 +12,7 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
@@ -136,6 +137,7 @@ void try_owner(void);
 void try_hand(void);
 void try_part(void);
 void try_release(void);
+void try_poor(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);

@@ -22,7 +22,7 @@ static const struct {
     {"window", try_window},       {"table", try_table},     {"small", try_small},
     {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
-    {"part", try_part},           {"release", try_release},
+    {"part", try_part},           {"release", try_release}, {"poor", try_poor},
 };
 
 static const struct {
