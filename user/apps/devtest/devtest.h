@@ -12,6 +12,7 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   stale.c      an owner that goes on after its device was taken
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *
@@ -157,3 +158,4 @@ int life_quiet(void);
 int life_cling(void);
 int life_late(void);
 int life_wait(void);
+int life_stale(void);
