@@ -94,6 +94,15 @@ static enum status make_domain(struct device_function *function, struct process 
                : iommu_attach_prepare(function->coverage.unit, &function->source, 1);
 }
 
+/** Nothing has come of the domain's first buffer: nobody pays for an empty one. */
+static void drop_domain(struct device_function *function)
+{
+    if (function->has_domain) {
+        KVERIFY(iommu_domain_fini(&function->domain));
+        function->has_domain = false;
+    }
+}
+
 /** Give an account of a new buffer's side effects: from here on nothing fails. */
 static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
                    const struct ledger_place *place, uint64_t page_offset)
@@ -127,6 +136,7 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
                               struct dma_buffer **out, uint64_t *id, bool *pending)
 {
     struct device_function *function = pool->function;
+    const bool had_domain = function->has_domain;
     struct ledger_place place;
     struct object *object;
     enum status status =
@@ -163,6 +173,9 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
         status = iommu_map_prepare(&function->domain, (struct iova){place.iova}, page_count);
     }
     if (status != STATUS_OK) {
+        if (!had_domain) {
+            drop_domain(function);
+        }
         object_ungrant(process, cap_id_index(buffer->id));
         goto refund;
     }

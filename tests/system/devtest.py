@@ -17,7 +17,8 @@ SERVICES = {"init", "echo", "share", "shell"}
 
 
 def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):
-    """The standard package without drivers, with devtest owning a device of these ids."""
+    """The standard package without drivers, with devtest owning a device of these ids: its file; or, for
+    more of them, what was made of `base`."""
     made = base or Package()
     for program in made.programs.values():
         if program["start"] == "device":

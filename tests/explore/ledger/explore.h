@@ -25,8 +25,7 @@ struct bounds {
     uint32_t functions, routes, buffers, pids;
     uint32_t pool_pages; /* the pool's limit; 0: two */
     bool one_group;
-    bool
-        is_coarse; /* registers, reset, disabling are left out: they are in those of one function */
+    bool is_coarse; /* registers, reset, disabling left out: they are in those of one function */
     uint64_t epoch, owner_epoch, slot_epoch; /* 0: far from the end */
     uint64_t low_first, address_end;         /* 0: plenty */
 };

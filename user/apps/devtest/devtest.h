@@ -12,6 +12,8 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   stale.c      an owner that goes on after its device was taken
+ *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
@@ -137,6 +139,7 @@ void try_owner(void);
 void try_hand(void);
 void try_part(void);
 void try_release(void);
+void try_poor(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
@@ -159,3 +162,4 @@ int life_listen(void);
 int life_deaf(void);
 int life_heir(void);
 int life_wait(void);
+int life_stale(void);
