@@ -99,6 +99,12 @@ struct cpu {
     uint8_t device_lines[VECTOR_LINE_END - VECTOR_LINE_FIRST]; /* [k] line + 1; 0: none */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
+#ifdef CAPOS_LOCK_TIMES
+    struct {
+        uint64_t ticks;             /* when this CPU asked for the lock of a rank that it holds */
+        uint64_t place;             /* and where */
+    } locks_since[LOCK_RANK_COUNT]; /* [cpu] */
+#endif
 };
 
 static_assert(offsetof(struct cpu, current) == CPU_OFFSET_CURRENT, "trap.S");
