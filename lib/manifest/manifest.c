@@ -107,11 +107,11 @@ enum manifest_error boot_package_open(struct boot_package *package, const void *
                                      BOOT_PACKAGE_SEGMENTS, &package->length);
     if (error != WIRE_OK) {
         fault->wire.error = error;
-        return manifest_fail(fault, MANIFEST_BAD_WIRE, "boot package");
+        return manifest_fail(fault, MANIFEST_BAD_WIRE, "%s", "");
     }
     package->words_limit = package->message.words_left;
     if (wire_read_root(&package->message, &root) != WIRE_OK) {
-        return manifest_fail_wire(package, fault, "boot package");
+        return manifest_fail_wire(package, fault, "");
     }
     level = boot_package_get_abi_level(root);
     if (level != CAPOS_ABI_LEVEL) {

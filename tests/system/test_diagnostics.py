@@ -381,6 +381,10 @@ def test_hostile_input(boot):
         same(f"answer to {words!r}", machine.shell(words), answer)
     claim("panic" not in machine.output, "no panic", machine.tail())
     claim("continue" in machine.shell("help"), "help", machine.tail())
+    for words, start in (("help pci", "  pci  "), ("help halt", "  halt      stop"),
+                         ("help pcix", "no such command; help lists them")):
+        text = machine.shell(words)
+        claim(text.startswith(start) and "\n" not in text, f"{words}: one line", text)
     go_on(machine)
     machine.halt()
 

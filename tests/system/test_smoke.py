@@ -160,6 +160,12 @@ def test_bad_input_at_the_prompt(boot):
     }.items():
         text = machine.shell(typed)
         claim(text.startswith(wanted), f"{typed!r}: {wanted}", text)
+    for typed, wanted in {  # programs, which list what they know
+            "run rttest nothing": "rttest: there is no group `nothing`; usage: rttest [GROUP]..., of threads",
+            "bench -k": "bench: there is no test `-k`; usage: bench [-j] [TEST]...",
+    }.items():
+        text = machine.shell(typed)
+        claim(text.startswith(wanted) and text.endswith("exit code 2"), f"{typed!r}: {wanted}", text)
     machine.write("x" * 3000 + "\r")
     machine.expect("line longer than 1023 bytes")
     machine.expect(machine.PROMPT)

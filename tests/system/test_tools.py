@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -134,6 +135,27 @@ def test_layers_are_summed_and_none_is_missed(tmp_path):
     assert "FAILED bad: d: why" in output and "FAILED absent" in output
     status, output = run("run-layers", "good", "plain", cwd=tmp_path)
     assert status == 0 and output.splitlines()[-1] == "3 passed, 0 failed", output
+
+
+def is_running(process):
+    try:
+        text = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return text.rpartition(")")[2].split()[0] != "Z"
+
+
+def test_layers_that_do_not_end_are_killed(tmp_path):
+    """run-layers ends a layer at its deadline with all that it has started, counts it as failed beside what
+    it had passed, and goes on to the next."""
+    write(tmp_path, {"Makefile": "hangs:\n\t@printf 'pass a\\n' >results/hangs; sleep 3000 & echo $$! >pid; wait\n"
+                                 "next:\n\t@true\n", "results/x": ""})
+    status, output = run("run-layers", "--deadline", "2", "hangs", "next", cwd=tmp_path)
+    assert status == 1 and "FAILED hangs: no end within 2 s: killed" in output, output
+    assert output.splitlines()[-1] == "2 passed, 1 failed", output
+    process = int((tmp_path / "pid").read_text())
+    while is_running(process):  # a killed process takes its time; the test's deadline ends this
+        time.sleep(0.05)
 
 
 def test_slowest_and_progress_are_shown(tmp_path):

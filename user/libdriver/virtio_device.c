@@ -152,6 +152,10 @@ void driver_virtio_open(struct driver_virtio *virtio, enum virtio_device type)
     virtio->access.read = registers_read;
     virtio->access.write = registers_write;
     windows_open(virtio);
+    if (virtio->access.bytes[VIRTIO_WINDOW_COMMON] == 0) {
+        /* §4.1.4: each modern device has one of these; before 1.0 there were none. */
+        driver_virtio_fail(virtio, VIRTIO_NO_VERSION_1, "its registers");
+    }
     virtio_require(virtio, virtio_transport_init(&virtio->transport, &virtio->access),
                    "its registers");
     virtio_reset_begin(&virtio->transport, VIRTIO_RESET_POLLS);
