@@ -10,6 +10,7 @@ import re
 
 import aml
 import intx
+import linux
 import oracle
 import pytest
 from harness import Devices
@@ -113,6 +114,43 @@ def test_routes_i440fx(boot, cpus):
     seen = listed(machine)
     wanted = expected(machine, {0: i440fx_input})
     claim(seen == wanted, f"{wanted}", seen)
+    machine.halt()
+
+
+# Enabling a function is when Linux asks where its pin leads; inputs are its numbers of interrupts. Links
+# it would set anew, to balance: acpi_irq_nobalance leaves them as the BIOS has set them.
+LINUX_ROUTES = """
+for device in /sys/bus/pci/devices/*; do
+    echo 1 >$device/enable 2>/dev/null
+    echo "linux: ${device##*/} pin $(hexdump -s 61 -n 1 -e '1/1 "%d"' $device/config) input $(cat $device/irq)"
+done
+"""
+
+
+@needs_interpreter
+@pytest.mark.deadline(300)
+@pytest.mark.parametrize("board", [Q35, I440FX])
+def test_linux_agrees(boot, logs, board):
+    """Debian's kernel, which reads the same tables, finds for each function of the root bus that has a pin the
+    input that the service declares. Else: a function for which they differ."""
+    def machine_of(**options):
+        devices = Devices(iommu=False)
+        devices.add("e1000", slot=4)
+        devices.edu(slot=7)
+        devices.add("pci-bridge", slot=0x0A, name="bridge", chassis_nr=2)
+        return boot(cpus=1, memory="512M", machine=board, devices=devices, **options)
+    kernel, initramfs = linux.prepare(logs, LINUX_ROUTES)
+    machine = machine_of(kernel=kernel, package=initramfs, append="console=ttyS0 quiet acpi_irq_nobalance")
+    machine.expect("linux: done")
+    machine.close()
+    theirs = {(int(device, 16), int(pin) - 1): int(number) for device, function, pin, number in re.findall(
+        r"linux: 0000:00:(\w\w)\.(\d) pin (\d+) input (\d+)", machine.output) if pin != "0"}
+    machine = machine_of()
+    machine.expect(machine.PROMPT)
+    routes = listed(machine)
+    claim(len(theirs) >= 3, "three functions with a pin at least", theirs)
+    ours = {(device, pin): routes.get((0, device, pin)) for device, pin in theirs}
+    claim(ours == theirs, f"{theirs}", ours)
     machine.halt()
 
 

@@ -22,7 +22,8 @@
 
 #define LOCAL_APIC_FIRST 0xfee00000ull /* and interrupt messages: SDM vol. 3A §11.11 */
 #define LOCAL_APIC_BYTES 0x100000ull
-#define IOMMU_BYTES      0x10000ull /* more than the registers of any unit: VT-d 4.1 §11.1 */
+#define IOMMU_BYTES      0x10000ull   /* more than the registers of any unit: VT-d 4.1 §11.1 */
+#define PHYSICAL_END     (1ull << 46) /* beyond, page tables could not say it */
 #define ECAM_BUS_SHIFT   20u
 #define RSDP_BYTES       36u
 #define REGISTER_BYTES   4u /* of FADT registers, at most */
@@ -105,7 +106,8 @@ static void add_memory(const struct boot_info *info)
 {
     for (uint32_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &info->ranges[i];
-        const uint64_t length = range->end - range->start;
+        const uint64_t end = range->end < PHYSICAL_END ? range->end : PHYSICAL_END;
+        const uint64_t length = range->start < end ? end - range->start : 0;
 
         switch (range->type) {
         case BOOT_MEMORY_NVS:

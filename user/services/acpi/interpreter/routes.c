@@ -153,8 +153,9 @@ static void take_table(const struct bus *bus, struct aml_listener *listener)
 static bool bridge_open(const struct bus *parent, acpi_handle device, struct bus *behind)
 {
     const uint64_t address = read_integer(device, METHOD_NAME__ADR, UINT64_MAX);
-    const uint16_t bdf =
-        (uint16_t)(parent->number << 8 | (address >> ADR_DEVICE_SHIFT & 0x1f) << 3 | (address & 7));
+    const uint32_t place =
+        (uint32_t)(address >> ADR_DEVICE_SHIFT & 0x1f) << 3 | (uint32_t)(address & 7);
+    const uint16_t bdf = (uint16_t)((uint32_t)parent->number << 8 | place);
 
     if (address == UINT64_MAX || address >> ADR_DEVICE_SHIFT > 31 ||
         (address & PRT_ANY_FUNCTION) > 7 ||
