@@ -67,8 +67,31 @@ void lock_rank_acquired(enum lock_rank rank)
 
 void lock_rank_released(enum lock_rank rank)
 {
-    if (!is_early()) {
-        this_cpu()->locks_held &= ~(1u << rank);
+    if (is_early()) {
+        return;
+    }
+    struct cpu *cpu = this_cpu();
+
+    cpu->locks_held &= ~(1u << rank);
+    if (rank == LOCK_RANK_KERNEL && cpu->locks_held != 0) {
+        const uint32_t held = cpu->locks_held;
+
+        cpu->locks_held = 0;
+        PANIC("kernel lock released inside of ranks %x", held);
+    }
+}
+
+void lock_region_enter(enum lock_rank rank)
+{
+    if (!is_early() && rank != LOCK_RANK_COUNT && this_cpu()->region_depth[rank]++ == 0) {
+        lock_rank_acquired(rank);
+    }
+}
+
+void lock_region_leave(const enum lock_rank *rank)
+{
+    if (!is_early() && *rank != LOCK_RANK_COUNT && --this_cpu()->region_depth[*rank] == 0) {
+        lock_rank_released(*rank);
     }
 }
 #endif

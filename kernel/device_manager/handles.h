@@ -15,6 +15,7 @@
 #include "device_manager/route_fence.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
+#include "lock.h"
 #include "object/memory.h"
 #include "object/notification.h"
 #include "object/object.h"

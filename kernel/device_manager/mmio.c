@@ -188,6 +188,7 @@ static enum status mmio_map(struct method *method)
 void device_mmio_unmapped(struct device_function *function, struct process *process,
                           uint64_t page_count)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     refund(&process->account, ACCOUNT_MMIO_PAGES, (uint32_t)page_count);
     ledger_mmio_unmapped(&ledger, function->index, (uint32_t)page_count);
     audit_write(AUDIT_EVENT_MMIO_UNMAPPED, STATUS_OK, function, process->pid, 0, page_count);

@@ -207,6 +207,8 @@ const struct report budgets_report = {"budgets", "what each process may hold, an
 
 static const char *const lock_names[LOCK_RANK_COUNT] = {
     [LOCK_RANK_KERNEL] = "kernel",
+    [LOCK_RANK_PCI_DEVICE_MANAGER] = "device manager",
+    [LOCK_RANK_DEVICE_INTERRUPT_ROUTES] = "interrupt routes",
     [LOCK_RANK_FRAMES] = "frames",
     [LOCK_RANK_LOG] = "log",
     [LOCK_RANK_UART] = "uart",
@@ -232,7 +234,7 @@ static bool lock_row(uint64_t argument, uint32_t *place, struct report_row *row)
 
 static const struct report_column lock_columns[] = {
     {"RANK", "rank", 4, REPORT_DECIMAL},
-    {"LOCK", "lock", 12, REPORT_TEXT},
+    {"LOCK", "lock", 17, REPORT_TEXT},
     {"WAITS", "waits", 14, REPORT_DECIMAL},
     {"LONGEST-US", "longestUs", 12, REPORT_DECIMAL},
 };

@@ -84,7 +84,9 @@ struct cpu {
     struct list route_fences;  /* [k] struct route_fence.link */
     uint64_t stale_interrupts; /* [k] of routes that had ended (L5) */
 
-    uint32_t locks_held; /* [cpu] debug builds: bit per rank */
+    /* Debug builds: */
+    uint32_t locks_held;                    /* [cpu] bit per rank */
+    uint32_t region_depth[LOCK_RANK_COUNT]; /* [cpu] entries of each region */
 };
 
 static_assert(offsetof(struct cpu, current) == CPU_OFFSET_CURRENT, "trap.S");
