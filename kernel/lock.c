@@ -80,10 +80,32 @@ NOINLINE void lock_rank_released(enum lock_rank rank)
         &lock_holds[rank]; /* the lock is still held: nobody else writes here */
 
     cpu->locks_held &= ~(1u << rank);
+    if (rank == LOCK_RANK_KERNEL && cpu->locks_held != 0) {
+        const uint32_t held = cpu->locks_held;
+
+        cpu->locks_held = 0;
+        PANIC("kernel lock released inside of ranks %x", held);
+    }
     if (cpu->locks_since[rank].place != 0 && ticks > hold->worst_ticks) {
         *hold = (struct lock_hold){ticks, cpu->locks_since[rank].place,
                                    (uint64_t)(uintptr_t)__builtin_return_address(0)};
     }
     cpu->locks_since[rank].place = 0;
+}
+#endif
+
+#ifdef CAPOS_DEBUG
+void lock_region_enter(enum lock_rank rank)
+{
+    if (!is_early() && rank != LOCK_RANK_COUNT && this_cpu()->region_depth[rank]++ == 0) {
+        lock_rank_acquired(rank);
+    }
+}
+
+void lock_region_leave(const enum lock_rank *rank)
+{
+    if (!is_early() && *rank != LOCK_RANK_COUNT && --this_cpu()->region_depth[*rank] == 0) {
+        lock_rank_released(*rank);
+    }
 }
 #endif

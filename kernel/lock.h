@@ -48,6 +48,25 @@ struct LOCK_CAPABILITY spinlock {
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);
 
+/*
+ * A region is a part of what the kernel lock guards, with a rank of its own: the order in which
+ * code may go through regions is that of the locks which would stand there. Entering one again is
+ * no harm. The kernel lock is not released inside. In release builds there is nothing of it.
+ *
+ *     LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);  from here to the end of the block
+ *
+ * LOCK_RANK_COUNT is no region.
+ */
+#ifdef CAPOS_DEBUG
+void lock_region_enter(enum lock_rank rank);
+void lock_region_leave(const enum lock_rank *rank);
+#define LOCK_REGION(region)                                                                        \
+    const enum lock_rank region_here __attribute__((cleanup(lock_region_leave))) = (region);       \
+    lock_region_enter(region_here)
+#else
+#define LOCK_REGION(region) ((void)(region))
+#endif
+
 /** Wait for a lock that somebody holds, and take it. */
 void spin_lock_slowly(struct spinlock *lock);
 

@@ -5,7 +5,7 @@
 #include "device_manager/handles.h"
 #include "diag/trace.h"
 #include "object/process.h"
-#include "wire/build.h"
+#include "syscall/answer.h"
 
 #define READ_MAX 32u /* records of one answer */
 
@@ -57,6 +57,16 @@ enum status audit_refuse(enum status status, const struct device_function *funct
     return status;
 }
 
+enum status device_admit(const struct method *method, const struct device_function *function,
+                         const struct device_handle *handle, uint64_t detail)
+{
+    const enum status status = ledger_check(&ledger, handle, method->process->pid);
+
+    return status == STATUS_OK ? STATUS_OK
+                               : audit_refuse(status, function, method->process->pid,
+                                              method->object->number, detail);
+}
+
 const struct audit_entry *audit_read(uint64_t sequence)
 {
     const uint64_t oldest = next_sequence > AUDIT_ENTRIES ? next_sequence - AUDIT_ENTRIES : 0;
@@ -101,9 +111,8 @@ static enum status read_method(struct method *method)
     struct wire_builder builder;
     struct wire_build_struct root;
     struct wire_build_list list;
-    size_t length;
 
-    wire_build_init(&builder, method->answer, method->answer_capacity);
+    answer_begin(method, &builder);
     (void)audit_log_read_results_init_root(&builder, &root);
     audit_log_read_results_set_next(&root, start + count);
     audit_log_read_results_set_dropped(
@@ -115,11 +124,7 @@ static enum status read_method(struct method *method)
         (void)wire_list_build_struct(&list, i, &record);
         put_record(&record, audit_read(start + i));
     }
-    if (wire_build_finish(&builder, &length) != WIRE_OK) {
-        return STATUS_TOO_LONG;
-    }
-    method->answer_length = (uint32_t)length;
-    return STATUS_OK;
+    return answer_finish(method, &builder);
 }
 
 method_function *const audit_log_methods[] = {

@@ -97,6 +97,7 @@ static void init_function(struct device_function *function, uint32_t index)
 /** An access that the IOMMU has refused. */
 static void note_fault(const struct iommu_fault *fault)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     for (uint32_t i = 0; i < ledger.function_count; i++) {
         struct device_function *function = &device_functions[i];
 
@@ -181,6 +182,7 @@ static enum status prepare_parts(struct device_function *function, struct proces
         status = dma_pool_create(function, process, &parts->pool);
     }
     if (status == STATUS_OK && has_interrupt) {
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         status = interrupt_prepare(function, process, by_pin, &parts->interrupt);
     }
     if (status != STATUS_OK) {
@@ -204,6 +206,7 @@ static void make_route(struct interrupt *interrupt, const struct process *proces
 {
     audit_write(AUDIT_EVENT_ROUTE_MADE, STATUS_OK, interrupt->function, process->pid,
                 interrupt->object.number, interrupt->route->number);
+    LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
     interrupt_commit(interrupt);
 }
 

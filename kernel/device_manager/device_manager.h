@@ -19,6 +19,7 @@
  */
 
 #include "bootinfo/bootinfo.h"
+#include "lock.h"
 #include "object/object.h"
 #include "syscall/methods.h"
 #include "types.h"
@@ -35,6 +36,14 @@ void device_manager_init(void);
 static inline bool device_is_authority(enum object_kind kind)
 {
     return kind >= OBJECT_KIND_DEVICE_MMIO && kind <= OBJECT_KIND_DMA_BUFFER;
+}
+
+/** Where methods of objects of this kind are at work. */
+static inline enum lock_rank device_region_of(enum object_kind kind)
+{
+    return device_is_authority(kind) || kind == OBJECT_KIND_DEVICE_MANAGER
+               ? LOCK_RANK_PCI_DEVICE_MANAGER
+               : LOCK_RANK_COUNT;
 }
 
 /**

@@ -267,14 +267,20 @@ static void abandon_unmap(struct operation *operation)
     buffer->operation = NULL;
 }
 
+/** The buffer that a method is called on, if its caller may use it. */
+static enum status admit(const struct method *method, struct dma_buffer **buffer)
+{
+    *buffer = buffer_of(method->object);
+    return device_admit(method, (*buffer)->function, &(*buffer)->handle, (*buffer)->iova);
+}
+
 static enum status buffer_unmap(struct method *method)
 {
-    struct dma_buffer *buffer = buffer_of(method->object);
-    const enum status status = ledger_check(&ledger, &buffer->handle, method->process->pid);
+    struct dma_buffer *buffer;
+    const enum status status = admit(method, &buffer);
 
     if (status != STATUS_OK) {
-        return audit_refuse(status, buffer->function, method->process->pid, method->object->number,
-                            buffer->iova);
+        return status;
     }
     struct operation *operation = method_keep(method);
 
@@ -287,12 +293,11 @@ static enum status buffer_unmap(struct method *method)
 
 static enum status buffer_info(struct method *method)
 {
-    const struct dma_buffer *buffer = buffer_of(method->object);
-    const enum status status = ledger_check(&ledger, &buffer->handle, method->process->pid);
+    struct dma_buffer *buffer;
+    const enum status status = admit(method, &buffer);
 
     if (status != STATUS_OK) {
-        return audit_refuse(status, buffer->function, method->process->pid, method->object->number,
-                            buffer->iova);
+        return status;
     }
     struct dma_buffer_info_results *results = method_results(method, sizeof(*results));
 

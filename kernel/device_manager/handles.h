@@ -17,6 +17,7 @@
 #include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
+#include "lock.h"
 #include "object/memory.h"
 #include "object/notification.h"
 #include "object/object.h"
@@ -193,6 +194,18 @@ static inline struct interrupt *interrupt_of(struct object *object)
 
 /** Debug builds: is the ledger sound, after a transaction? */
 void device_ledger_verify(void);
+
+/* audit.c */
+struct method;
+
+/**
+ * May the caller of a method use the handle of the object that it names? Each kind has an admit()
+ * of its own over this, which gives the record: there is no other way to one. A refusal is in the
+ * audit log, with `detail`.
+ */
+MUST_CHECK enum status device_admit(const struct method *method,
+                                    const struct device_function *function,
+                                    const struct device_handle *handle, uint64_t detail);
 
 /* owner.c */
 

@@ -4,26 +4,11 @@
  * IOMMUs. Each answer is a page of entries from an index on; a short one is the last.
  */
 #include "device_manager/device_manager.h"
+#include "device_manager/handles.h"
 #include "device_manager/lines.h"
-#include "wire/build.h"
+#include "syscall/answer.h"
 
 #define LIST_MAX 32u
-
-static void begin(struct method *method, struct wire_builder *builder)
-{
-    wire_build_init(builder, method->answer, method->answer_capacity);
-}
-
-static enum status finish(struct method *method, const struct wire_builder *builder)
-{
-    size_t length;
-
-    if (wire_build_finish(builder, &length) != WIRE_OK) {
-        return STATUS_TOO_LONG;
-    }
-    method->answer_length = (uint32_t)length;
-    return STATUS_OK;
-}
 
 static void put_function(const struct wire_build_struct *info, uint32_t index)
 {
@@ -81,7 +66,7 @@ enum status device_list_functions(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_functions_results_init_root(&builder, &root);
     (void)diagnostics_functions_results_init_functions(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -90,7 +75,7 @@ enum status device_list_functions(struct method *method)
         (void)wire_list_build_struct(&list, i, &info);
         put_function(&info, parameters->from_index + i);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static void put_interrupt(const struct wire_build_struct *info, uint32_t slot)
@@ -134,7 +119,7 @@ enum status device_list_interrupts(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_interrupts_results_init_root(&builder, &root);
     (void)diagnostics_interrupts_results_init_interrupts(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -143,7 +128,7 @@ enum status device_list_interrupts(struct method *method)
         (void)wire_list_build_struct(&list, i, &info);
         put_interrupt(&info, slots[i]);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 enum status device_list_dma(struct method *method)
@@ -160,7 +145,7 @@ enum status device_list_dma(struct method *method)
             slots[count++] = i;
         }
     }
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_dma_results_init_root(&builder, &root);
     (void)diagnostics_dma_results_init_buffers(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -175,7 +160,7 @@ enum status device_list_dma(struct method *method)
         dma_info_set_page_count(&info, buffer->page_count);
         dma_info_set_access(&info, buffer->access);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 enum status device_list_quarantine(struct method *method)
@@ -186,14 +171,14 @@ enum status device_list_quarantine(struct method *method)
     struct device_quarantine now;
 
     device_quarantine_count(&now);
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_quarantine_results_init_root(&builder, &root);
     (void)diagnostics_quarantine_results_init_info(&root, &info);
     quarantine_info_set_functions(&info, now.function_count);
     quarantine_info_set_device_pages(&info, now.device_pages);
     quarantine_info_set_frames(&info, now.frame_count);
     quarantine_info_set_frame_limit(&info, now.frame_limit);
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 enum status device_list_iommus(struct method *method)
@@ -204,7 +189,7 @@ enum status device_list_iommus(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_iommus_results_init_root(&builder, &root);
     (void)diagnostics_iommus_results_init_iommus(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -223,5 +208,5 @@ enum status device_list_iommus(struct method *method)
         iommu_info_set_domain_count(&info, unit.domain_count);
         iommu_info_set_fault_count(&info, unit.fault_count);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }

@@ -27,6 +27,7 @@ static const struct device_handle *handle_of(struct object *object)
 enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
                                   const struct process *from, const struct process *to)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     uint32_t object_count = 0;
     uint32_t interrupt_count = 0;
 
@@ -100,6 +101,7 @@ static void move_object(struct object *object, struct process *from, struct proc
 void device_transfer_commit(struct object *const *objects, uint32_t count, struct process *from,
                             struct process *to)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     for (uint32_t i = 0; i < count; i++) {
         if (device_is_authority(objects[i]->kind)) {
             move_object(objects[i], from, to);
@@ -110,6 +112,7 @@ void device_transfer_commit(struct object *const *objects, uint32_t count, struc
 
 void device_owner_ended(struct process *process)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     static const enum teardown_cause causes[EXIT_REASON_COUNT] = {
         [EXIT_REASON_EXITED] = TEARDOWN_CAUSE_EXITED,
         [EXIT_REASON_CRASHED] = TEARDOWN_CAUSE_CRASHED,
@@ -138,6 +141,7 @@ void device_part_ended(struct device_function *function, const struct object *ob
 
 void device_claim_shrunk(struct device_function *function)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     const struct ledger_function *record = device_record(function);
 
     if (!device_state_is_owned(record->state) || record->has_mmio || record->has_pool) {

@@ -117,6 +117,7 @@ void device_quarantine_enter(struct device_function *function)
 
 void device_quarantine_inherit(struct process *process)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     for (uint32_t i = 0; i < ledger.function_count; i++) {
         if (ledger.functions[i].state != FUNCTION_STATE_QUARANTINED) {
             continue;
@@ -198,6 +199,7 @@ static void step_draining(struct device_function *function)
     ledger_recover(&ledger, function->index);
     LIST_FOR_EACH(node, &function->routes)
     {
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         interrupt_recover(CONTAINER_OF(node, struct device_route, of_function)->interrupt);
     }
     next_step(function, TEARDOWN_STEP_MASKING);
@@ -232,6 +234,7 @@ static void step_releasing(struct device_function *function)
 
 static bool recover_step(struct work *work)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     struct device_function *function = CONTAINER_OF(work, struct device_function, teardown);
 
     switch (function->step) {

@@ -52,6 +52,7 @@ static void silence(struct device_function *function)
             CONTAINER_OF(node, struct device_route, of_function)->interrupt;
 
         node = node->next;
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         object_get(&interrupt->object);
         object_revoke_all(&interrupt->object);
         interrupt_silence(interrupt);
@@ -61,6 +62,7 @@ static void silence(struct device_function *function)
 
 void device_take_back(struct device_function *function, enum teardown_cause cause, uint64_t pid)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     if (!ledger_revoke(&ledger, function->index)) {
         return;
     }
@@ -78,6 +80,7 @@ void device_take_back(struct device_function *function, enum teardown_cause caus
 
 void device_teardown_continue(struct device_function *function)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     if (function->step != TEARDOWN_STEP_NONE && !timer_is_armed(&function->timer)) {
         schedule(function);
     }
@@ -129,6 +132,7 @@ static void step_masking(struct device_function *function)
         struct device_route *route = CONTAINER_OF(node, struct device_route, of_function);
 
         node = node->next;
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         interrupt_end(route->interrupt);
     }
     msi_disable(function);
@@ -290,6 +294,7 @@ static void step_releasing(struct device_function *function)
 
 static bool teardown_step(struct work *work)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     struct device_function *function = CONTAINER_OF(work, struct device_function, teardown);
 
     switch (function->step) {

@@ -186,6 +186,7 @@ static void look_for(struct device_function *function)
 
 static void look(struct timer *timer)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     for (uint32_t i = 0; i < ledger.function_count; i++) {
         struct device_function *function = &device_functions[i];
 

@@ -207,6 +207,8 @@ const struct report budgets_report = {"budgets", "what each process may hold, an
 
 static const char *const lock_names[LOCK_RANK_COUNT] = {
     [LOCK_RANK_KERNEL] = "kernel",
+    [LOCK_RANK_PCI_DEVICE_MANAGER] = "device manager",
+    [LOCK_RANK_DEVICE_INTERRUPT_ROUTES] = "interrupt routes",
     [LOCK_RANK_FRAMES] = "frames",
     [LOCK_RANK_LOG] = "log",
     [LOCK_RANK_UART] = "uart",

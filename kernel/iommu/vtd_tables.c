@@ -100,66 +100,60 @@ static void give_chain(struct iommu_domain *domain, uint32_t chain)
     }
 }
 
-/**
- * The tables below one, and then the table itself; they are at most four levels. Inlined, so that
- * there is no call through a pointer, whose stack could not be checked.
- */
-static ALWAYS_INLINE void
-each_table(struct iommu_domain *domain, uint64_t *root,
-           void (*visit)(struct iommu_domain *domain, uint32_t frame, void *context), void *context)
-{
+/** A walk through all tables of a domain, those below a table before itself. */
+struct table_walk {
     uint64_t *tables[LEVELS_MAX];
-    uint32_t next[LEVELS_MAX] = {0};
-    uint32_t depth = 0;
+    uint32_t next[LEVELS_MAX];
+    uint32_t depth;
+    bool is_over;
+};
 
-    tables[0] = root;
-    for (;;) {
-        if (depth + 1 < domain->levels && next[depth] < VTD_TABLE_ENTRIES) {
-            const uint64_t entry = tables[depth][next[depth]++];
-
-            if (entry != 0) {
-                depth++;
-                tables[depth] = table_of(entry);
-                next[depth] = 0;
-            }
-            continue;
-        }
-        visit(domain, pointer_frame(tables[depth]), context);
-        if (depth == 0) {
-            return;
-        }
-        depth--;
-    }
-}
-
-static void bequeath_table(struct iommu_domain *domain, uint32_t frame, void *context)
+/** The next table's frame, which is not looked at again. False: there is none. */
+static bool walk_next(const struct iommu_domain *domain, struct table_walk *walk, uint32_t *frame)
 {
-    frames_move(frame, domain->account, context);
+    if (walk->is_over) {
+        return false;
+    }
+    while (walk->depth + 1 < domain->levels && walk->next[walk->depth] < VTD_TABLE_ENTRIES) {
+        const uint64_t entry = walk->tables[walk->depth][walk->next[walk->depth]++];
+
+        if (entry != 0) {
+            walk->tables[++walk->depth] = table_of(entry);
+            walk->next[walk->depth] = 0;
+        }
+    }
+    *frame = pointer_frame(walk->tables[walk->depth]);
+    walk->is_over = walk->depth == 0;
+    walk->depth -= walk->is_over ? 0 : 1;
+    return true;
 }
 
 void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account)
 {
-    each_table(domain, domain->root, bequeath_table, account);
-    for (uint32_t frame = domain->stranded; frame != FRAME_NONE;
-         frame = frame_record(frame)->next) {
+    struct table_walk walk = {.tables = {domain->root}};
+    uint32_t frame;
+
+    while (walk_next(domain, &walk, &frame)) {
+        frames_move(frame, domain->account, account);
+    }
+    for (frame = domain->stranded; frame != FRAME_NONE; frame = frame_record(frame)->next) {
         frames_move(frame, domain->account, account);
     }
     domain->account = account;
 }
 
-static void forget_table(struct iommu_domain *domain, uint32_t frame, void *context)
-{
-    (void)context;
-    frames_give(frame, 0, domain->account);
-    domain->table_count--;
-}
-
 void iommu_domain_forget(struct iommu_domain *domain)
 {
+    struct table_walk walk = {.tables = {domain->root}};
+    uint32_t frame;
+
     KVERIFY(domain->pending == 0);
     give_chain(domain, domain->stranded);
     domain->stranded = FRAME_NONE;
-    each_table(domain, domain->root, forget_table, NULL);
+    while (walk_next(domain, &walk, &frame)) {
+        frames_give(frame, 0, domain->account);
+        domain->table_count--;
+    }
     vtd_bit_give(domain->unit->domain_ids, domain->id);
     domain->unit->domain_count--;
     domain->root = NULL;

@@ -190,6 +190,7 @@ enum status method_call(struct object *object, struct thread *thread, const stru
             return status;
         }
     }
+    LOCK_REGION(device_region_of(object->kind));
     const enum status status = interface->methods[sqe->method](&method);
 
     if (!method.later) {

@@ -186,11 +186,12 @@ def test_waiter_wakes(boot, logs):
 
 
 @pytest.mark.deadline(150)
-def test_triggers_race(boot, logs):
+@pytest.mark.parametrize("kernel", ["kernel", "kernel-debug"])
+def test_triggers_race(boot, logs, kernel):
     """On four CPUs, revocations, kills, exits and the slot's own errors hit one device at the same time, over
     and over: each owner is torn down once, every claim has an end, and nothing is left. Else: two
     teardowns of one claim, one that does not end, or a difference to before."""
-    machine, name, bdf, index = start(boot, logs, cpus=4)
+    machine, name, bdf, index = start(boot, logs, cpus=4, kernel=f"build/{kernel}/capos.elf")
     devtest.run(machine, "release")
     wait_processes(machine, devtest.SERVICES)
     before = oracle.Snapshot(machine)

@@ -98,7 +98,9 @@ struct cpu {
     uint64_t unexpected_count; /* [k] of vectors that lead nowhere */
     uint8_t device_lines[VECTOR_LINE_END - VECTOR_LINE_FIRST]; /* [k] line + 1; 0: none */
 
-    uint32_t locks_held; /* [cpu] debug builds: bit per rank */
+    /* Debug builds: */
+    uint32_t locks_held;                    /* [cpu] bit per rank */
+    uint32_t region_depth[LOCK_RANK_COUNT]; /* [cpu] entries of each region */
 #ifdef CAPOS_LOCK_TIMES
     struct {
         uint64_t ticks;             /* when this CPU asked for the lock of a rank that it holds */
