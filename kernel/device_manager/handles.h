@@ -254,3 +254,5 @@ void msi_disable(const struct device_function *function);
 void msi_program(const struct device_function *function, uint32_t number, uint64_t address,
                  uint32_t data);
 void msi_set_mask(const struct device_function *function, uint32_t number, bool is_masked);
+/** Whether the function holds back an interrupt of a masked vector. */
+bool msi_is_pending(const struct device_function *function, uint32_t number);

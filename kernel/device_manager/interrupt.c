@@ -156,6 +156,28 @@ static uint32_t route_slot(const struct device_route *route)
     return (uint32_t)(route - device_routes);
 }
 
+/**
+ * Have the function forget what it holds back since before this route: a masked vector that is
+ * pending is sent when it is unmasked (PCI 3.0 §6.8.3.4), whoever owns it by then, and not every
+ * function can be reset. It is sent now, while the IOMMU's entry is not present and refuses it.
+ */
+static void forget_pending(struct device_route *route)
+{
+    struct device_function *function = route->function;
+    const bool was_started = function->is_started;
+
+    if (!msi_is_pending(function, route->number)) {
+        return;
+    }
+    device_start(function); /* a function that is no bus master sends none */
+    msi_set_mask(function, route->number, false);
+    msi_set_mask(function, route->number, true);
+    if (!was_started) {
+        pci_command_set(function->pci, 0, PCI_COMMAND_MASTER);
+        function->is_started = false;
+    }
+}
+
 void interrupt_commit(struct interrupt *interrupt)
 {
     struct device_route *route = interrupt->route;
@@ -183,6 +205,7 @@ void interrupt_commit(struct interrupt *interrupt)
 
     message = iommu_route_message(function->coverage.unit, route->remap_index);
     msi_program(function, route->number, message.address, message.data);
+    forget_pending(route);
     if (iommu_route_set(function->coverage.unit, route->remap_index, &entry, &route->wait,
                         route_programmed)) {
         route_programmed(&route->wait);
