@@ -12,6 +12,7 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   doorbell.c   the same with interrupts that come from outside at any moment
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
  * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What
@@ -149,3 +150,6 @@ int life_next(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
+int life_listen(void);
+int life_deaf(void);
+int life_heir(void);

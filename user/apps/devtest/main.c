@@ -29,10 +29,11 @@ static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},          {"load", life_load},   {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},   {"touch", life_touch},
-    {"quiet", life_quiet},        {"cling", life_cling}, {"child-uses", child_uses},
-    {"child-holds", child_holds},
+    {"hold", life_hold},          {"load", life_load},     {"crash", life_crash},
+    {"leave", life_leave},        {"next", life_next},     {"touch", life_touch},
+    {"quiet", life_quiet},        {"cling", life_cling},   {"child-uses", child_uses},
+    {"child-holds", child_holds}, {"listen", life_listen}, {"deaf", life_deaf},
+    {"heir", life_heir},
 };
 
 struct device_under_test device;
