@@ -58,6 +58,7 @@ GROUPS_image        := run
 GROUPS_bench        := run bench
 GROUPS_run-measure  := run bench
 GROUPS_fuzz         := fuzz
+GROUPS_forge        := test
 GROUPS_fuzz-short   := fuzz
 GROUPS_test-lib     := test
 GROUPS_test-ring    := test
@@ -83,6 +84,7 @@ GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
 GROUPS_run-ddf-provider-consumer := run test
 GROUPS_kernel-mutants := run test
+GROUPS_crash-loops  := run test
 GROUPS_dependency-policy-check := test
 GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
@@ -173,6 +175,8 @@ help:
 #:   make run-ddf-provider-consumer run-image run-diagnostics
 #:                      one system gate each
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
+#:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n
+#:   make forge         10^8 forged handles and capability ids against the shipped code. FORGERIES=n
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:

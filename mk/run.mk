@@ -72,7 +72,12 @@ M ?=
 kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
 	@tools/kernel-mutants --layer $@ $(M:%=--only %)
 
+# A driver that crashes a thousand times, the machine compared after each: half an hour. LOOPS=n
+LOOPS ?= 1000
+crash-loops: $(KERNEL) $(PACKAGE) $(PROBE)
+	@LOOPS=$(LOOPS) $(PYTEST) --layer $@ tests/system/test_crash_loops.py
+
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run gdb test-system $(RUN_GATES) test-harness kernel-mutants boot-time
+.PHONY: run gdb test-system $(RUN_GATES) test-harness kernel-mutants crash-loops boot-time
