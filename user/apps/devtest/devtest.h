@@ -15,6 +15,7 @@
  *   stale.c      an owner that goes on after its device was taken
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
+ *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
@@ -132,6 +133,7 @@ void try_window(void);
 void try_table(void);
 void try_small(void);
 void try_config(void);
+void try_ats(void);
 void try_pool(void);
 void try_buffer(void);
 void try_interrupt(void);
@@ -143,6 +145,7 @@ void try_poor(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
+void try_nvme(void);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);
@@ -154,6 +157,7 @@ int life_load(void);
 int life_crash(void);
 int life_leave(void);
 int life_next(void);
+int life_keep(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
@@ -163,3 +167,4 @@ int life_deaf(void);
 int life_heir(void);
 int life_wait(void);
 int life_stale(void);
+int life_nvme(void);
