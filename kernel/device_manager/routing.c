@@ -79,7 +79,7 @@ static enum status declare_method(struct method *method)
     if (parameters->level_triggered > 1 || parameters->active_low > 1) {
         status = STATUS_BAD_RANGE;
     } else if (status == STATUS_OK && function == NULL) {
-        status = STATUS_NOT_FOUND;
+        return STATUS_NOT_FOUND; /* no record: firmware speaks of every slot, empty ones too */
     }
     if (status != STATUS_OK) {
         return audit_refuse(status, function, pid, method->object->number, detail);

@@ -69,6 +69,9 @@ enum status diagnostics_report(struct method *method)
     if (report == NULL || parameters->format > 1) {
         return STATUS_NOT_FOUND;
     }
+    if (parameters->topic == REPORT_TOPIC_AUDIT) {
+        return STATUS_DENIED; /* that takes an AuditLog */
+    }
     /* The message page of this CPU is free: this method's parameters are inline. */
     uint8_t *text = this_cpu()->message_scratch;
 

@@ -33,9 +33,14 @@ def end(machine):
     return records[-1]["sequence"] + 1 if records else 0
 
 
+def of_owners(records):
+    """Without those of where pins lead, which whoever reads firmware's tables declares at boot."""
+    return [record for record in records if record["event"] != "pinDeclared"]
+
+
 def of(records, bdf):
-    """Those about one function, given as `00:04.0`."""
-    return [record for record in records if record["bdf"] == bdf]
+    """Those about one function, given as `00:04.0`, and its owners."""
+    return [record for record in of_owners(records) if record["bdf"] == bdf]
 
 
 def shown(record):

@@ -26,6 +26,7 @@ DISK_VECTORS = 5
 PCI_IDS = pathlib.Path("/usr/share/misc/pci.ids")
 TOPICS = ["acpi", "pci", "irqs", "cpus", "mem", "iommu", "dma", "mmio", "devices", "caps", "budgets",
           "audit", "locks", "trace"]
+SHELL_TOPICS = [topic for topic in TOPICS if topic != "audit"]  # which takes an AuditLog
 COLUMNS = 79
 KERNEL_ADDRESS = re.compile(r"\bf{4,}[0-9a-f]{8,}\b", re.IGNORECASE)
 
@@ -295,7 +296,7 @@ def test_reads_well(boot, logs):
         same(topic, machine.shell(topic), before[topic])
     same("report acpi", machine.shell("report acpi"), before["acpi"])
     same("trace", machine.shell("trace on").split(";")[0], "the trace is on")
-    for topic in TOPICS:
+    for topic in SHELL_TOPICS:
         claim(read_tables(machine.shell(f"report {topic} -j")), f"report {topic} -j", machine.tail())
         told = read_tables(machine.shell(f"{topic} -j"))
         claim(told and all(told.values()), f"{topic} -j is JSON", machine.tail())

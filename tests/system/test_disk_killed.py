@@ -80,7 +80,7 @@ def test_client_killed_in_flight(boot, logs, end):
     """A client that ends with requests in flight leaves its pages pinned, and reachable by the device,
     until the device has answered; then everything is as before. The driver serves others meanwhile. Else:
     a frame that is free while the device reaches it, or a difference at the end."""
-    machine, devices, _ = disks.start(boot, logs, limit=8)
+    machine, devices, _ = disks.start(boot, logs, limit=4)
     before = None
     for _ in range(2):
         disks.wait_served(machine)

@@ -96,7 +96,7 @@ static const struct command commands[] = {
      "WAITS counts the times that a CPU found the lock taken.\n", command_report},
     {"report", "TOPIC [ARG] [-j]", "what the kernel's early prompt would say",
      "TOPIC is one of acpi, pci, irqs, cpus, mem, iommu, dma, mmio, devices, caps,\n"
-     "budgets, audit, locks, trace; ARG the place of a function (pci) or a pid (caps).\n"
+     "budgets, locks, trace; ARG the place of a function (pci) or a pid (caps).\n"
      "-j prints JSON objects, one a line. The early prompt is there with diag=1 on the\n"
      "command line, or when ^D is typed while the kernel boots.\n",
      command_any_report},
