@@ -102,7 +102,7 @@ def test_traced_ipc(boot, logs, kernel):
     machine = start(boot, logs, kernel=f"build/{kernel}/capos.elf")
     machine.shell("trace on")
     claim("everything as specified" in machine.shell("run demo"), "demo passes", machine.tail())
-    text = machine.shell("run rttest threads lending budgets", 30)
+    text = machine.shell("run rttest threads lending", 30)
     claim(re.search(r"rttest: [1-9]\d* passed, 0 failed", text), "rttest passes", machine.tail())
     trace = dump(machine)
     claim(len(every(trace, "switch")) > 50, "many switches", trace.count)
