@@ -8,6 +8,7 @@
  * line gets vector, CPU and remapping entry with the first function that is claimed by its pin, and
  * keeps them: with no sharers it is masked. docs/design/0016-intx.md.
  */
+#include "apic/encoding.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/io_apic.h"
 #include "arch/x86_64/trap.h"
@@ -15,9 +16,8 @@
 #include "device_manager/lines.h"
 #include "diag/log.h"
 
-#define LINES_MAX      64u
-#define LINE_POLL_NS   (10ull * 1000 * 1000)
-#define XAPIC_EVERYONE 0xffu
+#define LINES_MAX    64u
+#define LINE_POLL_NS (10ull * 1000 * 1000)
 
 static struct device_line lines[LINES_MAX];
 static uint32_t next_cpu;
@@ -69,7 +69,7 @@ static bool free_index(uint32_t cpu, uint32_t *index)
 static bool can_reach(const struct device_line *line, const struct cpu *cpu)
 {
     return line->unit != NULL ? iommu_can_reach_cpu(line->unit, cpu->apic_id)
-                              : cpu->apic_id < XAPIC_EVERYONE;
+                              : apic_id_fits(cpu->apic_id, false);
 }
 
 /** A CPU and a vector there, another CPU each time; false: none is free. */

@@ -8,16 +8,13 @@
  * A route is taken apart from the left: masked at the function, cleared in the IOMMU, and fenced at
  * the CPU, before vector and entry get a next owner.
  */
+#include "apic/encoding.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
 #include "device_manager/audit.h"
 #include "device_manager/handles.h"
 #include "object/process.h"
 #include "refund.h"
-
-/* Without remapping: Intel SDM vol. 3A §11.11.1, fixed delivery to one CPU. */
-#define MESSAGE_BASE      0xfee00000ull
-#define MESSAGE_CPU_SHIFT 12u
 
 static void route_programmed(struct iommu_wait *wait);
 static void route_cleared(struct iommu_wait *wait);
@@ -31,7 +28,7 @@ static bool can_reach(const struct device_function *function, const struct cpu *
 {
     return function->coverage.interrupt_remapping
                ? iommu_can_reach_cpu(function->coverage.unit, cpu->apic_id)
-               : cpu->apic_id < 0xff;
+               : apic_id_fits(cpu->apic_id, false);
 }
 
 /** Routes of the function that lead to a CPU. */
@@ -194,7 +191,7 @@ static void program_message(struct device_route *route)
 {
     const struct device_function *function = route->function;
     struct iommu_message message = {
-        .address = MESSAGE_BASE | (uint64_t)cpus[route->cpu]->apic_id << MESSAGE_CPU_SHIFT,
+        .address = apic_message_address(cpus[route->cpu]->apic_id),
         .data = route->vector,
     };
 

@@ -79,6 +79,8 @@ def test_shared(boot, logs, cpus):
     intx.live(machine, "second count", "intxtest: counting")
     row = intx.line(machine, 20)
     claim(row["state"] == "open" and row["sharers"] == 2, "an open line with two sharers", row)
+    seen = next(row for row in intx.irqs(machine, "input") if row["input"] == 20)
+    claim((seen["masked"], seen["trigger"], seen["active"]) == (False, "level", "high"), "a level, active high", seen)
     intx.goes_on(machine, second)
     route = intx.route(machine, first)
     claim(route["delivered"] == 1 and route["masked"] and route["pin"] == "INTA", "one that is taken", route)
@@ -94,6 +96,7 @@ def test_shared(boot, logs, cpus):
     wait_processes(machine, SERVICES)
     row = intx.line(machine, 20)
     claim(row["sharers"] == 0 and row["state"] == "closed" and row["storms"] == 0, "a closed line", row)
+    claim(row["unadmitted"] == 0, "no interrupt that came twice", row)
     oracle.inspect(machine)
     machine.halt()
 
@@ -115,7 +118,16 @@ def test_next_owner(boot, logs):
     arrived = intx.line(machine, 20)["arrived"]
     intx.run(machine, "tester clean")
     claim(intx.line(machine, 20)["arrived"] == arrived, "no arrivals", intx.line(machine, 20))
+    edu.drop_pin()
     edu.qtest.store(edu.config + 4, left, 2)
+
+    # The owner's end disables a pin that was open, too.
+    intx.live(machine, "tester wait", "intxtest: waiting")
+    claim(not edu.qtest.load(edu.config + 4, 2) & intx.INTX_DISABLE, "a pin that is open", "it is disabled")
+    machine.shell("kill tester")
+    wait_processes(machine, SERVICES)
+    intx.until("a pin that is disabled",
+               lambda: edu.qtest.load(edu.config + 4, 2) & intx.INTX_DISABLE)
     oracle.Snapshot(machine).must_equal(before)
     machine.halt()
 

@@ -11,7 +11,6 @@
 #define MSR_APIC_BASE      0x0000001bu
 #define MSR_SYSENTER_CS    0x00000174u
 #define MSR_TSC_DEADLINE   0x000006e0u
-#define MSR_X2APIC_BASE    0x00000800u
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u

@@ -189,6 +189,8 @@ def vectors(state, hardware, claims):
             users[handle] += 1
             if irte.source != hardware.io_apic_sources.get(pin.io_apic):
                 yield f"{what}: interrupt-remapping entry {handle} is for {name_of(irte.source)}"
+            if (irte.vector, irte.level) != (pin.entry & 0xFF, bool(pin.entry >> 15 & 1)):
+                yield f"{what}: its vector or trigger mode is not that of interrupt-remapping entry {handle}"
         elif pin.active:
             yield f"{what}: is unmasked, and names no entry that is present"
     for irte in entries.values():

@@ -73,4 +73,5 @@ void do_vectors(void);
 
 /* Ways to live until somebody ends it. */
 void live_count(void);
+void live_wait(void);
 void live_cling(void);

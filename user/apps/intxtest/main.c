@@ -19,7 +19,7 @@ static const struct {
 } deeds[] = {
     {"declare", do_declare}, {"refusals", do_refusals}, {"grant", do_grant},
     {"e1000", do_e1000},     {"clean", do_clean},       {"vectors", do_vectors},
-    {"count", live_count},   {"cling", live_cling},
+    {"count", live_count},   {"cling", live_cling},     {"wait", live_wait},
 };
 
 struct device_under_test device;

@@ -117,6 +117,17 @@ void live_count(void)
     }
 }
 
+/** Wait for one that does not come. */
+void live_wait(void)
+{
+    uint64_t count;
+
+    if (check_status(interrupt_unmask(device.interrupt), STATUS_OK, "unmasking")) {
+        rt_print("intxtest: waiting\n");
+        (void)!interrupt_wait(device.interrupt, UINT64_MAX, &count);
+    }
+}
+
 /** Take one interrupt of edu, and leave it at that. */
 void live_cling(void)
 {
