@@ -38,7 +38,7 @@ const bootPackage :Capos.BootPackage = (
       image = "acpi",
       start = first,
       priority = 23, maxPriority = 23,
-      budget = (frames = 1536, capSlots = 128, objects = 128, threads = 1),
+      budget = (frames = 4096, capSlots = 512, objects = 512, threads = 1),
       grants = [
         (name = "console", source = (console = void)),
         (name = "firmware", source = (acpiFirmware = void)),

@@ -23,9 +23,10 @@ USER_IMAGES := $(USER_ELFS)
 
 USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.
-USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
+USER_CODE := -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-ftls-model=local-exec -I lib -I user -I $(BUILD)/gen
+	-ftls-model=local-exec
+USER_CFLAGS := $(USER_WARNINGS) $(USER_CODE) -I lib -I user -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
@@ -61,12 +62,13 @@ define USER_PROGRAM
 $(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
 	@echo '  USER_LD $$@'
-	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(filter-out $(USER_RT_ARCHIVE),$$(filter %.a,$$^)) $(USER_RT_ARCHIVE)
+	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(ARCHIVES) $(USER_RT_ARCHIVE)
 endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
 # The acpi service, with or without the interpreter; and without, for the tests.
 $(BUILD)/user/acpi.elf: $(ACPI_OBJECTS) $(ACPICA_ARCHIVE) $(ACPI_STAMP)
+$(BUILD)/user/acpi.elf: ARCHIVES := $(ACPICA_ARCHIVE)
 
 $(BUILD)/user/acpi-without.elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(ACPI_DIR)/*.c $(ACPI_DIR)/without/*.c)) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
@@ -78,17 +80,15 @@ test-system run-acpi: $(BUILD)/user/acpi-without.elf
 $(BUILD)/user/obj/$(ACPI_DIR)/interpreter/%.c.o: $(ACPI_DIR)/interpreter/%.c $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	@echo '  USER_CC $@'
-	@$(USER_CC) $(filter-out -I lib user $(BUILD)/gen,$(USER_CFLAGS)) $(ACPICA_CFLAGS) -MMD -MP \
-	    -c -o $@ $<
+	@$(USER_CC) $(USER_WARNINGS) $(USER_CODE) $(ACPICA_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Its strcpy must not become a call of strcpy.
-$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/strings.c.o: USER_CFLAGS += -fno-builtin
+$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/strings.c.o: USER_CODE += -fno-builtin
 
 $(BUILD)/user/acpica/%.o: $(ACPICA_DIR)/drivers/acpi/acpica/%.c $(wildcard $(ACPI_DIR)/interpreter/platform/*/*.h \
 		$(ACPI_DIR)/interpreter/platform/*/*/*.h)
 	@mkdir -p $(@D)
-	@$(USER_CC) $(filter-out -I lib user $(BUILD)/gen $(USER_WARNINGS),$(USER_CFLAGS)) -std=gnu17 -w \
-	    $(ACPICA_CFLAGS) -c -o $@ $<
+	@$(USER_CC) -std=gnu17 -w $(USER_CODE) $(ACPICA_CFLAGS) -c -o $@ $<
 
 $(BUILD)/user/libacpica.a: $(ACPICA_SOURCES:$(ACPICA_DIR)/drivers/acpi/acpica/%.c=$(BUILD)/user/acpica/%.o)
 	@rm -f $@

@@ -34,7 +34,7 @@ def prepare(directory, script):
     try:
         packages = [tool.fetch(name) for name in (tool.kernel_of("linux-image-cloud-amd64"), "busybox-static")]
     except SystemExit as reason:
-        pytest.skip(f"no Linux to compare with: {reason}")
+        pytest.skip(f"not to be had: a Linux to compare with ({reason})")
     kernel, initramfs = pathlib.Path(directory) / "vmlinuz", pathlib.Path(directory) / "initramfs"
     with tempfile.TemporaryDirectory() as unpacked:
         for package in packages:

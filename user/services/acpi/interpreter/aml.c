@@ -13,13 +13,13 @@
 #define ROOT_TABLES 32u /* that the list of tables starts with */
 #define APIC_MODE   1u  /* argument of \_PIC, ACPI 6.5 §5.8.1 */
 
-/** Go on? False, after saying why not. */
+/** True; false after saying what went wrong. */
 static bool check(acpi_status status, const char *what)
 {
     if (ACPI_SUCCESS(status)) {
         return true;
     }
-    rt_print("acpi: %s: %s; doing without AML\n", what, acpi_format_exception(status));
+    rt_print("acpi: %s: %s\n", what, acpi_format_exception(status));
     return false;
 }
 
@@ -30,9 +30,7 @@ static void enter_apic_mode(void)
     struct acpi_object_list arguments = {.count = 1, .pointer = &mode};
     const acpi_status status = acpi_evaluate_object(NULL, "\\_PIC", &arguments, NULL);
 
-    if (ACPI_FAILURE(status) && status != AE_NOT_FOUND) {
-        rt_print("acpi: \\_PIC: %s\n", acpi_format_exception(status));
-    }
+    (void)(status == AE_NOT_FOUND || check(status, "\\_PIC"));
 }
 
 bool aml_load(uint64_t firmware)
@@ -42,14 +40,15 @@ bool aml_load(uint64_t firmware)
         rt_print("acpi: this machine has no ACPI tables\n");
         return false;
     }
-    if (!check(acpi_initialize_subsystem(), "start") || !os_layer_install_handlers() ||
-        !check(acpi_initialize_tables(NULL, ROOT_TABLES, TRUE), "tables") ||
-        !check(acpi_load_tables(), "names")) {
+    if (!check(acpi_initialize_subsystem(), "starting ACPICA") ||
+        !check(os_layer_install_handlers(), "starting ACPICA") ||
+        !check(acpi_initialize_tables(NULL, ROOT_TABLES, TRUE), "finding tables")) {
         return false;
     }
-    /* What fails here are single methods of single devices: go on with the rest. */
-    (void)check(acpi_enable_subsystem(ACPI_NO_ACPI_ENABLE), "regions");
-    (void)check(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "devices");
+    /* From here on, what fails are single tables, or single methods of single devices. */
+    (void)check(acpi_load_tables(), "loading tables");
+    (void)check(acpi_enable_subsystem(ACPI_NO_ACPI_ENABLE), "starting operation regions");
+    (void)check(acpi_initialize_objects(ACPI_FULL_INITIALIZATION), "starting devices");
     enter_apic_mode();
     return true;
 }

@@ -313,7 +313,8 @@ void *acpi_os_map_memory(acpi_physical_address where, acpi_size length)
         const enum status status = read_some(where + done, part, copy + done);
 
         if (status != STATUS_OK) {
-            (void)refuse("be read at", where + done, status);
+            rt_print("acpi: no table can be read at %llx: %s\n", (unsigned long long)where,
+                     status_name(status));
             heap_free(copy);
             return NULL;
         }
@@ -375,10 +376,10 @@ static acpi_status memory_access(u32 function, acpi_physical_address address, u3
     return AE_OK;
 }
 
-bool os_layer_install_handlers(void)
+acpi_status os_layer_install_handlers(void)
 {
-    return ACPI_SUCCESS(acpi_install_address_space_handler(
-        ACPI_ROOT_OBJECT, ACPI_ADR_SPACE_SYSTEM_MEMORY, memory_access, NULL, NULL));
+    return acpi_install_address_space_handler(ACPI_ROOT_OBJECT, ACPI_ADR_SPACE_SYSTEM_MEMORY,
+                                              memory_access, NULL, NULL);
 }
 
 acpi_status acpi_os_read_port(acpi_io_address address, u32 *value, u32 width)

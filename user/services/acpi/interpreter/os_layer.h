@@ -6,7 +6,8 @@
  * machine through AcpiFirmware. There is one thread, so locks and semaphores only count.
  */
 
-#include <stdbool.h>
+#include <acpi/acpi.h>
+
 #include <stdint.h>
 
 /** Seconds that AML may run in all, and that one loop of it may take. */
@@ -17,8 +18,9 @@
 void os_layer_init(uint64_t firmware);
 
 /** Have memory that AML reads and writes go through AcpiFirmware. After
- * acpi_initialize_subsystem(). False: ACPICA refuses. */
-bool os_layer_install_handlers(void);
+ * acpi_initialize_subsystem().
+ */
+acpi_status os_layer_install_handlers(void);
 
 /** A register of a function's configuration space; all ones if it is not there. */
 uint32_t os_layer_read_config(uint16_t segment, uint16_t bdf, uint32_t offset, uint32_t width);
