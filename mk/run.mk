@@ -61,6 +61,19 @@ test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 $(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
+# What capOS says of PCI is compared with what Debian's Linux says. Without a network, and without an earlier
+# download, the kernel is not there, and those tests say that they are skipped.
+LINUX_PCI := $(BUILD)/linux-pci/initramfs
+$(LINUX_PCI): tests/system/linux/init tools/bench-linux-image
+	$(call say,linux,$@)
+	$(Q)tools/bench-linux-image --kernel-package $(LINUX_PACKAGE) --init tests/system/linux/init \
+	    --output $(@D) || echo 'no kernel of Debian: the comparison with Linux is skipped'
+
+test-system run-pci: $(LINUX_PCI)
+
+run-pci: $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_pci.py tests/system/test_pci_linux.py
+
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
 HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
 	tests/system/test_tools.py tests/system/test_bench_linux.py
@@ -75,4 +88,4 @@ kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run gdb test-system $(RUN_GATES) test-harness kernel-mutants boot-time
+.PHONY: run gdb test-system $(RUN_GATES) run-pci test-harness kernel-mutants boot-time

@@ -111,6 +111,7 @@ static void turn_off_rom(struct pci_function *function)
 static void read_bars(struct pci_function *function)
 {
     static struct pci_sizing sizing;
+    struct pci_bar legacy;
     struct pci_fault fault;
 
     pci_sizing_run(&sizing, &function->config, &function->header);
@@ -126,6 +127,9 @@ static void read_bars(struct pci_function *function)
                      function->config.address.device, function->config.address.function, i,
                      pci_error_name(fault.error));
             function->refusal = CLAIM_REFUSAL_BAD_CONFIGURATION;
+        }
+        if (pci_bar_legacy(&function->header, i, &legacy)) {
+            *bar = legacy;
         }
     }
     turn_off_rom(function);
