@@ -61,14 +61,7 @@ test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 $(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
-# What capOS says of PCI is compared with what Debian's Linux says. Without a network, and without an earlier
-# download, the kernel is not there, and those tests say that they are skipped.
-LINUX_PCI := $(BUILD)/linux-pci/initramfs
-$(LINUX_PCI): tests/system/linux/init tools/bench-linux-image
-	$(call say,linux,$@)
-	$(Q)tools/bench-linux-image --kernel-package $(LINUX_PACKAGE) --init tests/system/linux/init \
-	    --output $(@D) || echo 'no kernel of Debian: the comparison with Linux is skipped'
-
+# What capOS says of PCI is compared with what Linux says: mk/bench.mk makes one.
 test-system run-pci: $(LINUX_PCI)
 
 run-pci: $(KERNEL) $(PACKAGE) $(PROBE)

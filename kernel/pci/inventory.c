@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pci/inventory.h"
 
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/firmware.h"
 #include "diag/log.h"
 #include "mm/frames.h"
@@ -295,6 +297,7 @@ static void enumerate_segment(uint32_t segment)
 
 void pci_inventory_init(const struct boot_info *info)
 {
+    const uint64_t started = rdtsc();
     const uint64_t found_bytes = FUNCTIONS_MAX * sizeof(*found_storage);
     uint32_t refused = 0;
 
@@ -322,8 +325,9 @@ void pci_inventory_init(const struct boot_info *info)
                        ? 1
                        : 0;
     }
-    log_info("pci", "%u functions%s, %u of them not usable; bus mastering is off for all",
-             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "", refused);
+    log_info("pci", "%u functions%s in %lu us, %u of them not usable; bus mastering is off for all",
+             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "",
+             (unsigned long)(clock_duration_ns(rdtsc() - started) / 1000), refused);
 }
 
 void pci_function_path(const struct pci_function *function, struct vtd_path *path)

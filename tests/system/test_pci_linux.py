@@ -15,6 +15,7 @@ import struct
 
 import pytest
 from harness import Unexpected
+from qemu_devices import many_functions
 from shell import claim
 
 LINUX = pathlib.Path("build/linux-pci")
@@ -36,13 +37,6 @@ NET = "netdev=net,romfile="
 
 def port(name, number, place="", bus="pcie.0"):
     return ["-device", f"pcie-root-port,id={name},bus={bus},chassis={number},slot={number}{place}"]
-
-
-def many(count):
-    """So many functions on the root bus, in multifunction devices from slot 2 on. Small ones: QEMU takes
-    long to move many regions."""
-    return [word for i in range(count) for word in (
-        "-device", f"pvpanic-pci,addr={2 + i // 8:#x}.{i % 8}{',multifunction=on' if i % 8 == 0 else ''}")]
 
 
 SHAPES = {
@@ -89,7 +83,7 @@ SHAPES = {
     "hot plug": ("q35", [
         *RNG, *port("empty", 1), *port("full", 2), *port("empty2", 3),
         "-device", f"{VIRTIO},bus=full", "-device", "pci-bridge,id=slots,chassis_nr=7"]),
-    "200 functions": ("q35", many(200)),
+    "200 functions": ("q35", many_functions(200)),
     "microvm": ("microvm,pcie=on,acpi=on,rtc=on", [
         *RNG, *port("near", 1), *port("empty", 2), "-device", "edu", "-device", f"{VIRTIO},bus=near",
         "-device", "nvme,serial=x", "-device", "pcie-pci-bridge,id=bridge",
@@ -261,7 +255,7 @@ def check_forwarded(functions):
 
 
 @pytest.mark.skipif(not (LINUX / "initramfs").exists(), reason="Debian's kernel could not be downloaded")
-@pytest.mark.deadline(120)
+@pytest.mark.deadline(300)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_same_as_linux(boot, shape):
     """capOS and Linux find the same functions in the same machine, with the same ids, class, BARs, bridge
