@@ -59,6 +59,33 @@ static void scan(struct pci_enumeration *enumeration)
     }
 }
 
+/**
+ * Root buses as firmware's descriptions of host bridges have them, if these account for every bus.
+ * Otherwise there may be more of them, and all buses are asked, which takes as long as 100
+ * functions.
+ */
+static void find_roots(struct pci_enumeration *enumeration)
+{
+    uint32_t bus = enumeration->first_bus;
+    bool is_covered = enumeration->segment == 0;
+
+    while (is_covered && bus <= enumeration->last_bus) {
+        uint32_t next = bus;
+
+        for (uint32_t i = 0; i < firmware.host_bridge_count; i++) {
+            const struct acpi_host_bridge *bridge = &firmware.host_bridges[i];
+
+            enumeration->root_buses[bridge->first_bus / 64] |= 1ull << bridge->first_bus % 64;
+            if (bridge->first_bus <= bus && bridge->last_bus >= bus) {
+                next = bridge->last_bus + 1u;
+            }
+        }
+        is_covered = next > bus;
+        bus = next;
+    }
+    enumeration->roots = is_covered ? PCI_ROOTS_LISTED : PCI_ROOTS_ALL;
+}
+
 static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
 {
     static struct pci_enumeration enumeration; /* 1 KiB and more: not for the stack */
@@ -69,7 +96,6 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         .segment = segment,
         .first_bus = first_bus,
         .last_bus = last_bus,
-        .roots = PCI_ROOTS_ALL,
         .found = &found_storage[base],
         .capacity = FUNCTIONS_MAX - base,
     };
@@ -77,6 +103,7 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         log_info("pci", "no way to configuration space of segment %u", segment);
         return;
     }
+    find_roots(&enumeration);
     scan(&enumeration);
     struct pci_found *found = &found_storage[base];
 
