@@ -77,6 +77,7 @@ GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
 GROUPS_run-diagnostics := run test
+GROUPS_run-pci      := run test
 GROUPS_run-image    := run test
 GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
@@ -171,7 +172,7 @@ help:
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
-#:   make run-ddf-provider-consumer run-image run-diagnostics
+#:   make run-ddf-provider-consumer run-image run-diagnostics run-pci
 #:                      one system gate each
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make explore       both with larger bounds; proof: the Spin models, every configuration
