@@ -78,6 +78,7 @@ GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
 GROUPS_run-diagnostics := run test
+GROUPS_run-pci      := run test
 GROUPS_run-image    := run test
 GROUPS_run-acpi        := run test
 GROUPS_run-devicemmio-grant := run test
@@ -177,7 +178,7 @@ help:
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
-#:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi
+#:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi run-pci
 #:                      one system gate each
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
 #:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n

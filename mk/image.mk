@@ -19,8 +19,11 @@ $(IMAGE_$(1)): $(KERNEL) $(PACKAGE) config/grub.cfg tools/make-image tools/image
 endef
 $(foreach format,raw gce qcow2 vmdk vhd,$(eval $(call image_rule,$(format))))
 
-image: $(or $(IMAGE_$(FORMAT)),$(error FORMAT=$(FORMAT): must be one of raw, gce, qcow2, vmdk, vhd))
+image: $(or $(IMAGE_$(FORMAT)),image-format)
+
+image-format:
+	@echo 'FORMAT=$(FORMAT): must be one of raw, gce, qcow2, vmdk, vhd' >&2; exit 2
 
 test-system run-image: $(IMAGE)
 
-.PHONY: image
+.PHONY: image image-format

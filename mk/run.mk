@@ -61,6 +61,12 @@ test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 $(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
+# What capOS says of PCI is compared with what Linux says: mk/bench.mk makes one.
+test-system run-pci: $(LINUX_PCI)
+
+run-pci: $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_pci.py tests/system/test_pci_linux.py
+
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
 HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
 	tests/system/test_tools.py tests/system/test_bench.py
@@ -80,4 +86,4 @@ crash-loops: $(KERNEL) $(PACKAGE) $(PROBE)
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run gdb test-system $(RUN_GATES) test-harness kernel-mutants crash-loops boot-time
+.PHONY: run gdb test-system $(RUN_GATES) run-pci test-harness kernel-mutants crash-loops boot-time

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pci/inventory.h"
 
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/firmware.h"
 #include "diag/log.h"
 #include "mm/frames.h"
@@ -57,6 +59,33 @@ static void scan(struct pci_enumeration *enumeration)
     }
 }
 
+/**
+ * Root buses as firmware's descriptions of host bridges have them, if these account for every bus.
+ * Otherwise there may be more of them, and all buses are asked, which takes as long as 100
+ * functions.
+ */
+static void find_roots(struct pci_enumeration *enumeration)
+{
+    uint32_t bus = enumeration->first_bus;
+    bool is_covered = enumeration->segment == 0;
+
+    while (is_covered && bus <= enumeration->last_bus) {
+        uint32_t next = bus;
+
+        for (uint32_t i = 0; i < firmware.host_bridge_count; i++) {
+            const struct acpi_host_bridge *bridge = &firmware.host_bridges[i];
+
+            enumeration->root_buses[bridge->first_bus / 64] |= 1ull << bridge->first_bus % 64;
+            if (bridge->first_bus <= bus && bridge->last_bus >= bus) {
+                next = bridge->last_bus + 1u;
+            }
+        }
+        is_covered = next > bus;
+        bus = next;
+    }
+    enumeration->roots = is_covered ? PCI_ROOTS_LISTED : PCI_ROOTS_ALL;
+}
+
 static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
 {
     static struct pci_enumeration enumeration; /* 1 KiB and more: not for the stack */
@@ -67,7 +96,6 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         .segment = segment,
         .first_bus = first_bus,
         .last_bus = last_bus,
-        .roots = PCI_ROOTS_ALL,
         .found = &found_storage[base],
         .capacity = FUNCTIONS_MAX - base,
     };
@@ -75,6 +103,7 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         log_info("pci", "no way to configuration space of segment %u", segment);
         return;
     }
+    find_roots(&enumeration);
     scan(&enumeration);
     struct pci_found *found = &found_storage[base];
 
@@ -111,6 +140,7 @@ static void turn_off_rom(struct pci_function *function)
 static void read_bars(struct pci_function *function)
 {
     static struct pci_sizing sizing;
+    struct pci_bar legacy;
     struct pci_fault fault;
 
     pci_sizing_run(&sizing, &function->config, &function->header);
@@ -126,6 +156,9 @@ static void read_bars(struct pci_function *function)
                      function->config.address.device, function->config.address.function, i,
                      pci_error_name(fault.error));
             function->refusal = CLAIM_REFUSAL_BAD_CONFIGURATION;
+        }
+        if (pci_bar_legacy(&function->header, i, &legacy)) {
+            *bar = legacy;
         }
     }
     turn_off_rom(function);
@@ -291,6 +324,7 @@ static void enumerate_segment(uint32_t segment)
 
 void pci_inventory_init(const struct boot_info *info)
 {
+    const uint64_t started = rdtsc();
     const uint64_t found_bytes = FUNCTIONS_MAX * sizeof(*found_storage);
     uint32_t refused = 0;
 
@@ -318,8 +352,9 @@ void pci_inventory_init(const struct boot_info *info)
                        ? 1
                        : 0;
     }
-    log_info("pci", "%u functions%s, %u of them not usable; bus mastering is off for all",
-             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "", refused);
+    log_info("pci", "%u functions%s in %lu us, %u of them not usable; bus mastering is off for all",
+             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "",
+             (unsigned long)(clock_duration_ns(rdtsc() - started) / 1000), refused);
 }
 
 void pci_function_path(const struct pci_function *function, struct vtd_path *path)

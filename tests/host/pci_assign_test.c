@@ -307,6 +307,44 @@ static void test_reserve_moves_along(void **state)
     free(world);
 }
 
+/* A BAR whose size the window's address is no multiple of: it must be aligned where it gets to. */
+static void test_alignment_inside(void **state)
+{
+    struct world *world = world_create();
+    const struct pci_above outer = add_bridge(world, &root, 0xd0f00000, 17 * MIB);
+    const struct pci_above inner = add_bridge(world, &outer, 0xd0f00000, 17 * MIB);
+    const uint32_t large = add_bar(world, &inner, 0xd1000000, 16 * MIB, false);
+    const uint32_t more = add_bar(world, &outer, 0, MIB, false);
+
+    (void)state;
+    run(world);
+    expect(world, large, PCI_PLACEMENT_MOVED, PCI_PLACED_TIGHT, 0);
+    expect(world, more, PCI_PLACEMENT_MOVED, PCI_PLACED_NOWHERE, 0);
+    free(world);
+}
+
+/* Firmware puts prefetchable BARs of 32 bits into wide windows, too: these must not get above 4
+ * GiB. */
+static void test_narrow_in_wide_window(void **state)
+{
+    struct world *world = world_create();
+    const struct pci_window wide = {
+        .is_open = true, .is_wide = true, .first = 0xd0000000, .last = 0xd01fffff};
+    struct pci_above below = {.windows = {PCI_NO_RESOURCE, PCI_NO_RESOURCE, PCI_NO_RESOURCE}};
+    uint32_t narrow;
+
+    (void)state;
+    (void)add_bridge(world, &root, 0xd0000000, MIB); /* in the way */
+    below.windows[PCI_WINDOW_PREFETCHABLE] =
+        pci_assign_window(&world->assignment, &root, 100, PCI_WINDOW_PREFETCHABLE, &wide);
+    narrow = add_bar(world, &below, 0xd0100000, MIB, false);
+    (void)add_bar(world, &below, 0xd0000000, MIB, true);
+    run(world);
+    expect(world, narrow, PCI_PLACEMENT_MOVED, PCI_PLACED_TWICE, 0);
+    assert_true(world->resources[narrow].address < 1ull << 32);
+    free(world);
+}
+
 /* Storage that is just large enough, and storage that is not. */
 static void test_capacity(void **state)
 {
@@ -403,6 +441,8 @@ int main(void)
         cmocka_unit_test(test_two_roots),
         cmocka_unit_test(test_reserve_moves_along),
         cmocka_unit_test(test_capacity),
+        cmocka_unit_test(test_alignment_inside),
+        cmocka_unit_test(test_narrow_in_wide_window),
         cmocka_unit_test(test_random),
     };
 

@@ -95,7 +95,7 @@ def test_slow(boot, logs):
         machine = boot(devices=machine_devices(logs), package=reader_package(logs), append="x " * 200,
                        serial=line.arguments())
         wait_read(machine)
-        claim(line.waiting() == PIPE_BYTES, "a line that is full", line.waiting())
+        claim(line.waiting() > PIPE_BYTES // 2, "a line that is full", line.waiting())
         line.expect(b"unknown word: x")
         for _ in range(3):  # the first may meet what was lost
             os.write(line.input, b"\r")
