@@ -13,8 +13,8 @@
 #define CLASS_IDE        0x0101u
 
 /*
- * What kind of BAR it is. These bits are hard-wired, so in the mask as in the value; where they are not
- * (QEMU's pvpanic-pci has a BAR of two bytes), the value says what Linux believes.
+ * What kind of BAR it is. These bits are hard-wired, so in the mask as in the value; where they are
+ * not (QEMU's pvpanic-pci has a BAR of two bytes), the value says what Linux believes.
  */
 static uint32_t flags_of(const struct pci_bar_values *values, uint32_t index)
 {
