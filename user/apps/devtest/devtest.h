@@ -159,3 +159,4 @@ int life_cling(void);
 int life_late(void);
 int life_wait(void);
 int life_stale(void);
+int life_hoard(void);
