@@ -155,6 +155,7 @@ def test_too_much_is_lost(boot, logs):
     has what is left. Else: a claim that is refused for another reason, or a machine that runs out."""
     devices = Devices()
     devices.edu()
+    devices.edu()
     package = devtest.package(logs, devtest.EDU, base=devtest.Package())
     package.programs["devtest"]["budget"]["frames"] = 1600
     machine = boot(devices=devices, memory="64M", package=package.write(logs), qtest=True)
@@ -172,7 +173,7 @@ def test_too_much_is_lost(boot, logs):
     claim((functions, pages) == (1, 1) and 1200 < frames < 1230, "all of the memory", (functions, pages, frames))
     claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim of that one",
           machine.tail())
-    other = audit.function_index(machine, "00:1f.2")  # the chip set's disk controller: nobody's
+    other = audit.function_index(machine, pci.name_of(machine.bdf(devices.names[1])))
     claim("claim: overBudget" in machine.shell(f"run manage claim {other}"), "no claim of any",
           machine.tail())
     claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
