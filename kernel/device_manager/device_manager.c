@@ -259,12 +259,12 @@ static enum status claim_method(struct method *method)
     if (status == STATUS_OK && (bits < 21 || bits > 64 || parameters->by_pin > 1)) {
         status = STATUS_BAD_RANGE;
     }
+    if (status == STATUS_OK && device_quarantine_is_full()) {
+        status = STATUS_OVER_BUDGET;
+    }
     if (status == STATUS_OK && iommu_is_dead(function->coverage.unit)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
         status = STATUS_UNSUPPORTED;
-    }
-    if (status == STATUS_OK && device_quarantine_is_full()) {
-        status = STATUS_OVER_BUDGET;
     }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;

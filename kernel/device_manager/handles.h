@@ -61,6 +61,7 @@ struct device_watch {
     uint16_t aer;           /* [I] offset of the capability; 0: none */
     bool has_slot;          /* [I] a port whose device can come and go */
     bool is_ejecting;       /* its button was pressed, and what is behind it is not at rest */
+    uint32_t error_count;   /* looks that found uncorrectable errors */
     uint32_t window_faults; /* refused accesses before window_end_ns */
     uint64_t window_end_ns;
 };

@@ -15,6 +15,9 @@
 #include "diag/log.h"
 #include "pci/extended.h"
 
+/* In the log, of each function: one that errs all the time says nothing new. */
+#define ERROR_LINES_MAX   16u
+
 #define WATCH_NS          (100ull * 1000 * 1000)
 
 #define AER_STATUS        0x04u /* offsets in the capability, PCIe 5.0 §7.8.4 */
@@ -78,7 +81,7 @@ void device_watch_fault(struct device_function *function)
 /* ---- Errors --------------------------------------------------------------------------------- */
 
 /** Look at a function's uncorrectable errors; what is fatal ends all authority behind it. */
-static void look_at_errors(const struct device_function *function)
+static void look_at_errors(struct device_function *function)
 {
     const struct pci_config *config = &function->pci->config;
     const uint32_t at = function->watch.aer;
@@ -95,9 +98,11 @@ static void look_at_errors(const struct device_function *function)
     if (function->pci->express.type == PCI_EXPRESS_ROOT_PORT) {
         pci_write(config, at + AER_ROOT_STATUS, 4, pci_read32(config, at + AER_ROOT_STATUS));
     }
-    pci_function_name(function->pci, name);
-    log_info("devices", "%s: uncorrectable errors %08x%s", name, status,
-             fatal != 0 ? ", fatal" : "");
+    if (function->watch.error_count++ < ERROR_LINES_MAX) {
+        pci_function_name(function->pci, name);
+        log_info("devices", "%s: uncorrectable errors %08x%s", name, status,
+                 fatal != 0 ? ", fatal" : "");
+    }
     if (fatal != 0) {
         take_back_below(function->index, TEARDOWN_CAUSE_FATAL_ERROR);
     }

@@ -28,8 +28,8 @@ def break_unit(machine):
 
 def test_unit_dies_before_the_first_map(boot, logs):
     """An owner's first map on an IOMMU that has stopped answering takes the device back in that same call:
-    its bus mastering stays off, in quarantine as well. Else: a device in quarantine that masters the
-    bus."""
+    its bus mastering stays off, in quarantine as well. Else: a record that it was activated after it was
+    revoked, or a device in quarantine that masters the bus."""
     machine, devices = devtest.start(boot, logs)
     edu = OutsideEdu(machine, devices.names[0])
     machine.write("run devtest late &\r")
@@ -43,6 +43,8 @@ def test_unit_dies_before_the_first_map(boot, logs):
     claim(row[4] == "quarantined", "quarantine", row)
     command = machine.qtest.load(edu.config + 4, 2)
     claim(not command & pci.BUS_MASTER, "no bus master", f"command {command:#x}")
+    events = [record["event"] for record in audit.of(audit.read(machine), row[1])]
+    claim("revoked" in events and "activated" not in events, "a device that was never started", events)
     claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
     machine.halt()
 
@@ -144,5 +146,36 @@ def test_owner_lives_on(boot, logs):
     claim("manage: ok, free" in machine.shell(f"run manage reset {index}", 30), "a way out", machine.tail())
     wait_processes(machine, devtest.SERVICES)
     fresh_prompt(machine)
+    oracle.inspect(machine)
+    machine.halt()
+
+
+def test_too_much_is_lost(boot, logs):
+    """When a sixteenth of memory is in quarantine, claims are refused for that reason; the rest of the system
+    has what is left. Else: a claim that is refused for another reason, or a machine that runs out."""
+    devices = Devices()
+    devices.edu()
+    devices.edu()
+    package = devtest.package(logs, devtest.EDU, base=devtest.Package())
+    package.programs["devtest"]["budget"]["frames"] = 1600
+    machine = boot(devices=devices, memory="64M", package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    bdf = pci.name_of(machine.bdf(devices.names[0]))
+    index = audit.function_index(machine, bdf)
+    machine.write("run devtest hoard &\r")
+    machine.expect("devtest: hoarding", 20)
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, bdf, "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    functions, pages, frames = lost_frames(machine)
+    claim((functions, pages) == (1, 1) and 1200 < frames < 1230, "all of the memory", (functions, pages, frames))
+    claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim of that one",
+          machine.tail())
+    other = audit.function_index(machine, pci.name_of(machine.bdf(devices.names[1])))
+    claim("claim: overBudget" in machine.shell(f"run manage claim {other}"), "no claim of any",
+          machine.tail())
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
     oracle.inspect(machine)
     machine.halt()

@@ -6,12 +6,14 @@
 #include "apps/devtest/devtest.h"
 
 #include "rt/clock.h"
+#include "rt/print.h"
 #include "text/text.h"
 
-#define TABLES      3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
-#define HOARD_MAX   128u
-#define PATIENCE_MS 5000u
-#define ROOM_MAX    (TABLES + 2)
+#define TABLES        3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
+#define HOARD_MAX     128u
+#define HOARDED_PAGES 1200u
+#define PATIENCE_MS   5000u
+#define ROOM_MAX      (TABLES + 2)
 
 /** How many pages can be made now; they are given back at once. */
 static uint32_t room(void)
@@ -91,4 +93,22 @@ void try_poor(void)
         capability_release(hoarded[i]);
     }
     pages_give(&pages);
+}
+
+/** Has one page of a large memory mapped for the device: all of the memory is pinned by that. */
+int life_hoard(void)
+{
+    uint64_t memory, buffer = 0, iova = 0;
+
+    if (!check_status(memory_create(HOARDED_PAGES, &memory), STATUS_OK, "a large memory") ||
+        !check_status(
+            dma_pool_map(device.pool, memory, 7, 1, DMA_ACCESS_DEVICE_READS, &buffer, &iova),
+            STATUS_OK, "a page of it")) {
+        return 1;
+    }
+    rt_print("devtest: hoarding\n");
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
 }

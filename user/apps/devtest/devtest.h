@@ -168,3 +168,4 @@ int life_heir(void);
 int life_wait(void);
 int life_stale(void);
 int life_nvme(void);
+int life_hoard(void);

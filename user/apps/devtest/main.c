@@ -35,7 +35,7 @@ static const struct {
     {"touch", life_touch},   {"quiet", life_quiet},      {"cling", life_cling},
     {"late", life_late},     {"wait", life_wait},        {"stale", life_stale},
     {"listen", life_listen}, {"deaf", life_deaf},        {"heir", life_heir},
-    {"nvme", life_nvme},     {"child-uses", child_uses}, {"child-holds", child_holds},
+    {"nvme", life_nvme},     {"hoard", life_hoard},  {"child-uses", child_uses}, {"child-holds", child_holds},
 };
 
 struct device_under_test device;
