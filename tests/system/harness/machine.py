@@ -74,6 +74,8 @@ class Machine:
         self.output = ""            # all serial output so far
         self.arrivals = []          # (monotonic time, length of output then)
         self._cursor = 0            # expect() searches from here
+        self.last_look = None       # called with the machine before it halts
+        self.looked_at = -1         # length of output when somebody last found that all agrees
         self._news = threading.Condition()
         self._symbols = None
         self._gdb = None
@@ -231,8 +233,14 @@ class Machine:
         """`halt` at the prompt, and the right exit status."""
         if not self.output[:self._cursor].endswith(self.PROMPT):
             self.expect(self.PROMPT)
+        if self.last_look is not None:
+            self.last_look(self)
         self.write("halt\r")
         return self.wait_exit(self.EXIT_HALT)
+
+    def is_at_prompt(self):
+        """Whether the machine runs, and has come as far as the shell."""
+        return self.process.poll() is None and self.PROMPT in self.output
 
     def close(self):
         """Kill what still runs; called by the fixture."""

@@ -52,7 +52,7 @@ def table_frames(state, hardware, claims):
 
 
 def contexts(state, hardware, claims):
-    """A device is attached only if somebody owns it, to tables and not past them; different owners
+    """A device is attached only if somebody owns it, or firmware reserved memory for it, to tables and not past them; different owners
     have different domains."""
     domains = {}
     for unit in hardware.units:
@@ -60,7 +60,7 @@ def contexts(state, hardware, claims):
             who = name_of(context.bdf)
             if context.bdf not in hardware.functions:
                 yield f"{who} has a context entry, but there is no such function"
-            if context.bdf not in claims:
+            if context.bdf not in claims and context.bdf not in hardware.firmware_memory:
                 yield f"{who} has a context entry, but nobody owns it"
             if context.kind != 0:
                 yield f"{who} passes its IOMMU: translation type {context.kind}"
@@ -76,6 +76,15 @@ def _run(buffer, first):
     """The frames that a buffer has, in order: those of its memory from the one that is mapped first."""
     start = buffer.frames.index(first) if first in buffer.frames else 0
     return buffer.frames[start:start + buffer.pages]
+
+
+def _firmware_memory(who, leaves, ranges):
+    """The written exception: what firmware reserved for a function that nobody owns, at its own address."""
+    for leaf in leaves:
+        if leaf.iova != leaf.physical or not any(
+                first <= leaf.iova and leaf.iova + leaf.size - 1 <= last for first, last in ranges):
+            yield (f"{who} reaches frame {leaf.physical // PAGE:#x} at {leaf.iova:#x}, which firmware did not "
+                   "reserve for it")
 
 
 def reachable(state, hardware, claims):
@@ -98,6 +107,10 @@ def reachable(state, hardware, claims):
                 continue
             who = name_of(context.bdf)
             claim = claims.get(context.bdf)
+            if claim is None and context.bdf in hardware.firmware_memory:
+                yield from _firmware_memory(who, unit.leaves[context.table],
+                                            hardware.firmware_memory[context.bdf])
+                continue
             mapped = {leaf.iova + page * PAGE: leaf.physical // PAGE + page
                       for leaf in unit.leaves[context.table] for page in range(leaf.size // PAGE)}
             given = {}
