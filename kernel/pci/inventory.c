@@ -148,7 +148,7 @@ static void read_virtio(struct pci_function *function, const struct pci_capabili
     if (pci_virtio_is(&function->header) &&
         pci_virtio_read(&function->config, capability, &virtio, &fault) == PCI_OK &&
         virtio.kind == PCI_VIRTIO_COMMON && function->virtio_common.value == 0) {
-        /* BAR and offset for now: the BARs are read after the capabilities. */
+        /* BAR and offset: place_virtio() makes an address of them, once the BARs have been read. */
         function->virtio_common.value = (uint64_t)virtio.bar << 32 | (uint32_t)virtio.at;
     }
 }

@@ -21,6 +21,16 @@ def fresh_prompt(machine):
     machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
 
 
+def wait_said(machine, text, times=1, seconds=10):
+    """Until the machine has said something so many times since its start, and a prompt behind it."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while machine.output.count(text) < times:
+        if time.monotonic() > end:
+            raise Unexpected(f"{text!r} {times} times", machine.tail())
+        time.sleep(0.01)
+    fresh_prompt(machine)
+
+
 def process_table(machine):
     """`ps` as {name: row}; a row is a dictionary of numbers and words, `-` is no limit."""
     text = machine.shell("ps")

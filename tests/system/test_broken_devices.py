@@ -13,7 +13,7 @@ from harness import Devices
 from oracle import pci
 from outside_edu import OutsideEdu
 from packages import Package
-from shell import claim, fresh_prompt
+from shell import claim, fresh_prompt, wait_said
 from test_iommu import reserve
 
 VTD, LOCAL_APIC, IO_APIC, MMCONFIG, MEMORY = 0xFED90000, 0xFEE00000, 0xFEC00000, 0xB0000000, 0x1000000
@@ -210,7 +210,7 @@ def test_odd_disks(boot, logs, says, properties):
     devices.disk(disks.image(logs), **properties)
     machine = boot(devices=devices)
     machine.expect(machine.PROMPT)
-    disks.wait_said(machine, says)
+    wait_said(machine, says)
     if says == disks.READY:
         disks.run(machine, "depth 4 load 200 basic")
     else:

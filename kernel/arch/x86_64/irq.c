@@ -42,6 +42,11 @@ void irq_dispatch(uint32_t vector)
 
     cpu->interrupt_count++;
     trace_interrupt(cpu, vector);
+    if (LIKELY(vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END)) {
+        apic_end_of_interrupt();
+        interrupt_arrived(vector);
+        return;
+    }
     switch (vector) {
     case VECTOR_TIMER:
         apic_end_of_interrupt();
@@ -74,12 +79,8 @@ void irq_dispatch(uint32_t vector)
         route_fence_arrived();
         break;
     default:
+        cpu->spurious_count++;
         apic_end_of_interrupt();
-        if (vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END) {
-            interrupt_arrived(vector);
-        } else {
-            cpu->spurious_count++;
-        }
         break;
     }
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* How the ledger makes handles. For its own files: nobody else makes any. */
+
+#include "ledger/ledger.h"
+
+/** A handle of a function's part, as of now. */
+static inline struct device_handle ledger_handle_of(const struct ledger *ledger, uint32_t function,
+                                                    enum device_part part, uint32_t slot,
+                                                    uint64_t part_generation)
+{
+    const struct ledger_function *record = &ledger->functions[function];
+
+    return (struct device_handle){
+        .part = part,
+        .function = function,
+        .slot = slot,
+        .generation = record->generation,
+        .owner_generation = record->owner_generation,
+        .part_generation = part_generation,
+    };
+}

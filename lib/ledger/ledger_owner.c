@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Who owns a function: claims, and the claim that is handed on. */
+#include "ledger/ledger.h"
+
+#include "ledger/ledger_handle.h"
+
+/**
+ * May `pid` have a function, as far as the others of its group are concerned? STATUS_BUSY: another
+ * one has an owner. STATUS_UNSUPPORTED: one is in quarantine, and what it may still do can reach
+ * all of the group (L1).
+ */
+static enum status group_check(const struct ledger *ledger, uint32_t function, uint64_t pid)
+{
+    enum status status = STATUS_OK;
+
+    for (uint32_t i = 0; i < ledger->function_count; i++) {
+        const struct ledger_function *other = &ledger->functions[i];
+
+        if (i == function || other->group != ledger->functions[function].group) {
+            continue;
+        }
+        if (other->state == FUNCTION_STATE_QUARANTINED) {
+            return STATUS_UNSUPPORTED;
+        }
+        if (other->owner != DEVICE_NOBODY && other->owner != pid) {
+            status = STATUS_BUSY;
+        }
+    }
+    return status;
+}
+
+enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, uint64_t generation,
+                               uint64_t pid)
+{
+    if (function >= ledger->function_count) {
+        return STATUS_NOT_FOUND;
+    }
+    if (pid == DEVICE_NOBODY) {
+        return STATUS_DENIED;
+    }
+    const struct ledger_function *record = &ledger->functions[function];
+
+    switch (record->state) {
+    case FUNCTION_STATE_QUARANTINED:
+        return STATUS_UNSUPPORTED;
+    case FUNCTION_STATE_RETIRED:
+        return STATUS_RETIRED;
+    case FUNCTION_STATE_CLAIMED:
+    case FUNCTION_STATE_ACTIVE:
+    case FUNCTION_STATE_REVOKING:
+    case FUNCTION_STATE_RESETTING:
+        return STATUS_BUSY;
+    case FUNCTION_STATE_DISCOVERED:
+    case FUNCTION_STATE_FREE:
+    case FUNCTION_STATE_COUNT:
+        break;
+    }
+    if (generation != record->generation) {
+        return STATUS_STALE;
+    }
+    if (record->refusal != CLAIM_REFUSAL_NONE) {
+        return STATUS_UNSUPPORTED;
+    }
+    return group_check(ledger, function, pid);
+}
+
+void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
+                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
+                         struct device_handle *pool)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    record->state = FUNCTION_STATE_CLAIMED;
+    record->owner = pid;
+    record->former_owner = DEVICE_NOBODY;
+    record->owner_generation++;
+    record->has_mmio = true;
+    record->has_pool = true;
+    record->mmio_owner = record->owner_generation;
+    record->pool_owner = record->owner_generation;
+    record->pool_limit = pool_limit;
+    record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
+    record->evidence = 0;
+    *mmio = ledger_handle_of(ledger, function, DEVICE_PART_MMIO, 0, record->generation);
+    *pool = ledger_handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
+}
+
+/** Whether a part's one handle is still that of the owner's generation which `handle` names. */
+static bool part_is_of_owner(const struct ledger *ledger, const struct device_handle *handle)
+{
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
+    switch (handle->part) {
+    case DEVICE_PART_MMIO:
+        return record->has_mmio && record->mmio_owner == handle->owner_generation;
+    case DEVICE_PART_POOL:
+        return record->has_pool && record->pool_owner == handle->owner_generation;
+    case DEVICE_PART_ROUTE:
+        return ledger->routes[handle->slot].use == LEDGER_LIVE &&
+               ledger->routes[handle->slot].owner == handle->owner_generation;
+    case DEVICE_PART_BUFFER: /* never moves */
+    case DEVICE_PART_COUNT:
+        break;
+    }
+    return false;
+}
+
+/** Whether an identified handle is of the claim that its former owner has handed on. */
+static bool is_left_behind(const struct ledger *ledger, const struct device_handle *handle,
+                           const struct device_identity *now, uint64_t from)
+{
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
+    return record->state == FUNCTION_STATE_CLAIMED && record->former_owner == from &&
+           from != DEVICE_NOBODY && now->function == handle->function &&
+           handle->generation == record->generation &&
+           handle->owner_generation + 1 == record->owner_generation &&
+           handle->part_generation == now->part_generation && part_is_of_owner(ledger, handle);
+}
+
+enum status ledger_move_check(const struct ledger *ledger, const struct device_handle *handle,
+                              uint64_t from, uint64_t to)
+{
+    struct device_identity now;
+
+    if (handle->part == DEVICE_PART_BUFFER || to == DEVICE_NOBODY) {
+        return STATUS_DENIED;
+    }
+    if (!ledger_identify(ledger, handle, &now)) {
+        return STATUS_STALE;
+    }
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
+    if (is_left_behind(ledger, handle, &now, from)) {
+        return record->owner == to ? STATUS_OK : STATUS_DENIED;
+    }
+    const enum status status = device_authority_check(handle, &now, from);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (record->state != FUNCTION_STATE_CLAIMED || record->mmio_pages != 0 ||
+        record->owner_generation >= LEDGER_GENERATION_END - 1) {
+        return STATUS_BUSY;
+    }
+    return to == from || group_check(ledger, handle->function, to) == STATUS_OK ? STATUS_OK
+                                                                                : STATUS_BUSY;
+}
+
+void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uint64_t to)
+{
+    struct ledger_function *record = &ledger->functions[handle->function];
+
+    if (handle->owner_generation == record->owner_generation) {
+        record->former_owner = record->owner;
+        record->owner = to;
+        record->owner_generation++;
+    }
+    handle->owner_generation = record->owner_generation;
+    if (handle->part == DEVICE_PART_MMIO) {
+        record->mmio_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        record->pool_owner = record->owner_generation;
+    } else if (handle->part == DEVICE_PART_ROUTE) {
+        ledger->routes[handle->slot].owner = record->owner_generation;
+    }
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* What an owner has of its function: registers, routes, buffers. */
+#include "ledger/ledger.h"
+
+#include "ledger/ledger_handle.h"
+
+/* ------------------------------------------------------------------------ registers */
+
+void ledger_mmio_mapped(struct ledger *ledger, uint32_t function, uint32_t page_count)
+{
+    ledger->functions[function].mmio_pages += page_count;
+}
+
+void ledger_mmio_unmapped(struct ledger *ledger, uint32_t function, uint32_t page_count)
+{
+    ledger->functions[function].mmio_pages -= page_count;
+}
+
+void ledger_part_end(struct ledger *ledger, const struct device_handle *handle)
+{
+    struct ledger_function *record = &ledger->functions[handle->function];
+
+    if (handle->generation != record->generation) {
+        return; /* its claim has ended, and the part with it */
+    }
+    if (handle->part == DEVICE_PART_MMIO) {
+        record->has_mmio = false;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        record->has_pool = false;
+    }
+}
+
+/* ------------------------------------------------------------------------ routes */
+
+uint32_t ledger_route_find(const struct ledger *ledger)
+{
+    for (uint32_t i = 0; i < ledger->route_count; i++) {
+        if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
+            return i;
+        }
+    }
+    return LEDGER_NONE;
+}
+
+enum status ledger_route_check(const struct ledger *ledger, uint32_t function, uint64_t pid,
+                               uint32_t *slot)
+{
+    if (function >= ledger->function_count) {
+        return STATUS_NOT_FOUND;
+    }
+    if (!device_state_is_owned(ledger->functions[function].state)) {
+        return STATUS_STALE;
+    }
+    if (ledger->functions[function].owner != pid) {
+        return STATUS_DENIED;
+    }
+    const uint32_t found = ledger_route_find(ledger);
+
+    if (found == LEDGER_NONE) {
+        return STATUS_QUEUE_FULL;
+    }
+    *slot = found;
+    return STATUS_OK;
+}
+
+void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
+                         struct device_handle *handle)
+{
+    struct ledger_route *route = &ledger->routes[slot];
+
+    route->use = LEDGER_LIVE;
+    route->function = function;
+    route->owner = ledger->functions[function].owner_generation;
+    ledger->functions[function].route_count++;
+    *handle = ledger_handle_of(ledger, function, DEVICE_PART_ROUTE, slot, route->generation);
+}
+
+void ledger_route_armed(struct ledger *ledger, uint32_t slot)
+{
+    const struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_LIVE) { /* then its function is owned */
+        ledger->functions[route->function].state = FUNCTION_STATE_ACTIVE;
+    }
+}
+
+void ledger_route_end(struct ledger *ledger, uint32_t slot)
+{
+    struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_LIVE) {
+        route->use = LEDGER_ENDING;
+        route->generation++;
+        route->is_retired = route->generation == LEDGER_GENERATION_END;
+    }
+}
+
+void ledger_route_ended(struct ledger *ledger, uint32_t slot)
+{
+    struct ledger_route *route = &ledger->routes[slot];
+
+    if (route->use == LEDGER_ENDING) {
+        route->use = LEDGER_UNUSED;
+        ledger->functions[route->function].route_count--;
+    }
+}
+
+/* ------------------------------------------------------------------------ buffers */
+
+/**
+ * The next `bytes` from `next` on that end before `end`, around the addresses that are interrupts.
+ * False: there are none.
+ */
+static bool find_addresses(uint64_t next, uint64_t end, uint64_t bytes, uint64_t *iova)
+{
+    if (next < LEDGER_MSI_END &&
+        bytes > LEDGER_MSI_FIRST - (next < LEDGER_MSI_FIRST ? next : LEDGER_MSI_FIRST)) {
+        next = LEDGER_MSI_END;
+    }
+    if (next > end || bytes > end - next) {
+        return false;
+    }
+    *iova = next;
+    return true;
+}
+
+/** The same in the two regions, of which `low` and `high` on are not given out yet. */
+static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes, uint64_t *iova)
+{
+    const uint64_t low_end = end < LEDGER_LOW_END ? end : LEDGER_LOW_END;
+
+    return find_addresses(high, end, bytes, iova) || find_addresses(low, low_end, bytes, iova);
+}
+
+enum status ledger_buffer_check(const struct ledger *ledger, const struct device_handle *pool,
+                                uint64_t pid, uint32_t page_count, struct ledger_place *place)
+{
+    const enum status status = ledger_check(ledger, pool, pid);
+    uint32_t slot = 0;
+    uint64_t iova = 0;
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    if (pool->part != DEVICE_PART_POOL) {
+        return STATUS_WRONG_TYPE;
+    }
+    const struct ledger_function *record = &ledger->functions[pool->function];
+
+    if (page_count > record->pool_limit - record->pool_pages) {
+        return STATUS_OVER_BUDGET;
+    }
+    const uint64_t bytes = page_count * LEDGER_PAGE_BYTES;
+
+    if (page_count == 0 ||
+        !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
+        return STATUS_BAD_RANGE;
+    }
+    while (slot < ledger->buffer_count &&
+           (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
+        slot++;
+    }
+    if (slot == ledger->buffer_count) {
+        return STATUS_QUEUE_FULL;
+    }
+    if (!find_place(record->low_next, record->high_next, record->address_end, bytes, &iova)) {
+        return STATUS_RETIRED;
+    }
+    *place = (struct ledger_place){.slot = slot, .iova = iova};
+    return STATUS_OK;
+}
+
+void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
+                          const struct ledger_place *place, uint32_t page_count,
+                          enum dma_access access, struct device_handle *handle)
+{
+    struct ledger_function *record = &ledger->functions[pool->function];
+    struct ledger_buffer *buffer = &ledger->buffers[place->slot];
+    /* A page behind it stays unmapped for ever: running over the end is a fault. */
+    const uint64_t next = place->iova + (page_count + 1ull) * LEDGER_PAGE_BYTES;
+
+    buffer->use = LEDGER_LIVE;
+    buffer->function = pool->function;
+    buffer->access = access;
+    buffer->iova = place->iova;
+    buffer->page_count = page_count;
+    if (place->iova >= LEDGER_HIGH_FIRST) {
+        record->high_next = next;
+    } else {
+        record->low_next = next;
+    }
+    record->pool_pages += page_count;
+    record->buffer_count++;
+    record->state = FUNCTION_STATE_ACTIVE;
+    *handle = ledger_handle_of(ledger, pool->function, DEVICE_PART_BUFFER, place->slot,
+                               buffer->generation);
+}
+
+void ledger_exhausted(struct ledger *ledger, uint32_t function)
+{
+    ledger->functions[function].is_exhausted = true;
+}
+
+void ledger_buffer_end(struct ledger *ledger, uint32_t slot)
+{
+    struct ledger_buffer *buffer = &ledger->buffers[slot];
+
+    if (buffer->use == LEDGER_LIVE) {
+        buffer->use = LEDGER_ENDING;
+        buffer->generation++;
+        buffer->is_retired = buffer->generation == LEDGER_GENERATION_END;
+    }
+}
+
+bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot, bool is_invalidated)
+{
+    const struct ledger_buffer *buffer = &ledger->buffers[slot];
+    const uint32_t evidence = ledger->functions[buffer->function].evidence;
+
+    return buffer->use == LEDGER_ENDING &&
+           (is_invalidated || (evidence & LEDGER_UNREACHABLE) == LEDGER_UNREACHABLE);
+}
+
+void ledger_buffer_ended(struct ledger *ledger, uint32_t slot)
+{
+    struct ledger_buffer *buffer = &ledger->buffers[slot];
+    struct ledger_function *record = &ledger->functions[buffer->function];
+
+    if (buffer->use == LEDGER_ENDING) {
+        buffer->use = LEDGER_UNUSED;
+        record->pool_pages -= buffer->page_count;
+        record->buffer_count--;
+    }
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* How authority is taken back, and what has to be seen before a function has its next owner. */
+#include "ledger/ledger.h"
+
+bool ledger_revoke(struct ledger *ledger, uint32_t function)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    if (!device_state_is_owned(record->state)) {
+        return false;
+    }
+    record->state = FUNCTION_STATE_REVOKING;
+    record->generation++;
+    record->has_mmio = false;
+    record->has_pool = false;
+    record->evidence = 0;
+    for (uint32_t i = 0; i < ledger->route_count; i++) {
+        if (ledger->routes[i].use == LEDGER_LIVE && ledger->routes[i].function == function) {
+            ledger_route_end(ledger, i);
+        }
+    }
+    for (uint32_t i = 0; i < ledger->buffer_count; i++) {
+        if (ledger->buffers[i].use == LEDGER_LIVE && ledger->buffers[i].function == function) {
+            ledger_buffer_end(ledger, i);
+        }
+    }
+    return true;
+}
+
+/** Whether a teardown is under way: what is seen at other times is evidence of nothing. */
+static bool is_torn_down(const struct ledger_function *record)
+{
+    return record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING;
+}
+
+void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence)
+{
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].evidence |= evidence;
+    }
+}
+
+void ledger_reset_begin(struct ledger *ledger, uint32_t function)
+{
+    if (is_torn_down(&ledger->functions[function])) {
+        ledger->functions[function].state = FUNCTION_STATE_RESETTING;
+    }
+}
+
+bool ledger_is_released(const struct ledger *ledger, uint32_t function)
+{
+    const struct ledger_function *record = &ledger->functions[function];
+
+    return is_torn_down(record) && record->buffer_count == 0 && record->route_count == 0 &&
+           record->mmio_pages == 0 && (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
+}
+
+enum function_state ledger_finish(struct ledger *ledger, uint32_t function)
+{
+    struct ledger_function *record = &ledger->functions[function];
+    const bool is_used_up = record->is_exhausted ||
+                            record->generation >= LEDGER_GENERATION_END - 1 ||
+                            record->owner_generation >= LEDGER_GENERATION_END - 1;
+
+    record->not_reset = (record->evidence & LEDGER_RESET) == 0;
+    record->owner = DEVICE_NOBODY;
+    record->former_owner = DEVICE_NOBODY;
+    record->pool_limit = 0;
+    record->state = is_used_up ? FUNCTION_STATE_RETIRED : FUNCTION_STATE_FREE;
+    return record->state;
+}
+
+void ledger_quarantine(struct ledger *ledger, uint32_t function)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    if (!device_state_is_owned(record->state)) { /* those are revoked first */
+        record->state = FUNCTION_STATE_QUARANTINED;
+        record->owner = DEVICE_NOBODY;
+        record->former_owner = DEVICE_NOBODY;
+    }
+}
