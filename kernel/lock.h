@@ -53,7 +53,7 @@ void spin_lock_slowly(struct spinlock *lock);
 
 static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-#ifdef CAPOS_DEBUG
+#ifdef CAPOS_LOCK_TIMES
     lock_rank_acquired(lock->rank);
 #endif
     if (UNLIKELY(__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0)) {
@@ -63,7 +63,7 @@ static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOC
 
 static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_LOCK_ANALYSIS
 {
-#ifdef CAPOS_DEBUG
+#ifdef CAPOS_LOCK_TIMES
     lock_rank_released(lock->rank);
 #endif
     __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
@@ -75,6 +75,18 @@ struct lock_waits {
     uint64_t worst_ticks; /* [a] TSC */
 };
 extern struct lock_waits lock_waits[LOCK_RANK_COUNT];
+
+/**
+ * The longest time between asking for a lock of a rank and giving it back, in debug builds. Of the
+ * kernel lock that is also how long a CPU had interrupts off, but for a few instructions: it is
+ * taken first at each entry, and given back last.
+ */
+struct lock_hold {
+    uint64_t worst_ticks; /* TSC */
+    uint64_t taken;       /* addresses in the kernel */
+    uint64_t given_back;
+};
+extern struct lock_hold lock_holds[LOCK_RANK_COUNT];
 
 /** Whether another CPU is waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)

@@ -5,7 +5,7 @@
 # mk/kernel.mk and mk/user.mk make $(KERNEL) and $(PACKAGE).
 
 KERNEL  := $(BUILD)/kernel/capos.elf
-KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
+KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug lock-times))
 PACKAGE := $(BUILD)/capos.pkg
 IMAGE   := $(BUILD)/capos.img
 

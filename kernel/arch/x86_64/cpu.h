@@ -85,6 +85,12 @@ struct cpu {
     uint64_t stale_interrupts; /* [k] of routes that had ended (L5) */
 
     uint32_t locks_held; /* [cpu] debug builds: bit per rank */
+#ifdef CAPOS_LOCK_TIMES
+    struct {
+        uint64_t ticks;             /* when this CPU asked for the lock of a rank that it holds */
+        uint64_t place;             /* and where */
+    } locks_since[LOCK_RANK_COUNT]; /* [cpu] */
+#endif
 };
 
 static_assert(offsetof(struct cpu, current) == CPU_OFFSET_CURRENT, "trap.S");
