@@ -12,6 +12,7 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
@@ -136,6 +137,7 @@ void try_owner(void);
 void try_hand(void);
 void try_part(void);
 void try_release(void);
+void try_nvme(void);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);
@@ -147,9 +149,11 @@ int life_load(void);
 int life_crash(void);
 int life_leave(void);
 int life_next(void);
+int life_keep(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
 int life_listen(void);
 int life_deaf(void);
 int life_heir(void);
+int life_nvme(void);

@@ -109,6 +109,28 @@ int life_next(void)
     return 0;
 }
 
+/** All of the pool is mapped and filled, for as long as it lasts. */
+int life_keep(void)
+{
+    struct dma_pool_info_results info = {0};
+    struct pages pages;
+    uint64_t buffer = 0, iova = 0;
+
+    if (!device_map() || !check_status(dma_pool_info(device.pool, &info), STATUS_OK, "the pool") ||
+        !pages_make(&pages, info.page_limit)) {
+        return 1;
+    }
+    pages_fill(&pages, 5);
+    check_status(dma_pool_map(device.pool, pages.memory, 0, info.page_limit,
+                              DMA_ACCESS_DEVICE_READS_WRITES, &buffer, &iova),
+                 STATUS_OK, "mapping all of it");
+    rt_print("devtest: keeping 0x%llx\n", (unsigned long long)iova);
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
+}
+
 /** Registers are gone when unmapping returns: touching them is a crash. */
 int life_touch(void)
 {

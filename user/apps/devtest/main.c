@@ -22,18 +22,18 @@ static const struct {
     {"window", try_window},       {"table", try_table},     {"small", try_small},
     {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
-    {"part", try_part},           {"release", try_release},
+    {"part", try_part},           {"release", try_release}, {"nvme-strange", try_nvme},
 };
 
 static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},          {"load", life_load},     {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},     {"touch", life_touch},
-    {"quiet", life_quiet},        {"cling", life_cling},   {"child-uses", child_uses},
-    {"child-holds", child_holds}, {"listen", life_listen}, {"deaf", life_deaf},
-    {"heir", life_heir},
+    {"hold", life_hold},        {"load", life_load},          {"crash", life_crash},
+    {"leave", life_leave},      {"next", life_next},          {"keep", life_keep},
+    {"touch", life_touch},      {"quiet", life_quiet},        {"cling", life_cling},
+    {"child-uses", child_uses}, {"child-holds", child_holds}, {"listen", life_listen},
+    {"deaf", life_deaf},        {"heir", life_heir},          {"nvme", life_nvme},
 };
 
 struct device_under_test device;
