@@ -69,7 +69,7 @@ test-harness: $(PROBE)
 
 # Seeded bugs of the kernel, each with the test that must see it: half an hour. One: M=iotlb-kept
 M ?=
-kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
+kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE) $(IMAGE)
 	@tools/kernel-mutants --layer $@ $(M:%=--only %)
 
 # A driver that crashes a thousand times, the machine compared after each: half an hour. LOOPS=n

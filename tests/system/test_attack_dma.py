@@ -24,6 +24,7 @@ def start_nvme(boot, logs, limit):
     starts from the image: with a controller, SeaBIOS 1.16 keeps memory to itself where QEMU puts the module of
     a kernel that it starts directly."""
     changed = image.Changed(logs)
+    changed.replace(image.KERNEL, pathlib.Path("build/kernel/capos.elf").read_bytes())
     changed.replace(image.PACKAGE, pathlib.Path(devtest.package(logs, NVME)).read_bytes())
     disk_image.create(logs / "disk.img", 4 << 20)
     devices = Devices()
