@@ -128,3 +128,14 @@ def test_same_frames_at_once(boot, logs):
         before.append((iova, frames))
         disks.kill(machine, "devtest")
     machine.halt()
+
+
+def test_translation_by_the_device(boot, logs):
+    """A device that could translate addresses itself (ATS), and so pass the IOMMU, has that switched off, and
+    its owner cannot switch it on. Else: a line FAILED of devtest."""
+    devices = Devices()
+    devices.disk(ats="on")
+    machine = boot(devices=devices, package=devtest.package(logs, {"vendor": 0x1AF4, "devices": [0x1042]}))
+    machine.expect(machine.PROMPT)
+    devtest.run_twice(machine, "ats")
+    machine.halt()

@@ -130,6 +130,7 @@ void try_window(void);
 void try_table(void);
 void try_small(void);
 void try_config(void);
+void try_ats(void);
 void try_pool(void);
 void try_buffer(void);
 void try_interrupt(void);

@@ -19,10 +19,19 @@ static const struct {
     const char *name;
     void (*run)(void);
 } trials[] = {
-    {"window", try_window},       {"table", try_table},     {"small", try_small},
-    {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
-    {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
-    {"part", try_part},           {"release", try_release}, {"nvme-strange", try_nvme},
+    {"window", try_window},
+    {"table", try_table},
+    {"small", try_small},
+    {"config", try_config},
+    {"pool", try_pool},
+    {"buffer", try_buffer},
+    {"interrupt", try_interrupt},
+    {"owner", try_owner},
+    {"hand", try_hand},
+    {"part", try_part},
+    {"release", try_release},
+    {"nvme-strange", try_nvme},
+    {"ats", try_ats},
 };
 
 static const struct {
