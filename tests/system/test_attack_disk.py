@@ -107,7 +107,7 @@ LIES = [(beyond_the_queue, "usedIdRange"), (far_beyond_the_queue, "usedIdRange")
         (goes_back, "usedIndexJump")]
 
 
-@pytest.mark.deadline(120)
+@pytest.mark.deadline(180)
 def test_lies_end_the_driver(start):
     """Answers that name no request, or more than there are: the driver says what it saw and ends, the
     client is told so, the device goes back to nobody, and all other processes are the same; the next
@@ -182,7 +182,7 @@ SMALL_LIES = [(no_status, FAILED), (strange_status, FAILED), (nothing_written, F
               (many_interrupts, None), (other_capacity, None)]
 
 
-@pytest.mark.deadline(90)
+@pytest.mark.deadline(150)
 def test_lies_that_cost_a_request(start):
     """A length or status that is wrong is an error of that one request, never bytes that the device has
     not written; a length that is too long, interrupts that are missing or too many, and a capacity that
@@ -277,7 +277,7 @@ def says_that_it_looks_by_itself(disk, request):
     vhost_user.honest(disk, request)
 
 
-@pytest.mark.deadline(90)
+@pytest.mark.deadline(150)
 @pytest.mark.parametrize("lie, features", [(never, 0), (says_that_it_looks_by_itself, vhost_user.EVENT_IDX)],
                          ids=["never", "false-event-index"])
 def test_no_answer(start, lie, features):

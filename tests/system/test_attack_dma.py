@@ -38,7 +38,7 @@ def start_nvme(boot, logs, limit):
     return machine, pci.name_of(machine.bdf(name))
 
 
-@pytest.mark.deadline(90)
+@pytest.mark.deadline(150)
 def test_nvme_killed_with_reads_in_flight(boot, logs):
     """An owner of an NVMe controller is killed with seven reads in flight. The controller is reset: none of
     them arrives anywhere, also not where the IOMMU would refuse it; the next owner, whose whole pool is
@@ -101,7 +101,7 @@ def contents(machine, frames):
     return {frame: machine.ram.read(frame * PAGE, PAGE) for frame in frames}
 
 
-@pytest.mark.deadline(90)
+@pytest.mark.deadline(150)
 def test_same_frames_at_once(boot, logs):
     """The next owner of a device has the very frames of the last one, at once; a transfer of the last one's
     that the device makes now, to its old address, changes none of them, and one of the new owner's does.

@@ -96,6 +96,7 @@ def heir_hears_nothing(machine, bell, wanted=None, table=None):
     claim("FAILED" not in machine.output, "no failed check", machine.tail())
 
 
+@pytest.mark.deadline(150)
 @pytest.mark.parametrize("port", [False, True], ids=["root", "port"])
 def test_pending_at_the_owners_end(start, port):
     """Interrupts that the function holds back, because its owner has its vector masked, go with that
@@ -118,7 +119,7 @@ def test_pending_at_the_owners_end(start, port):
     machine.halt()
 
 
-@pytest.mark.deadline(90)
+@pytest.mark.deadline(150)
 @pytest.mark.parametrize("life", ["listen", "deaf"])
 @pytest.mark.parametrize("port", [False, True], ids=["root", "port"])
 def test_at_each_step_of_the_teardown(start, port, life):
@@ -160,7 +161,7 @@ def test_at_each_step_of_the_teardown(start, port, life):
     machine.halt()
 
 
-@pytest.mark.deadline(120)
+@pytest.mark.deadline(180)
 @pytest.mark.parametrize("cpus", [1, 4])
 def test_ringing_through_the_end(start, cpus):
     """A device that raises interrupts without pause while its owner is killed, and until it has gone, does

@@ -16,7 +16,7 @@ LOOPS = int(os.environ.get("LOOPS", "20"))
 ENDS = ["crash", "touch", "leave"]  # no instruction, registers that are gone, exit with all of it
 
 
-@pytest.mark.deadline(60 + 6 * LOOPS)
+@pytest.mark.deadline(90 + 6 * LOOPS)
 def test_crash_loops(boot, logs):
     """After each of many crashes of a driver the machine is exactly as after the first few: frames, page
     tables, VT-d's tables, capabilities, objects, accounts, by the oracle; and the device is free. Else:

@@ -9,6 +9,7 @@ import re
 
 import comparisons
 import oracle
+import pytest
 from handmade import (CONTEXT_N, DISK_HANDLE, DISK_IOVA, DISK_TABLES, EDU_FRAMES, EDU_HANDLE, EDU_IOVA,
                       EDU_OWNER, EDU_TABLES, FREE_FRAME, IRT, PAGE, ROOT, STRANGER, HandMade)
 from harness import Devices
@@ -367,6 +368,7 @@ def complaints(machine, state, claims, spoil=None):
     return oracle.device_complaints(state, hardware, claims)
 
 
+@pytest.mark.deadline(150)
 def test_faults_are_noticed(boot):
     """Each seeded fault is named by the oracle, and without it there is no complaint; no comparison is left
     that none of them makes fail. Else: the faults that went unnoticed, with what the oracle said instead, or
