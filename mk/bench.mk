@@ -19,9 +19,6 @@ LINUX_RACE_SOURCES := $(filter-out user/apps/bench/capos%,$(wildcard user/apps/b
 bench: $(KERNEL) $(PACKAGE) $(PROBE) $(LINUX_IMAGE) $(LINUX_PCI)
 	@tools/bench --rounds $(ROUNDS) --icount-rounds $(ICOUNT_ROUNDS) \
 	    --svg $(BUILD)/bench/figures.svg $(BENCH)
-ifeq ($(BENCH),)
-	@tools/bench-pci
-endif
 
 run-measure: $(KERNEL) $(PACKAGE) $(PROBE)
 	@tools/bench --no-linux --rounds 0 --icount-rounds 1 --output $(BUILD)/bench/measured.json \

@@ -15,10 +15,12 @@ sys.dont_write_bytecode = True
 import bench_figures as figures  # noqa: E402
 import packages  # noqa: E402
 import qemu_command  # noqa: E402
+import qemu_devices  # noqa: E402
 from harness import Machine  # noqa: E402
 
 OUTPUT = pathlib.Path("build/bench")
 LINUX = pathlib.Path("build/linux")
+LINUX_PCI = pathlib.Path("build/linux-pci")
 
 # ioeventfd=off: with it, each request waits for another thread of the host. No caching mode: with it,
 # Linux does without lazy invalidation.
@@ -35,6 +37,14 @@ NULL_DISK = "driver=null-co,node-name=disk,size=1073741824,read-zeroes=on"
 LINUX_WORDS = "console=ttyS0 quiet panic=-1 no_timer_check rootfstype=ramfs "
 IOMMU_WORDS = {"lazy": "intel_iommu=on iommu.strict=0", "strict": "intel_iommu=on iommu.strict=1",
                "no IOMMU": "intel_iommu=off", "boot": "intel_iommu=on iommu.strict=0"}
+
+# What both say of looking for functions: microseconds of guest time; with -icount, thousands of instructions.
+CAPOS_FOUND = re.compile(r"pci: (\d+) functions in (\d+) us")
+LINUX_FOUND = re.compile(r"linux: first \[ *([0-9.]+)\].*linux: last \[ *([0-9.]+)\].*linux: (\d+) functions",
+                         re.DOTALL)
+# One tick of the time stamp counter is one instruction with -icount shift=0, and 1 ns to QEMU.
+LINUX_PCI_WORDS = {"icount": "only_times tsc=reliable tsc_early_khz=1000000 lpj=4000000",
+                   "wall": "only_times tsc=reliable"}
 
 FIRST_TEXT = "the first read of the disk"
 
@@ -79,14 +89,15 @@ class System:
         """Those that the guest's program measures."""
         return self.names(mode, "instructions") + self.names(mode, "us")
 
-    def boot(self, mode, disk=NULL_DISK, **options):
+    def boot(self, mode, disk=NULL_DISK, devices=None, **options):
+        """A machine with the disk and edu, or with the arguments `devices` instead."""
         directory = OUTPUT / f"{mode}-{self.directory}"
         (directory / "command.txt").unlink(missing_ok=True)
         accelerator = self.arguments.accelerator if mode == "wall" else "tcg"
         machine = Machine(directory, self.arguments.deadline, accel=accelerator,
                           cpus=self.arguments.cpus if mode == "wall" else 1,
                           icount=0 if mode == "icount" else None,
-                          extra=[word.format(disk=disk) for word in DEVICES], **options)
+                          extra=devices or [word.format(disk=disk) for word in DEVICES], **options)
         self.command[mode] = (directory / "command.txt").read_text(encoding="utf-8").strip()
         return machine
 
@@ -153,6 +164,21 @@ class CaposBoot(Capos):
             machine.close()
 
 
+class CaposPci(Capos):
+    """A machine for each number of PCI functions, until the kernel says how long it looked for them."""
+
+    def measure(self, mode):
+        return {name: self.look(mode, int(name.removeprefix("pci-"))) for name in self.names(mode)}
+
+    def look(self, mode, count):
+        machine = self.boot(mode, devices=qemu_devices.many_functions(count))
+        try:
+            found, micros = map(int, machine.expect(CAPOS_FOUND).groups())
+        finally:
+            machine.close()
+        return of_functions(mode, count, found, micros * 1000)
+
+
 class Linux(System):
     """Debian's, with an IOMMU mode: the program `race`, and fio."""
 
@@ -205,6 +231,32 @@ class LinuxBoot(Linux):
             machine.close()
 
 
+class LinuxPci(CaposPci):
+    """The same machines with Linux, whose log has the time of each function."""
+
+    def packages(self):
+        return json.loads((LINUX_PCI / "packages.json").read_text(encoding="utf-8"))
+
+    def measure(self, mode):
+        return {f"{name}/log": line for name, line in super().measure(mode).items()}
+
+    def look(self, mode, count):
+        machine = self.boot(mode, devices=qemu_devices.many_functions(count),
+                            kernel=LINUX_PCI / "vmlinux", package=LINUX_PCI / "initramfs",
+                            append=LINUX_WORDS + LINUX_PCI_WORDS[mode])
+        try:
+            first, last, found = machine.expect(LINUX_FOUND).groups()
+        finally:
+            machine.close()
+        return of_functions(mode, count, int(found), round((float(last) - float(first)) * 1e9))
+
+
+def of_functions(mode, count, found, nanoseconds):
+    if found != count:
+        raise figures.Problem(f"{found} PCI functions were found, of {count}")
+    return figures.single("instructions" if mode == "icount" else "ns", nanoseconds)
+
+
 def milliseconds(machine, position):
     return figures.single("ms", round(machine.seconds_until(position) * 1000, 1))
 
@@ -222,11 +274,15 @@ def systems_of(wanted, arguments):
         return [figure for figure in wanted if set(figure["linux"]) & set(variants)]
 
     booting = [figure for figure in having("boot") if figure["unit"] == "ms"]
-    every = [Capos("capOS", "capos", [figure for figure in wanted if figure["unit"] != "ms"], arguments),
-             CaposBoot("capOS", "capos-boot", booting, arguments)]
+    looking = having("pci")
+    every = [Capos("capOS", "capos", [figure for figure in wanted
+                                      if figure["unit"] != "ms" and figure not in looking], arguments),
+             CaposBoot("capOS", "capos-boot", booting, arguments),
+             CaposPci("capOS", "capos-pci", looking, arguments)]
     if arguments.linux:
         calibrator = [figure for figure in wanted if figure["name"] == "calibrator"]
         every.append(LinuxBoot("boot", having("boot"), arguments))
+        every.append(LinuxPci("Linux lazy", "linux-pci", looking, arguments))
         every += [Linux(variant, having(variant) if variant == "lazy" or not having(variant)
                         else calibrator + having(variant), arguments)
                   for variant in ("lazy", "strict", "no IOMMU")]
