@@ -3,7 +3,7 @@
  * What takes a device away without any process asking for it: too many refused accesses, a fatal
  * error, its slot's button, and its absence.
  *
- * Refused accesses come by the IOMMU's interrupt. The rest is looked at ten times a second: ports
+ * Refused accesses come by the IOMMU's interrupt. The rest is looked at twice a second: ports
  * could interrupt for it, but what they would save is a few reads of configuration space, and what
  * they would cost is routes of the kernel's own and bus mastering of every port from boot on
  * (docs/design/0014-device-manager.md). A hot-plug slot is driven as PCIe says (5.0 §6.7.1): the
@@ -18,7 +18,7 @@
 /* In the log, of each function: one that errs all the time says nothing new. */
 #define ERROR_LINES_MAX   16u
 
-#define WATCH_NS          (100ull * 1000 * 1000)
+#define WATCH_NS          (500ull * 1000 * 1000)
 
 #define AER_STATUS        0x04u /* offsets in the capability, PCIe 5.0 §7.8.4 */
 #define AER_MASK          0x08u
