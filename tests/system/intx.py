@@ -16,6 +16,8 @@ EDU = {"vendor": 0x1234, "devices": [0x11E8]}
 E1000 = {"vendor": 0x8086, "devices": [0x100E]}
 CONSOLE = {"name": "console", "source": {"console": None}}
 INTX_DISABLE = 1 << 10
+BUDGET = {"frames": 256, "capSlots": 128, "objects": 128, "threads": 1, "dmaPages": 4, "mmioPages": 16,
+          "interrupts": 64}
 
 
 class OutsideEduPin(OutsideEdu):
@@ -29,28 +31,31 @@ class OutsideEduPin(OutsideEdu):
         self.qtest.store(self.bar + 0x64, 1)
 
 
+def add_routing(made):
+    """Add the program that declares to a package."""
+    made.add("routing", IMAGE.read_bytes(), like="demo", budget=BUDGET, grants=[
+        CONSOLE, {"name": "routing", "source": {"interruptRouting": None}}])
+    made.images["intxtest"] = made.images.pop("routing")
+    made.programs["routing"]["image"] = "intxtest"
+
+
 def package(logs, owners, acpi=False):
-    """The standard package without drivers, and without the acpi service unless it is wanted; `routing` may declare, and each of `owners`, {name: grant of
-    a device}, owns one."""
+    """The standard package without drivers, and without the acpi service unless it is wanted; `routing` may
+    declare, and each of `owners`, {name: grant of a device}, owns one."""
     made = Package()
     if not acpi:
         del made.programs["acpi"]
     for program in made.programs.values():
         if program["start"] == "device":
             program["start"] = "demand"
-    budget = {"frames": 256, "capSlots": 128, "objects": 128, "threads": 1, "dmaPages": 4, "mmioPages": 16,
-              "interrupts": 64}
     made.programs["edu"]["grants"][1]["source"]["device"]["byPin"] = True
-    made.add("routing", IMAGE.read_bytes(), like="demo", budget=budget, grants=[
-        CONSOLE, {"name": "routing", "source": {"interruptRouting": None}}])
-    made.images["intxtest"] = made.images.pop("routing")
-    made.programs["routing"]["image"] = "intxtest"
-    program = made.add("owner", like="demo", budget={**budget, "capSlots": 600, "objects": 600,
+    add_routing(made)
+    program = made.add("owner", like="demo", budget={**BUDGET, "capSlots": 600, "objects": 600,
                                                      "interrupts": 300}, grants=[
         CONSOLE, {"name": "manager", "source": {"deviceManager": None}}])
     program["image"] = "intxtest"
     for name, device in owners.items():
-        program = made.add(name, like="demo", budget=budget, grants=[
+        program = made.add(name, like="demo", budget=BUDGET, grants=[
             CONSOLE, {"name": "dev", "source": {"device": {"nth": 0, "poolPages": 0, "interrupts": 1,
                                                            "addressBits": 64, **device}}}])
         program["image"] = "intxtest"
