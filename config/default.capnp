@@ -32,20 +32,6 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # Reads interrupt routes from firmware's AML, tells the kernel, and ends, before anybody is
-      # started who may need them.
-      name = "acpi",
-      image = "acpi",
-      start = first,
-      priority = 23, maxPriority = 23,
-      budget = (frames = 4096, capSlots = 512, objects = 512, threads = 1),
-      grants = [
-        (name = "console", source = (console = void)),
-        (name = "firmware", source = (acpiFirmware = void)),
-        (name = "routing", source = (interruptRouting = void)),
-      ]
-    ),
-    (
       name = "echo",
       image = "echo",
       priority = 20, maxPriority = 20,
@@ -108,6 +94,20 @@ const bootPackage :Capos.BootPackage = (
         (name = "rng", source = (device = (
           vendor = 0x1af4, devices = [0x1044, 0x1005], poolPages = 16))),
         (name = "service", source = (serves = "random")),
+      ]
+    ),
+    (
+      # Reads interrupt routes from firmware's AML, tells the kernel, and ends. Drivers of devices that
+      # have nothing but a pin belong behind it; those above need no routes, and start beside it.
+      name = "acpi",
+      image = "acpi",
+      start = first,
+      priority = 23, maxPriority = 23,
+      budget = (frames = 4096, capSlots = 512, objects = 512, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "firmware", source = (acpiFirmware = void)),
+        (name = "routing", source = (interruptRouting = void)),
       ]
     ),
     (

@@ -777,7 +777,7 @@ enum Start {
   demand @1;                    # when somebody asks the launcher
   device @2;                    # at boot, if every device that it is granted is there
   first @3;                     # at boot; what follows it in the manifest is started when it has ended,
-                                # or been killed after eight seconds
+                                # or been killed after ten seconds
 }
 
 struct Grant {

@@ -41,8 +41,7 @@ def add_routing(made):
 
 def package(logs, owners, acpi=False):
     """The standard package without drivers, and without the acpi service unless it is wanted; `routing` may
-    declare, and each of `owners`, {name: grant of
-    a device}, owns one."""
+    declare, and each of `owners`, {name: grant of a device}, owns one."""
     made = Package()
     if not acpi:
         del made.programs["acpi"]

@@ -9,7 +9,7 @@
 #include "rt/process.h"
 
 /* How long what must come first may keep the others waiting. */
-#define FIRST_SECONDS 8u
+#define FIRST_SECONDS 10u
 
 /* Too large for the stack, and there is one init. */
 static struct init init;

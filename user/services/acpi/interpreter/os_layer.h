@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /** Seconds that AML may run in all, and that one loop of it may take. */
-#define OS_LAYER_SECONDS      5u
+#define OS_LAYER_SECONDS      8u
 #define OS_LAYER_LOOP_SECONDS 2u
 
 /** Begin: the time runs from now on, and when it is over the process ends. */
