@@ -66,6 +66,8 @@ GROUPS_test-ledger  := test
 GROUPS_test-config  := test
 GROUPS_explore      := test
 GROUPS_proof        := proof
+GROUPS_mutation-score := test
+GROUPS_test-mutation  := test
 GROUPS_docs         := test
 GROUPS_rt-check     := test
 GROUPS_coverage     := test
@@ -186,6 +188,8 @@ help:
 #:   make explore       both with larger bounds
 #:   make proof         contracts of the shipped C, discharged by Frama-C/WP; every Spin model
 #:                      Contracts of one unit: PROVE=cap. docs/verification.md
+#:   make mutation-score    every condition and assignment of validator and ledger, changed once;
+#:                      test-mutation: a sample of them
 #:   make fuzz          all fuzz targets, FUZZ_SECONDS=60 each; one: F=elf. fuzz-short: seconds
 #:
 #: Documents

@@ -56,7 +56,7 @@ test-config: $(CONFIG_TESTS) $(PACKAGE)
 
 CHECK_LAYERS := fmt-check dependency-policy-check kernel-stack-check generated-code-check \
                 workflow-check lint test-lib
-TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring test-ledger rt-check test-harness \
+TEST_LAYERS  := $(CHECK_LAYERS) test-config test-ring test-ledger test-mutation rt-check test-harness \
                 test-system fuzz-short
 
 check:

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
 # What is proven: the Spin models with every configuration, and the contracts of the shipped C with
-# Frama-C/WP. What was discharged once is kept in build/proof by its content.
+# Frama-C/WP. And how much of the decisions the tests would miss: the mutation score.
 #
 #   make proof             all of it. Contracts of one unit: PROVE=cap
+#   make mutation-score    every mutant; test-mutation: a sample, for make test
+#
+# What was discharged once is kept in build/proof by its content.
 
 PROVE ?=
 
@@ -11,4 +14,10 @@ proof: $(GEN_HEADERS)
 	@$(if $(PROVE),,tests/proof/spin/run --long)
 	@tests/proof/wp/prove --smoke --layer $@ $(PROVE)
 
-.PHONY: proof
+mutation-score: $(GEN_HEADERS)
+	@tests/mutation/score --all --layer $@
+
+test-mutation: $(GEN_HEADERS)
+	@tests/mutation/score --layer $@
+
+.PHONY: proof mutation-score test-mutation

@@ -118,14 +118,38 @@ struct ledger {
     uint32_t buffer_count;
 };
 
+/** Where a buffer would go. */
+struct ledger_place {
+    uint32_t slot;
+    uint64_t iova;
+};
+
+#ifdef __FRAMAC__
+#include "ledger/ledger_contracts.h"
+#endif
+
 /** Prepare storage that the caller has set in `ledger`; functions are discovered and claimable. */
 void ledger_init(struct ledger *ledger);
 
 /** What the ledger says of the place that a handle names; false: there is no such place. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && \valid(identity);
+    requires \separated(identity, handle) && ledger_apart(ledger, identity);
+    assigns *identity;
+    ensures \result <==> ledger_has_place(ledger, handle);
+    ensures \result ==> (ledger_resolves(ledger, handle) <==>
+                         device_handle_current(handle, identity));
+    ensures \result ==> identity->owner == ledger->functions[handle->function].owner; */
 MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
                                 struct device_identity *identity);
 
 /** May `pid` use the handle? As device_authority_check(); STATUS_STALE for an impossible place. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    assigns \nothing;
+    ensures \result == STATUS_OK || \result == STATUS_STALE || \result == STATUS_DENIED;
+    ensures \result == STATUS_STALE <==> !ledger_resolves(ledger, handle);
+    ensures \result == STATUS_OK <==>
+            ledger_resolves(ledger, handle) &&
+            ledger->functions[handle->function].owner == pid && pid != DEVICE_NOBODY; */
 MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,
                                     uint64_t pid);
 
@@ -138,6 +162,11 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
  * if it has a refusal, or it or one of its group is in quarantine; STATUS_RETIRED; STATUS_BUSY if
  * it or one of its group has an owner (L1: that owner may be `pid` for the others of the group).
  */
+/*@ requires ledger_stored(ledger);
+    assigns \nothing;
+    ensures \result == STATUS_OK <==>
+            ledger_claimable(ledger, function, pid) &&
+            ledger->functions[function].generation == generation; */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
 
@@ -150,6 +179,24 @@ MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t 
 bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
 
 /** The claim, with registers and a pool. `address_end` is one past the highest address. */
+/*@ requires ledger_stored(ledger) && ledger_claimable(ledger, function, pid);
+    requires function_sound(&ledger->functions[function]);
+    requires ledger->functions[function].pool_pages == 0;
+    requires \valid(mmio) && \valid(pool) && \separated(mmio, pool);
+    requires ledger_apart(ledger, mmio) && ledger_apart(ledger, pool);
+    assigns ledger->functions[function], *mmio, *pool;
+    ensures function_sound(&ledger->functions[function]);
+    ensures ledger->functions[function].generation ==
+            \old(ledger->functions[function].generation);
+    ensures ledger->functions[function].low_next == \old(ledger->functions[function].low_next);
+    ensures ledger->functions[function].high_next == \old(ledger->functions[function].high_next);
+    ensures handle_issued(mmio, DEVICE_PART_MMIO, function, 0, &ledger->functions[function],
+                          ledger->functions[function].generation);
+    ensures handle_issued(pool, DEVICE_PART_POOL, function, 0, &ledger->functions[function],
+                          ledger->functions[function].generation);
+    ensures ledger->functions[function].owner == pid;
+    ensures ledger->functions[function].owner_generation ==
+            \old(ledger->functions[function].owner_generation) + 1; */
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
                          uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
                          struct device_handle *pool);
@@ -162,27 +209,89 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * group would stay behind, with `from` or in quarantine; STATUS_DENIED for a buffer, which moves
  * nowhere, or if `to` is nobody, or somebody else than the one whom the claim went to.
  */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    assigns \nothing;
+    ensures \result == STATUS_OK ==> to != DEVICE_NOBODY && ledger_has_place(ledger, handle);
+    ensures \result == STATUS_OK ==>
+            ledger->functions[handle->function].state == FUNCTION_STATE_CLAIMED &&
+            ledger->functions[handle->function].generation == handle->generation;
+    ensures \result == STATUS_OK && ledger_resolves(ledger, handle) ==>
+            ledger->functions[handle->function].owner == from &&
+            ledger->functions[handle->function].mmio_pages == 0 &&
+            ledger->functions[handle->function].owner_generation < LEDGER_GENERATION_END - 1 &&
+            (to == from || group_open(ledger, handle->function, to));
+    ensures \result == STATUS_OK && !ledger_resolves(ledger, handle) ==>
+            ledger->functions[handle->function].former_owner == from &&
+            ledger->functions[handle->function].owner == to &&
+            handle->owner_generation + 1 ==
+                ledger->functions[handle->function].owner_generation; */
 MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
                                          const struct device_handle *handle, uint64_t from,
                                          uint64_t to);
 
 /** The move, as checked. Renews the handle. */
+/*@ requires ledger_stored(ledger) && \valid(handle) && ledger_apart(ledger, handle);
+    requires ledger_has_place(ledger, handle) && to != DEVICE_NOBODY;
+    requires function_sound(&ledger->functions[handle->function]);
+    requires ledger->functions[handle->function].state == FUNCTION_STATE_CLAIMED;
+    requires ledger->functions[handle->function].owner_generation < LEDGER_GENERATION_END - 1 ||
+             handle->owner_generation != ledger->functions[handle->function].owner_generation;
+    assigns ledger->functions[handle->function], ledger->routes[handle->slot].owner, *handle;
+    ensures function_sound(&ledger->functions[handle->function]);
+    ensures ledger->functions[handle->function].owner_generation >=
+            \old(ledger->functions[handle->function].owner_generation);
+    ensures handle->owner_generation == ledger->functions[handle->function].owner_generation;
+    ensures \old(handle->owner_generation ==
+                 ledger->functions[handle->function].owner_generation) ==>
+            ledger->functions[handle->function].owner == to &&
+            handle->owner_generation == \old(handle->owner_generation) + 1; */
 void ledger_move_commit(struct ledger *ledger, struct device_handle *handle, uint64_t to);
 
 /* ------------------------------------------------------------------------ registers */
 
 /** Pages of registers were mapped through a handle that has been checked. */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires ledger->functions[function].mmio_pages + page_count <= UINT32_MAX;
+    assigns ledger->functions[function].mmio_pages;
+    ensures ledger->functions[function].mmio_pages ==
+            \old(ledger->functions[function].mmio_pages) + page_count; */
 void ledger_mmio_mapped(struct ledger *ledger, uint32_t function, uint32_t page_count);
 
 /** They are gone from every CPU. */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires page_count <= ledger->functions[function].mmio_pages;
+    assigns ledger->functions[function].mmio_pages;
+    ensures ledger->functions[function].mmio_pages ==
+            \old(ledger->functions[function].mmio_pages) - page_count; */
 void ledger_mmio_unmapped(struct ledger *ledger, uint32_t function, uint32_t page_count);
 
 /** The capability of registers or pool is gone. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_apart(ledger, handle);
+    requires ledger_has_function(ledger, handle->function);
+    requires function_sound(&ledger->functions[handle->function]);
+    assigns ledger->functions[handle->function].has_mmio,
+            ledger->functions[handle->function].has_pool;
+    behavior refused:
+      assumes handle->generation != ledger->functions[handle->function].generation ||
+              (handle->part != DEVICE_PART_MMIO && handle->part != DEVICE_PART_POOL);
+      assigns \nothing;
+    behavior ended:
+      assumes handle->generation == ledger->functions[handle->function].generation;
+      assumes handle->part == DEVICE_PART_MMIO || handle->part == DEVICE_PART_POOL;
+      ensures !ledger_resolves(ledger, handle);
+      ensures function_sound(&ledger->functions[handle->function]);
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_part_end(struct ledger *ledger, const struct device_handle *handle);
 
 /* ------------------------------------------------------------------------ routes */
 
 /** A slot for a route, or LEDGER_NONE if all are taken. */
+/*@ requires ledger_stored(ledger);
+    assigns \nothing;
+    ensures \result == LEDGER_NONE ||
+            (ledger_has_route(ledger, \result) && ledger->routes[\result].use == LEDGER_UNUSED &&
+             !ledger->routes[\result].is_retired); */
 uint32_t ledger_route_find(const struct ledger *ledger);
 
 /**
@@ -191,9 +300,31 @@ uint32_t ledger_route_find(const struct ledger *ledger);
  * Returns: STATUS_OK with the *slot it would get; STATUS_NOT_FOUND, STATUS_STALE, STATUS_DENIED;
  * STATUS_QUEUE_FULL if all slots are taken.
  */
+/*@ requires ledger_stored(ledger) && \valid(slot) && ledger_apart(ledger, slot);
+    assigns *slot;
+    ensures \result != STATUS_OK ==> *slot == \old(*slot);
+    ensures \result == STATUS_OK ==>
+            ledger_has_function(ledger, function) &&
+            device_state_owned(ledger->functions[function].state) &&
+            ledger->functions[function].owner == pid && ledger_has_route(ledger, *slot) &&
+            ledger->routes[*slot].use == LEDGER_UNUSED && !ledger->routes[*slot].is_retired; */
 MUST_CHECK enum status ledger_route_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t pid, uint32_t *slot);
 
+/*@ requires ledger_stored(ledger) && route_sound(&ledger->routes[slot]);
+    requires ledger_has_function(ledger, function);
+    requires device_state_owned(ledger->functions[function].state);
+    requires ledger_has_route(ledger, slot) && ledger->routes[slot].use == LEDGER_UNUSED;
+    requires !ledger->routes[slot].is_retired;
+    requires ledger->functions[function].route_count < UINT32_MAX;
+    requires \valid(handle) && ledger_apart(ledger, handle);
+    assigns ledger->routes[slot], ledger->functions[function].route_count, *handle;
+    ensures route_sound(&ledger->routes[slot]);
+    ensures handle_issued(handle, DEVICE_PART_ROUTE, function, slot, &ledger->functions[function],
+                          ledger->routes[slot].generation);
+    ensures ledger->routes[slot].use == LEDGER_LIVE && ledger->routes[slot].function == function;
+    ensures ledger->functions[function].route_count ==
+            \old(ledger->functions[function].route_count) + 1; */
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
                          struct device_handle *handle);
 
@@ -201,18 +332,63 @@ void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot
  * The device may raise it from here on: the function is active. Not if the route has ended
  * meanwhile: then nothing changes.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_route(ledger, slot);
+    requires ledger_has_function(ledger, ledger->routes[slot].function);
+    assigns ledger->functions[ledger->routes[slot].function].state;
+    behavior armed:
+      assumes ledger->routes[slot].use == LEDGER_LIVE;
+      ensures ledger->functions[ledger->routes[slot].function].state == FUNCTION_STATE_ACTIVE;
+    behavior refused:
+      assumes ledger->routes[slot].use != LEDGER_LIVE;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_route_armed(struct ledger *ledger, uint32_t slot);
 
 /** Take a route back: no handle names it any more, deliveries are of an old generation (L5). */
+/*@ requires ledger_stored(ledger) && ledger_has_route(ledger, slot);
+    requires route_sound(&ledger->routes[slot]);
+    assigns ledger->routes[slot].use, ledger->routes[slot].generation,
+            ledger->routes[slot].is_retired;
+    ensures route_sound(&ledger->routes[slot]);
+    behavior ended:
+      assumes ledger->routes[slot].use == LEDGER_LIVE;
+      ensures ledger->routes[slot].use == LEDGER_ENDING;
+      ensures ledger->routes[slot].generation == \old(ledger->routes[slot].generation) + 1;
+    behavior refused:
+      assumes ledger->routes[slot].use != LEDGER_LIVE;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_route_end(struct ledger *ledger, uint32_t slot);
 
 /**
  * An ending route was seen gone: entry invalidated, nothing pending. The slot is free. Nothing
  * changes if it is not ending.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_route(ledger, slot);
+    requires ledger_has_function(ledger, ledger->routes[slot].function);
+    requires ledger->routes[slot].use == LEDGER_ENDING ==>
+             0 < ledger->functions[ledger->routes[slot].function].route_count;
+    assigns ledger->routes[slot].use,
+            ledger->functions[ledger->routes[slot].function].route_count;
+    behavior ended:
+      assumes ledger->routes[slot].use == LEDGER_ENDING;
+      ensures ledger->routes[slot].use == LEDGER_UNUSED;
+      ensures ledger->functions[ledger->routes[slot].function].route_count ==
+              \old(ledger->functions[ledger->routes[slot].function].route_count) - 1;
+    behavior refused:
+      assumes ledger->routes[slot].use != LEDGER_ENDING;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_route_ended(struct ledger *ledger, uint32_t slot);
 
 /** Is an interrupt of this generation of the slot to be delivered? (L5) */
+/*@ requires ledger_stored(ledger) && ledger_has_route(ledger, slot);
+    assigns \nothing;
+    ensures \result <==> ledger->routes[slot].use == LEDGER_LIVE &&
+                         ledger->routes[slot].generation == generation; */
 static inline bool ledger_route_delivers(const struct ledger *ledger, uint32_t slot,
                                          uint64_t generation)
 {
@@ -220,12 +396,6 @@ static inline bool ledger_route_delivers(const struct ledger *ledger, uint32_t s
 }
 
 /* ------------------------------------------------------------------------ buffers */
-
-/** Where a buffer would go. */
-struct ledger_place {
-    uint32_t slot;
-    uint64_t iova;
-};
 
 /**
  * May `pid` have `page_count` more pages in the pool of the handle?
@@ -235,19 +405,73 @@ struct ledger_place {
  * more than the device could address if nothing had been given out; STATUS_QUEUE_FULL if all slots
  * are taken; STATUS_RETIRED if the addresses are used up.
  */
+/*@ requires ledger_stored(ledger) && \valid_read(pool) && \valid(place);
+    requires ledger_has_function(ledger, pool->function) ==>
+             function_sound(&ledger->functions[pool->function]);
+    requires ledger_apart(ledger, place) && \separated(pool, place);
+    assigns *place;
+    ensures \result != STATUS_OK ==> *place == \old(*place);
+    ensures \result == STATUS_OK ==>
+            ledger_resolves(ledger, pool) && pool->part == DEVICE_PART_POOL &&
+            ledger->functions[pool->function].owner == pid && page_count != 0;
+    ensures \result == STATUS_OK ==>
+            buffer_fits(ledger, &ledger->functions[pool->function], place, page_count); */
 MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
                                            const struct device_handle *pool, uint64_t pid,
                                            uint32_t page_count, struct ledger_place *place);
 
 /** Addresses that `place` names are given out; never again. The function is active. */
+/*@ requires ledger_stored(ledger) && \valid_read(pool) && \valid_read(place) && \valid(handle);
+    requires ledger_apart(ledger, handle) && \separated(handle, pool, place);
+    requires ledger_apart(ledger, pool) && ledger_apart(ledger, place);
+    requires ledger_has_function(ledger, pool->function) && page_count != 0;
+    requires function_sound(&ledger->functions[pool->function]);
+    requires buffer_sound(&ledger->buffers[place->slot]);
+    requires device_state_owned(ledger->functions[pool->function].state);
+    requires buffer_fits(ledger, &ledger->functions[pool->function], place, page_count);
+    requires ledger->functions[pool->function].buffer_count < UINT32_MAX;
+    assigns ledger->functions[pool->function], ledger->buffers[place->slot], *handle;
+    ensures function_sound(&ledger->functions[pool->function]);
+    ensures buffer_sound(&ledger->buffers[place->slot]);
+    ensures handle_issued(handle, DEVICE_PART_BUFFER, pool->function, place->slot,
+                          &ledger->functions[pool->function],
+                          ledger->buffers[place->slot].generation);
+    ensures ledger->buffers[place->slot].use == LEDGER_LIVE;
+    ensures ledger->functions[pool->function].state == FUNCTION_STATE_ACTIVE;
+    // L4: what was given out, and a page behind it, is never given out again.
+    ensures place->iova < LEDGER_HIGH_FIRST ==>
+            ledger->functions[pool->function].low_next ==
+                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures LEDGER_HIGH_FIRST <= place->iova ==>
+            ledger->functions[pool->function].high_next ==
+                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures ledger->functions[pool->function].pool_pages ==
+            \old(ledger->functions[pool->function].pool_pages) + page_count; */
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
                           const struct ledger_place *place, uint32_t page_count,
                           enum dma_access access, struct device_handle *handle);
 
 /** A check said that addresses are used up: the function is retired when its owner leaves it. */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    assigns ledger->functions[function].is_exhausted;
+    ensures ledger->functions[function].is_exhausted; */
 void ledger_exhausted(struct ledger *ledger, uint32_t function);
 
 /** Take a buffer back: no handle names it any more. Its pages stay counted. */
+/*@ requires ledger_stored(ledger) && ledger_has_buffer(ledger, slot);
+    requires buffer_sound(&ledger->buffers[slot]);
+    assigns ledger->buffers[slot].use, ledger->buffers[slot].generation,
+            ledger->buffers[slot].is_retired;
+    ensures buffer_sound(&ledger->buffers[slot]);
+    behavior ended:
+      assumes ledger->buffers[slot].use == LEDGER_LIVE;
+      ensures ledger->buffers[slot].use == LEDGER_ENDING;
+      ensures ledger->buffers[slot].generation == \old(ledger->buffers[slot].generation) + 1;
+    behavior refused:
+      assumes ledger->buffers[slot].use != LEDGER_LIVE;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
 
 /**
@@ -255,6 +479,14 @@ void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
  * it forgot them (`is_invalidated`), or the whole function can reach nothing (L4): it was detached,
  * or recovered from quarantine.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_buffer(ledger, slot);
+    requires ledger_has_function(ledger, ledger->buffers[slot].function);
+    assigns \nothing;
+    ensures \result <==>
+            ledger->buffers[slot].use == LEDGER_ENDING &&
+            (is_invalidated ||
+             (ledger->functions[ledger->buffers[slot].function].evidence & LEDGER_UNREACHABLE) ==
+                 LEDGER_UNREACHABLE); */
 MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot,
                                              bool is_invalidated);
 
@@ -262,6 +494,28 @@ MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32
  * An unreachable buffer's pages have been given back. The slot is free. Nothing changes if it is
  * not ending.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_buffer(ledger, slot);
+    requires ledger_has_function(ledger, ledger->buffers[slot].function);
+    requires ledger->buffers[slot].use == LEDGER_ENDING ==>
+             0 < ledger->functions[ledger->buffers[slot].function].buffer_count &&
+             ledger->buffers[slot].page_count <=
+                 ledger->functions[ledger->buffers[slot].function].pool_pages;
+    assigns ledger->buffers[slot].use,
+            ledger->functions[ledger->buffers[slot].function].pool_pages,
+            ledger->functions[ledger->buffers[slot].function].buffer_count;
+    behavior ended:
+      assumes ledger->buffers[slot].use == LEDGER_ENDING;
+      ensures ledger->buffers[slot].use == LEDGER_UNUSED;
+      ensures ledger->functions[ledger->buffers[slot].function].pool_pages ==
+              \old(ledger->functions[ledger->buffers[slot].function].pool_pages) -
+                  ledger->buffers[slot].page_count;
+      ensures ledger->functions[ledger->buffers[slot].function].buffer_count ==
+              \old(ledger->functions[ledger->buffers[slot].function].buffer_count) - 1;
+    behavior refused:
+      assumes ledger->buffers[slot].use != LEDGER_ENDING;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
 
 /* ------------------------------------------------------------------------ teardown */
@@ -271,30 +525,119 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
  *
  * Returns: true if this call did it; false if a teardown is under way or there is no owner.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    requires routes_sound(ledger) && buffers_sound(ledger);
+    behavior revoked:
+      assumes device_state_owned(ledger->functions[function].state);
+      assigns ledger->functions[function], ledger->routes[0 .. ledger->route_count - 1],
+              ledger->buffers[0 .. ledger->buffer_count - 1];
+      ensures \result && ledger->functions[function].state == FUNCTION_STATE_REVOKING;
+      // Whatever it says, no handle of the function is current now...
+      ensures \forall integer part, slot, generation, owner, part_generation;
+                  !ledger_current(ledger, part, function, slot, generation, owner,
+                                  part_generation);
+      // ... and none of those that there were will ever be again (L7).
+      ensures ledger->functions[function].generation ==
+              \old(ledger->functions[function].generation) + 1;
+      ensures routes_grown{Pre, Post}(ledger) && buffers_grown{Pre, Post}(ledger);
+      ensures \forall integer i; ledger_has_route(ledger, i) &&
+                  ledger->routes[i].function == function ==>
+                      ledger->routes[i].use != LEDGER_LIVE;
+      ensures \forall integer i; ledger_has_buffer(ledger, i) &&
+                  ledger->buffers[i].function == function ==>
+                      ledger->buffers[i].use != LEDGER_LIVE;
+      ensures ledger->functions[function].evidence == 0;
+      ensures function_sound(&ledger->functions[function]);
+      ensures routes_sound(ledger) && buffers_sound(ledger);
+    behavior refused:
+      assumes !device_state_owned(ledger->functions[function].state);
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 MUST_CHECK bool ledger_revoke(struct ledger *ledger, uint32_t function);
 
 /** The teardown has seen something done: enum ledger_evidence. Ignored while there is none. */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    assigns ledger->functions[function].evidence;
+    ensures function_sound(&ledger->functions[function]);
+    behavior noted:
+      assumes state_torn_down(ledger->functions[function].state);
+      ensures ledger->functions[function].evidence ==
+              (uint32_t)(\old(ledger->functions[function].evidence) | evidence);
+    behavior refused:
+      assumes !state_torn_down(ledger->functions[function].state);
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_witness(struct ledger *ledger, uint32_t function, uint32_t evidence);
 
 /** Its device is being reset. Ignored while there is no teardown. */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    assigns ledger->functions[function].state;
+    ensures function_sound(&ledger->functions[function]);
+    behavior begun:
+      assumes state_torn_down(ledger->functions[function].state);
+      ensures ledger->functions[function].state == FUNCTION_STATE_RESETTING;
+    behavior refused:
+      assumes !state_torn_down(ledger->functions[function].state);
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_reset_begin(struct ledger *ledger, uint32_t function);
 
 /**
  * Whether a teardown is under way and nothing of the owner is left, so that ledger_finish() may be
  * called. Never in quarantine.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    assigns \nothing;
+    ensures \result <==> function_released(&ledger->functions[function]); */
 MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t function);
 
 /**
  * The end of a teardown: free, or retired if generations or addresses are used up.
  * Only after ledger_is_released() and with all of LEDGER_QUIET witnessed.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    requires function_released(&ledger->functions[function]);
+    requires ledger->functions[function].pool_pages == 0;
+    assigns ledger->functions[function];
+    ensures function_sound(&ledger->functions[function]);
+    ensures ledger->functions[function].generation ==
+            \old(ledger->functions[function].generation);
+    ensures \result == ledger->functions[function].state;
+    ensures \result == FUNCTION_STATE_FREE || \result == FUNCTION_STATE_RETIRED;
+    ensures ledger->functions[function].owner == DEVICE_NOBODY;
+    // L7: whoever is claimed again has generations left for a claim and a revoke.
+    ensures \result == FUNCTION_STATE_FREE ==>
+            !ledger->functions[function].is_exhausted &&
+            ledger->functions[function].generation < LEDGER_GENERATION_END - 1 &&
+            ledger->functions[function].owner_generation < LEDGER_GENERATION_END - 1; */
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
 
 /**
  * The other end: it was not seen to come to rest. What it could reach stays its own, routes and
  * buffers included, until it is recovered. Ignored while it is owned: it is revoked first.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    assigns ledger->functions[function].state, ledger->functions[function].owner,
+            ledger->functions[function].former_owner;
+    ensures function_sound(&ledger->functions[function]);
+    behavior quarantined:
+      assumes !device_state_owned(ledger->functions[function].state);
+      ensures ledger->functions[function].state == FUNCTION_STATE_QUARANTINED;
+      ensures ledger->functions[function].owner == DEVICE_NOBODY;
+    behavior refused:
+      assumes device_state_owned(ledger->functions[function].state);
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_quarantine(struct ledger *ledger, uint32_t function);
 
 /* ------------------------------------------------------------------------ quarantine */

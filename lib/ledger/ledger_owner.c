@@ -9,10 +9,26 @@
  * one has an owner. STATUS_UNSUPPORTED: one is in quarantine, and what it may still do can reach
  * all of the group (L1).
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    assigns \nothing;
+    ensures \result == STATUS_OK || \result == STATUS_BUSY || \result == STATUS_UNSUPPORTED;
+    ensures \result == STATUS_OK <==> group_open(ledger, function, pid); */
 static enum status group_check(const struct ledger *ledger, uint32_t function, uint64_t pid)
 {
     enum status status = STATUS_OK;
 
+    /*@ loop invariant 0 <= i <= ledger->function_count;
+        loop invariant status == STATUS_OK || status == STATUS_BUSY;
+        loop invariant status == STATUS_OK <==>
+            (\forall integer k; 0 <= k < i && k != function &&
+                 ledger->functions[k].group == ledger->functions[function].group ==>
+                     ledger->functions[k].owner == DEVICE_NOBODY ||
+                     ledger->functions[k].owner == pid);
+        loop invariant \forall integer k; 0 <= k < i && k != function &&
+            ledger->functions[k].group == ledger->functions[function].group ==>
+                ledger->functions[k].state != FUNCTION_STATE_QUARANTINED;
+        loop assigns i, status;
+        loop variant ledger->function_count - i; */
     for (uint32_t i = 0; i < ledger->function_count; i++) {
         const struct ledger_function *other = &ledger->functions[i];
 
@@ -98,6 +114,9 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
 }
 
 /** Whether a part's one handle is still that of the owner's generation which `handle` names. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
+    assigns \nothing;
+    ensures handle->part == DEVICE_PART_BUFFER ==> !\result; */
 static bool part_is_of_owner(const struct ledger *ledger, const struct device_handle *handle)
 {
     const struct ledger_function *record = &ledger->functions[handle->function];
@@ -118,6 +137,15 @@ static bool part_is_of_owner(const struct ledger *ledger, const struct device_ha
 }
 
 /** Whether an identified handle is of the claim that its former owner has handed on. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
+    requires \valid_read(now);
+    assigns \nothing;
+    ensures \result ==>
+            ledger->functions[handle->function].state == FUNCTION_STATE_CLAIMED &&
+            ledger->functions[handle->function].former_owner == from &&
+            handle->generation == ledger->functions[handle->function].generation &&
+            (uint64_t)(handle->owner_generation + 1) ==
+                ledger->functions[handle->function].owner_generation; */
 static bool is_left_behind(const struct ledger *ledger, const struct device_handle *handle,
                            const struct device_identity *now, uint64_t from)
 {

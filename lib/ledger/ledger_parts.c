@@ -34,6 +34,9 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle)
 
 uint32_t ledger_route_find(const struct ledger *ledger)
 {
+    /*@ loop invariant 0 <= i <= ledger->route_count;
+        loop assigns i;
+        loop variant ledger->route_count - i; */
     for (uint32_t i = 0; i < ledger->route_count; i++) {
         if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
             return i;
@@ -111,6 +114,11 @@ void ledger_route_ended(struct ledger *ledger, uint32_t slot)
  * The next `bytes` from `next` on that end before `end`, around the addresses that are interrupts.
  * False: there are none.
  */
+/*@ requires \valid(iova) && 0 < bytes && next <= LEDGER_ADDRESS_END + LEDGER_PAGE_BYTES;
+    assigns *iova;
+    ensures \result ==> next <= *iova && *iova + bytes <= end &&
+            (LEDGER_MSI_END <= *iova || *iova + bytes <= LEDGER_MSI_FIRST);
+    ensures !\result ==> *iova == \old(*iova); */
 static bool find_addresses(uint64_t next, uint64_t end, uint64_t bytes, uint64_t *iova)
 {
     if (next < LEDGER_MSI_END &&
@@ -125,6 +133,11 @@ static bool find_addresses(uint64_t next, uint64_t end, uint64_t bytes, uint64_t
 }
 
 /** The same in the two regions, of which `low` and `high` on are not given out yet. */
+/*@ requires \valid(iova) && 0 < bytes && LEDGER_LOW_FIRST <= low <= LEDGER_HIGH_FIRST;
+    requires LEDGER_HIGH_FIRST <= high <= LEDGER_ADDRESS_END + LEDGER_PAGE_BYTES;
+    assigns *iova;
+    ensures \result ==> addresses_open(low, high, end, *iova, bytes);
+    ensures !\result ==> *iova == \old(*iova); */
 static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes, uint64_t *iova)
 {
     const uint64_t low_end = end < LEDGER_LOW_END ? end : LEDGER_LOW_END;
@@ -156,6 +169,9 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
         !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
         return STATUS_BAD_RANGE;
     }
+    /*@ loop invariant 0 <= slot <= ledger->buffer_count;
+        loop assigns slot;
+        loop variant ledger->buffer_count - slot; */
     while (slot < ledger->buffer_count &&
            (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
         slot++;

@@ -2,6 +2,49 @@
 /* How authority is taken back, and what has to be seen before a function has its next owner. */
 #include "ledger/ledger.h"
 
+/** All routes of a function are ending. */
+/*@ requires ledger_stored(ledger) && routes_sound(ledger);
+    assigns ledger->routes[0 .. ledger->route_count - 1];
+    ensures routes_sound(ledger) && routes_grown{Pre, Post}(ledger);
+    ensures \forall integer k; ledger_has_route(ledger, k) &&
+                ledger->routes[k].function == function ==> ledger->routes[k].use != LEDGER_LIVE; */
+static void end_routes(struct ledger *ledger, uint32_t function)
+{
+    /*@ loop invariant 0 <= i <= ledger->route_count;
+        loop invariant routes_sound(ledger) && routes_grown{Pre, Here}(ledger);
+        loop invariant \forall integer k; 0 <= k < i && ledger->routes[k].function == function ==>
+                           ledger->routes[k].use != LEDGER_LIVE;
+        loop assigns i, ledger->routes[0 .. ledger->route_count - 1];
+        loop variant ledger->route_count - i; */
+    for (uint32_t i = 0; i < ledger->route_count; i++) {
+        if (ledger->routes[i].use == LEDGER_LIVE && ledger->routes[i].function == function) {
+            ledger_route_end(ledger, i);
+        }
+    }
+}
+
+/** All its buffers as well. */
+/*@ requires ledger_stored(ledger) && buffers_sound(ledger);
+    assigns ledger->buffers[0 .. ledger->buffer_count - 1];
+    ensures buffers_sound(ledger) && buffers_grown{Pre, Post}(ledger);
+    ensures \forall integer k; ledger_has_buffer(ledger, k) &&
+                ledger->buffers[k].function == function ==> ledger->buffers[k].use != LEDGER_LIVE;
+ */
+static void end_buffers(struct ledger *ledger, uint32_t function)
+{
+    /*@ loop invariant 0 <= i <= ledger->buffer_count;
+        loop invariant buffers_sound(ledger) && buffers_grown{Pre, Here}(ledger);
+        loop invariant \forall integer k; 0 <= k < i && ledger->buffers[k].function == function ==>
+                           ledger->buffers[k].use != LEDGER_LIVE;
+        loop assigns i, ledger->buffers[0 .. ledger->buffer_count - 1];
+        loop variant ledger->buffer_count - i; */
+    for (uint32_t i = 0; i < ledger->buffer_count; i++) {
+        if (ledger->buffers[i].use == LEDGER_LIVE && ledger->buffers[i].function == function) {
+            ledger_buffer_end(ledger, i);
+        }
+    }
+}
+
 bool ledger_revoke(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
@@ -9,25 +52,20 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     if (!device_state_is_owned(record->state)) {
         return false;
     }
+    end_routes(ledger, function);
+    end_buffers(ledger, function);
     record->state = FUNCTION_STATE_REVOKING;
     record->generation++;
     record->has_mmio = false;
     record->has_pool = false;
     record->evidence = 0;
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        if (ledger->routes[i].use == LEDGER_LIVE && ledger->routes[i].function == function) {
-            ledger_route_end(ledger, i);
-        }
-    }
-    for (uint32_t i = 0; i < ledger->buffer_count; i++) {
-        if (ledger->buffers[i].use == LEDGER_LIVE && ledger->buffers[i].function == function) {
-            ledger_buffer_end(ledger, i);
-        }
-    }
     return true;
 }
 
 /** Whether a teardown is under way: what is seen at other times is evidence of nothing. */
+/*@ requires \valid_read(record);
+    assigns \nothing;
+    ensures \result <==> state_torn_down(record->state); */
 static bool is_torn_down(const struct ledger_function *record)
 {
     return record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING;
