@@ -48,4 +48,6 @@ $(LINUX_PCI): tests/system/linux/init tools/bench-linux-image
 	$(Q)tools/bench-linux-image --kernel-package $(LINUX_PACKAGE) --init tests/system/linux/init \
 	    --output $(@D) || echo 'no kernel of Debian: the comparison with Linux is skipped'
 
+test-system run-pci: $(LINUX_PCI)
+
 .PHONY: bench run-measure

@@ -254,7 +254,7 @@ def check_forwarded(functions):
                           (bridge["windows"], f"{address:x}"))
 
 
-@pytest.mark.skipif(not (LINUX / "initramfs").exists(), reason="Debian's kernel could not be downloaded")
+@pytest.mark.skipif(not (LINUX / "initramfs").exists(), reason="not to be had: Debian's kernel")
 @pytest.mark.deadline(300)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_same_as_linux(boot, shape):
