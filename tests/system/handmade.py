@@ -34,7 +34,7 @@ class FakeWalk:
 
 class FakeProcess:
     def __init__(self, pid):
-        self.pid, self.walk = pid, FakeWalk()
+        self.pid, self.name, self.walk = pid, "", FakeWalk()
 
     def __str__(self):
         return f"process {self.pid}"

@@ -102,6 +102,7 @@ BROKEN = {
 }
 
 
+@pytest.mark.no_last_look("the oracle reads those tables")
 @pytest.mark.parametrize("case", BROKEN)
 def test_broken(boot, case):
     """A broken table is named with the offset in the log and in `acpi`, the others are used, and the

@@ -15,7 +15,7 @@ from harness import Devices
 from shell import claim, fresh_prompt, wait_processes
 
 MANAGER = "kernel/device_manager/device_manager.c"
-INTERRUPTS = "kernel/device_manager/interrupt.c"
+INTERRUPTS = "kernel/device_manager/route.c"
 STEPS = ["unmapping", "masking", "draining", "resetting", "detaching", "releasing", "none"]
 
 

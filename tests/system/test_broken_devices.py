@@ -209,7 +209,7 @@ def test_storm_of_many_devices(boot, logs):
 
 
 @pytest.mark.parametrize("says, properties", [
-    ("noInterruptRoute (its interrupt is a pin", {"vectors": 0}),
+    ("its interrupt is a pin", {"vectors": 0}),
     ("would go past the IOMMU", {"iommu_platform": "off"}),
     ("only the interface before virtio 1.0. Give it disable-legacy=on,disable-modern=off", {"disable-legacy": "off", "disable-modern": "on", "iommu_platform": "off"}),
     (disks.READY, {"queue_size": 4}),

@@ -64,7 +64,8 @@ def test_driver_killed_at_the_prompt(boot, logs):
         disks.kill(machine)
         row = disks.device_row(machine, bdf)
         claim(row[4:] == ["free", "-", "-"], "free, of nobody", row)
-        claim(bdf not in machine.shell("irqs") + machine.shell("dma"), "no route and no buffer", machine.tail())
+        claim("no routes" in machine.shell("irqs") and bdf not in machine.shell("dma"), "no route and no buffer",
+              machine.tail())
         claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
         now = {name: row["pid"] for name, row in process_table(machine).items()}
         claim({name: pids[name] for name in disks.SERVICES} == now, "all others, the same", now)

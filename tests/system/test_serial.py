@@ -22,8 +22,8 @@ PIPE_BYTES = 4096  # the least that a pipe can hold
 
 def reader_package(logs):
     """The standard programs, and one that reads the disk as soon as it is there."""
-    package = Package("init", "echo", "share", "shell", "virtio-blk", "devbench", "demo", "rttest")
-    package.add("first-read", like="devbench", start="boot", arguments=["first-read"], grants=[
+    package = Package("init", "echo", "share", "shell", "virtio-blk", "bench", "demo", "rttest")
+    package.add("first-read", like="bench", start="boot", arguments=["first-read"], grants=[
         {"name": "console", "source": {"console": None}}, {"name": "disk", "source": {"uses": "disk"}}])
     return package.write(logs)
 

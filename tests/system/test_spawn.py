@@ -28,7 +28,7 @@ def test_children_of_the_manifest(boot, logs):
     claim(sorted(table, key=lambda name: table[name]["pid"]) == wanted, wanted, table)
     kinds = {"console": "console", "diagnostics": "diagnostics", "power": "power",
              "spawner": "processSpawner", "timer": "timer", "serves": "endpoint",
-             "uses": "endpointClient", "bootPackage": "memory"}
+             "uses": "endpointClient", "bootPackage": "memory", "auditLog": "auditLog"}
     for name in wanted[1:]:
         program = package.programs[name]
         row = table[name]
