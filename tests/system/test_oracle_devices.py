@@ -353,6 +353,11 @@ def firmware_memory_exceeded(made, state, claims):
     return rf"{pci.name_of(made.other)} reaches frame 0x910 at {DISK_IOVA:#x}, which firmware did not reserve"
 
 
+def input_left_open(made, state, claims):
+    made.spoil = lambda hardware: hardware.inputs.append(Input(0, 17, EDU_HANDLE << 49 | 1 << 48 | 0x30))
+    return "I/O APIC 0, input 17 is open, and no owner's pin leads there"
+
+
 FAULTS = [value for name, value in list(globals().items())
           if getattr(value, "__code__", None) is not None
           and value.__code__.co_varnames[:3] == ("made", "state", "claims")]
