@@ -529,7 +529,6 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
       // ... and none of those that there were will ever be again (L7).
       ensures ledger->functions[function].generation ==
               \old(ledger->functions[function].generation) + 1;
-      ensures routes_grown{Pre, Post}(ledger) && buffers_grown{Pre, Post}(ledger);
       ensures \forall integer i; ledger_has_route(ledger, i) &&
                   ledger->routes[i].function == function ==>
                       ledger->routes[i].use != LEDGER_LIVE;

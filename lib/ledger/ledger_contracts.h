@@ -125,17 +125,6 @@
         record->route_count == 0 && record->mmio_pages == 0 &&
         (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
 
-    // ------------------------------------------------------------ what an operation may do
-
-    // L7: generations only grow.
-    predicate routes_grown{Before, After}(struct ledger *ledger) =
-        \forall integer i; 0 <= i < \at(ledger->route_count, Before) ==>
-            \at(ledger->routes[i].generation, Before) <= \at(ledger->routes[i].generation, After);
-    predicate buffers_grown{Before, After}(struct ledger *ledger) =
-        \forall integer i; 0 <= i < \at(ledger->buffer_count, Before) ==>
-            \at(ledger->buffers[i].generation, Before) <=
-                \at(ledger->buffers[i].generation, After);
-
     // ------------------------------------------------------------ handles
 
     predicate ledger_has_place(struct ledger *ledger, struct device_handle *handle) =
