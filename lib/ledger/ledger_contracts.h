@@ -80,6 +80,13 @@
     predicate buffers_sound(struct ledger *ledger) =
         \forall integer i; ledger_has_buffer(ledger, i) ==> buffer_sound(&ledger->buffers[i]);
 
+    predicate routes_ended(struct ledger *ledger, integer function) =
+        \forall integer i; ledger_has_route(ledger, i) &&
+            ledger->routes[i].function == function ==> ledger->routes[i].use != LEDGER_LIVE;
+    predicate buffers_ended(struct ledger *ledger, integer function) =
+        \forall integer i; ledger_has_buffer(ledger, i) &&
+            ledger->buffers[i].function == function ==> ledger->buffers[i].use != LEDGER_LIVE;
+
     // ------------------------------------------------------------ owners
 
     // L1: nobody else has a function of the group, and none of it is in quarantine.

@@ -65,6 +65,9 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     }
     end_routes(ledger->routes, ledger->route_count, function);
     end_buffers(ledger->buffers, ledger->buffer_count, function);
+    /*@ assert routes_sound(ledger); */
+    /*@ assert buffers_sound(ledger); */
+    /*@ assert routes_ended(ledger, function); */
     record->state = FUNCTION_STATE_REVOKING;
     record->generation++;
     record->has_mmio = false;
