@@ -58,6 +58,7 @@ GROUPS_image        := run
 GROUPS_bench        := run bench
 GROUPS_run-measure  := run bench
 GROUPS_fuzz         := fuzz
+GROUPS_forge        := test
 GROUPS_fuzz-short   := fuzz
 GROUPS_test-lib     := test
 GROUPS_test-ring    := test
@@ -79,12 +80,15 @@ GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
 GROUPS_run-diagnostics := run test
+GROUPS_run-pci      := run test
 GROUPS_run-image    := run test
+GROUPS_run-acpi        := run test
 GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
 GROUPS_run-ddf-provider-consumer := run test
 GROUPS_kernel-mutants := run test
+GROUPS_crash-loops  := run test
 GROUPS_dependency-policy-check := test
 GROUPS_kernel-stack-check      := test
 GROUPS_generated-code-check    := test
@@ -97,7 +101,8 @@ ifneq ($(GOALS),)
 ifneq ($(DEPS),no)
 EMPTY :=
 GROUPS := $(sort build $(foreach goal,$(GOALS),$(GROUPS_$(goal))))
-include $(BUILD)/packages/$(subst $(EMPTY) $(EMPTY),+,$(GROUPS)).mk
+PACKAGES_MADE := $(BUILD)/packages/$(subst $(EMPTY) $(EMPTY),+,$(GROUPS)).mk
+include $(PACKAGES_MADE)
 endif
 endif
 
@@ -155,9 +160,12 @@ help:
 #:
 #: Build
 #:   make all           kernel and boot package, without running
-#:   make image         build/capos.img: a disk that starts with BIOS and with UEFI
+#:   make image         build/capos.img: a disk that starts with BIOS and with UEFI. FORMAT=gce,
+#:                      qcow2, vmdk or vhd packs it for clouds: docs/cloud.md
 #:   make tools         build/host/acpidump-read, pci-read; in build/host-asan/ with sanitizers
 #:   make clean         remove build/
+#:   make acpica        download what the acpi service is built with (139 MB, once); without it there
+#:                      is no INTx. `make test` does so, too. ACPI=off builds without it
 #:   make deps          install every package of tools/packages.txt (other goals install theirs)
 #:
 #: Checks (each leaves its results in build/results)
@@ -172,9 +180,11 @@ help:
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
-#:   make run-ddf-provider-consumer run-image run-diagnostics
+#:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi run-pci
 #:                      one system gate each
 #:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
+#:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n
+#:   make forge         10^8 forged handles and capability ids against the shipped code. FORGERIES=n
 #:   make explore       both with larger bounds
 #:   make proof         contracts of the shipped C, discharged by Frama-C/WP; every Spin model
 #:                      Contracts of one unit: PROVE=cap. docs/verification.md

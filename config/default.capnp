@@ -97,6 +97,20 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
+      # Reads interrupt routes from firmware's AML, tells the kernel, and ends. Drivers of devices that
+      # have nothing but a pin belong behind it; those above need no routes, and start beside it.
+      name = "acpi",
+      image = "acpi",
+      start = first,
+      priority = 23, maxPriority = 23,
+      budget = (frames = 4096, capSlots = 512, objects = 512, threads = 1),
+      grants = [
+        (name = "console", source = (console = void)),
+        (name = "firmware", source = (acpiFirmware = void)),
+        (name = "routing", source = (interruptRouting = void)),
+      ]
+    ),
+    (
       name = "shell",
       image = "shell",
       priority = 22, maxPriority = 22,
@@ -105,6 +119,7 @@ const bootPackage :Capos.BootPackage = (
       grants = [
         (name = "console", source = (console = void)),
         (name = "diagnostics", source = (diagnostics = void)),
+        (name = "auditLog", source = (auditLog = void)),
         (name = "power", source = (power = void)),
         (name = "launcher", source = (uses = "launcher")),
         (name = "disk", source = (uses = "disk")),
@@ -157,7 +172,8 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # Needs a second process to call, and a thread of higher priority to wake.
+      # What operations cost, but for devices. Needs a second process to call, and a thread of higher
+      # priority to wake.
       name = "bench",
       image = "bench",
       start = demand,
@@ -170,26 +186,10 @@ const bootPackage :Capos.BootPackage = (
       ]
     ),
     (
-      # What devices cost: has `edu` to itself, reads the disk, and restarts the disk's driver.
+      # The same program with devices, as `make bench` races it against Linux: it has `edu` to itself,
+      # reads the disk, and restarts the disk's driver.
       name = "devbench",
-      image = "devbench",
-      start = demand,
-      priority = 16, maxPriority = 20,
-      budget = (frames = 512, capSlots = 128, objects = 128, threads = 4,
-        dmaPages = 1, mmioPages = 256, interrupts = 1),
-      grants = [
-        (name = "console", source = (console = void)),
-        (name = "diagnostics", source = (diagnostics = void)),
-        (name = "launcher", source = (uses = "launcher")),
-        (name = "disk", source = (uses = "disk")),
-        (name = "edu", source = (device = (
-          vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
-      ]
-    ),
-    (
-      # What `make bench` runs here and on Linux. Has a partner to call, `edu`, and the disk.
-      name = "race",
-      image = "race",
+      image = "bench",
       start = demand,
       priority = 16, maxPriority = 20,
       budget = (frames = 768, capSlots = 128, objects = 128, threads = 8,
@@ -198,6 +198,8 @@ const bootPackage :Capos.BootPackage = (
         (name = "console", source = (console = void)),
         (name = "spawner", source = (spawner = void)),
         (name = "bootPackage", source = (bootPackage = void)),
+        (name = "diagnostics", source = (diagnostics = void)),
+        (name = "launcher", source = (uses = "launcher")),
         (name = "disk", source = (uses = "disk")),
         (name = "edu", source = (device = (
           vendor = 0x1234, devices = [0x11e8], poolPages = 1, addressBits = 28))),
@@ -232,6 +234,7 @@ const bootPackage :Capos.BootPackage = (
   ]),
   images = [
     (name = "init", elf = embed "/user/init.elf"),
+    (name = "acpi", elf = embed "/user/acpi.elf"),
     (name = "echo", elf = embed "/user/echo.elf"),
     (name = "share", elf = embed "/user/share.elf"),
     (name = "shell", elf = embed "/user/shell.elf"),
@@ -241,8 +244,6 @@ const bootPackage :Capos.BootPackage = (
     (name = "virtio_rng", elf = embed "/user/virtio_rng.elf"),
     (name = "edu", elf = embed "/user/edu.elf"),
     (name = "blktest", elf = embed "/user/blktest.elf"),
-    (name = "devbench", elf = embed "/user/devbench.elf"),
-    (name = "race", elf = embed "/user/race.elf"),
     (name = "bench", elf = embed "/user/bench.elf"),
     (name = "rttest", elf = embed "/user/rttest.elf"),
     (name = "hostile", elf = embed "/user/hostile.elf"),

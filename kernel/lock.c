@@ -43,14 +43,16 @@ void spin_yield(struct spinlock *lock)
     spin_lock(lock);
 }
 
-#ifdef CAPOS_DEBUG
+#ifdef CAPOS_LOCK_TIMES
+struct lock_hold lock_holds[LOCK_RANK_COUNT];
+
 /* Before the boot CPU has its record there is one CPU and nothing to check. */
 static bool is_early(void)
 {
     return cpu_count == 0;
 }
 
-void lock_rank_acquired(enum lock_rank rank)
+NOINLINE void lock_rank_acquired(enum lock_rank rank)
 {
     if (is_early()) {
         return;
@@ -63,12 +65,47 @@ void lock_rank_acquired(enum lock_rank rank)
         PANIC("lock of rank %d taken while one of that rank or above is held", (int)rank);
     }
     cpu->locks_held |= 1u << rank;
+    cpu->locks_since[rank].ticks = rdtsc();
+    cpu->locks_since[rank].place = (uint64_t)(uintptr_t)__builtin_return_address(0);
 }
 
-void lock_rank_released(enum lock_rank rank)
+NOINLINE void lock_rank_released(enum lock_rank rank)
 {
-    if (!is_early()) {
-        this_cpu()->locks_held &= ~(1u << rank);
+    if (is_early()) {
+        return;
+    }
+    struct cpu *cpu = this_cpu();
+    const uint64_t ticks = rdtsc() - cpu->locks_since[rank].ticks;
+    struct lock_hold *hold =
+        &lock_holds[rank]; /* the lock is still held: nobody else writes here */
+
+    cpu->locks_held &= ~(1u << rank);
+    if (rank == LOCK_RANK_KERNEL && cpu->locks_held != 0) {
+        const uint32_t held = cpu->locks_held;
+
+        cpu->locks_held = 0;
+        PANIC("kernel lock released inside of ranks %x", held);
+    }
+    if (cpu->locks_since[rank].place != 0 && ticks > hold->worst_ticks) {
+        *hold = (struct lock_hold){ticks, cpu->locks_since[rank].place,
+                                   (uint64_t)(uintptr_t)__builtin_return_address(0)};
+    }
+    cpu->locks_since[rank].place = 0;
+}
+#endif
+
+#ifdef CAPOS_DEBUG
+void lock_region_enter(enum lock_rank rank)
+{
+    if (!is_early() && rank != LOCK_RANK_COUNT && this_cpu()->region_depth[rank]++ == 0) {
+        lock_rank_acquired(rank);
+    }
+}
+
+void lock_region_leave(const enum lock_rank *rank)
+{
+    if (!is_early() && *rank != LOCK_RANK_COUNT && --this_cpu()->region_depth[*rank] == 0) {
+        lock_rank_released(*rank);
     }
 }
 #endif

@@ -48,12 +48,31 @@ struct LOCK_CAPABILITY spinlock {
 void lock_rank_acquired(enum lock_rank rank);
 void lock_rank_released(enum lock_rank rank);
 
+/*
+ * A region is a part of what the kernel lock guards, with a rank of its own: the order in which
+ * code may go through regions is that of the locks which would stand there. Entering one again is
+ * no harm. The kernel lock is not released inside. In release builds there is nothing of it.
+ *
+ *     LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);  from here to the end of the block
+ *
+ * LOCK_RANK_COUNT is no region.
+ */
+#ifdef CAPOS_DEBUG
+void lock_region_enter(enum lock_rank rank);
+void lock_region_leave(const enum lock_rank *rank);
+#define LOCK_REGION(region)                                                                        \
+    const enum lock_rank region_here __attribute__((cleanup(lock_region_leave))) = (region);       \
+    lock_region_enter(region_here)
+#else
+#define LOCK_REGION(region) ((void)(region))
+#endif
+
 /** Wait for a lock that somebody holds, and take it. */
 void spin_lock_slowly(struct spinlock *lock);
 
 static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOCK_ANALYSIS
 {
-#ifdef CAPOS_DEBUG
+#ifdef CAPOS_LOCK_TIMES
     lock_rank_acquired(lock->rank);
 #endif
     if (UNLIKELY(__atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) != 0)) {
@@ -63,7 +82,7 @@ static ALWAYS_INLINE void spin_lock(struct spinlock *lock) ACQUIRES(lock) NO_LOC
 
 static ALWAYS_INLINE void spin_unlock(struct spinlock *lock) RELEASES(lock) NO_LOCK_ANALYSIS
 {
-#ifdef CAPOS_DEBUG
+#ifdef CAPOS_LOCK_TIMES
     lock_rank_released(lock->rank);
 #endif
     __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
@@ -75,6 +94,18 @@ struct lock_waits {
     uint64_t worst_ticks; /* [a] TSC */
 };
 extern struct lock_waits lock_waits[LOCK_RANK_COUNT];
+
+/**
+ * The longest time between asking for a lock of a rank and giving it back, in debug builds. Of the
+ * kernel lock that is also how long a CPU had interrupts off, but for a few instructions: it is
+ * taken first at each entry, and given back last.
+ */
+struct lock_hold {
+    uint64_t worst_ticks; /* TSC */
+    uint64_t taken;       /* addresses in the kernel */
+    uint64_t given_back;
+};
+extern struct lock_hold lock_holds[LOCK_RANK_COUNT];
 
 /** Whether another CPU is waiting for a lock that this CPU holds. */
 static inline bool spin_is_contended(const struct spinlock *lock)

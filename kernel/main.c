@@ -4,6 +4,7 @@
  * else. boot.S calls kernel_main on the boot stack, in long mode, with interrupts off.
  */
 
+#include "arch/x86_64/acpi_firmware.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
@@ -161,6 +162,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     pci_inventory_init(&boot_info);
     iommu_init(pci_secondary_bus);
     device_manager_init();
+    acpi_firmware_init(&boot_info);
     irq_init();
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();

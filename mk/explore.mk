@@ -39,14 +39,14 @@ test-ring-long: $(EXPLORE_BUILD)/explore
 
 # The ledger: one program, with the shipped lib and the model of tests/host.
 LEDGER_EXPLORE := $(EXPLORE_BUILD)/ledger-explore
-LEDGER_SOURCES := tests/explore/ledger/explore.c \
+LEDGER_SOURCES := $(wildcard tests/explore/ledger/*.c) \
                   $(wildcard lib/ledger/*.c) $(wildcard lib/device_authority/*.c)
 
 # States after which bounds are given up, which the output then says.
 LEDGER_LIMIT ?= 20000000
 
 $(LEDGER_EXPLORE): $(LEDGER_SOURCES) $(wildcard lib/ledger/*.h) $(wildcard lib/device_authority/*.h) \
-                   $(wildcard tests/host/ledger_*.h) | $(GEN_HEADERS)
+                   $(wildcard tests/host/ledger_*.h) tests/explore/ledger/explore.h | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call say,$(CC),$@)
 	$(Q)$(CC) $(C_STANDARD) $(WARNINGS) -O2 -g $(INCLUDES) -I tests/host -o $@ $(LEDGER_SOURCES)

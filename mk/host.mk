@@ -80,6 +80,13 @@ coverage: $(host-coverage_TESTS)
 	@tools/coverage-summary $(BUILD)/coverage/summary.json >$(BUILD)/coverage/summary.txt
 	@[ -n '$(filter coverage,$(MAKECMDGOALS))' ] && cat $(BUILD)/coverage/summary.txt || true
 
+# Forged handles and capability ids, 10^8 of each against the shipped code, as fast as it ships. The other
+# builds have warned already.
+FORGERIES ?= 100000000
+$(eval $(call host_flavour,host-fast,$(CC),-O2 -w))
+forge: $(BUILD)/host-fast/cap_test $(BUILD)/host-fast/forge_test
+	@CAPOS_FORGERIES=$(FORGERIES) tools/run-host-tests --layer $@ --verbose --deadline 3600 $^
+
 # ---- Fuzz -------------------------------------------------------------------------------------
 
 FUZZ_FLAGS    := -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
@@ -107,4 +114,4 @@ fuzz: $(call fuzz_pick)
 fuzz-short: $(call fuzz_pick)
 	@tools/run-fuzz --layer fuzz-short --seconds $(FUZZ_SHORT_SECONDS) $^
 
-.PHONY: test-lib coverage fuzz fuzz-short
+.PHONY: test-lib coverage forge fuzz fuzz-short

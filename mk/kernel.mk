@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 #
 # The kernel: build/kernel/capos.elf. DEBUG=1 builds it with KASSERT and lock ranks checked, into
-# build/kernel-debug/; KCC=clang builds with Clang, into build/kernel-clang/.
+# build/kernel-debug/; KCC=clang builds with Clang, into build/kernel-clang/. LOCK_TIMES=1 is the release
+# kernel with locks ranked and timed, into build/kernel-lock-times/: `locks` tells how long they were held.
 
 KCC        ?= $(CC)
-KERNEL_DIR := $(BUILD)/kernel$(if $(filter clang,$(KCC)),-clang)$(if $(DEBUG),-debug)
+KERNEL_DIR := $(BUILD)/kernel$(if $(filter clang,$(KCC)),-clang)$(if $(DEBUG),-debug)$(if $(LOCK_TIMES),-lock-times)
 
 # What lib the kernel has no use for stays out of it.
 KERNEL_LIB_SOURCES := $(filter-out lib/queue/% lib/block/%,$(wildcard lib/*/*.c))
@@ -17,7 +18,7 @@ KERNEL_FLAGS := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -I kernel -O2 -g -ffreesta
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
     -Wframe-larger-than=1024 -Wvla -Wmissing-prototypes -Wstrict-prototypes \
-    $(if $(DEBUG),-DCAPOS_DEBUG)
+    $(if $(DEBUG),-DCAPOS_DEBUG) $(if $(DEBUG)$(LOCK_TIMES),-DCAPOS_LOCK_TIMES)
 
 # One translation unit for GCC's optimiser: the path of an IPC crosses six files. The memory
 # functions stay outside, because the compiler inserts calls to them after it has looked.
@@ -45,7 +46,8 @@ $(KERNEL_DIR)/capos.elf: $(KERNEL_OBJECTS) $(KERNEL_LINKER_SCRIPT)
 # The other builds, for checks and tests: make once more, with other variables.
 ifeq ($(KERNEL_DIR),$(BUILD)/kernel)
 $(KERNEL_VARIANTS): $(BUILD)/kernel/capos.elf
-	@$(MAKE) $@ DEPS=no $(if $(findstring clang,$@),KCC=clang) $(if $(findstring debug,$@),DEBUG=1)
+	@$(MAKE) $@ DEPS=no $(if $(findstring clang,$@),KCC=clang) $(if $(findstring debug,$@),DEBUG=1) \
+	    $(if $(findstring lock-times,$@),LOCK_TIMES=1)
 endif
 
 -include $(KERNEL_OBJECTS:.o=.d)

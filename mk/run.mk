@@ -5,7 +5,7 @@
 # mk/kernel.mk and mk/user.mk make $(KERNEL) and $(PACKAGE).
 
 KERNEL  := $(BUILD)/kernel/capos.elf
-KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug))
+KERNEL_VARIANTS := $(addprefix $(BUILD)/kernel-,$(addsuffix /capos.elf,clang debug clang-debug lock-times))
 PACKAGE := $(BUILD)/capos.pkg
 IMAGE   := $(BUILD)/capos.img
 
@@ -53,7 +53,7 @@ SYSTEM_PYTEST = $(PYTEST) $(if $(K),-k '$(K)')
 # The file of a gate has underscores for the hyphens of its name.
 gate_test = tests/system/test_$(subst -,_,$(patsubst run-%,%,$(1))).py
 RUN_GATES := run-smoke run-spawn run-diagnostics run-image run-devicemmio-grant run-dmapool-grant run-interrupt-grant \
-	run-ddf-provider-consumer
+	run-ddf-provider-consumer run-hardware-audit run-acpi
 
 test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS:%=--ignore %) tests/system
@@ -61,18 +61,27 @@ test-system: $(KERNEL) $(KERNEL_VARIANTS) $(PACKAGE) $(PROBE)
 $(RUN_GATES): $(KERNEL) $(PACKAGE) $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(call gate_test,$@)
 
+# It is compared with what Linux says of PCI: mk/bench.mk makes one.
+run-pci: $(KERNEL) $(PACKAGE) $(PROBE)
+	@$(SYSTEM_PYTEST) --layer $@ tests/system/test_pci.py tests/system/test_pci_linux.py
+
 # The harness against the probe image, and the checking tools against mistakes: need no kernel.
 HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.py \
-	tests/system/test_tools.py tests/system/test_bench_linux.py
+	tests/system/test_tools.py tests/system/test_bench.py
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
 # Seeded bugs of the kernel, each with the test that must see it: half an hour. One: M=iotlb-kept
 M ?=
-kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE)
+kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE) $(IMAGE)
 	@tools/kernel-mutants --layer $@ $(M:%=--only %)
+
+# A driver that crashes a thousand times, the machine compared after each: half an hour. LOOPS=n
+LOOPS ?= 1000
+crash-loops: $(KERNEL) $(PACKAGE) $(PROBE)
+	@LOOPS=$(LOOPS) $(PYTEST) --layer $@ tests/system/test_crash_loops.py
 
 boot-time: $(PROBE)
 	@tools/boot-time
 
-.PHONY: run gdb test-system $(RUN_GATES) test-harness kernel-mutants boot-time
+.PHONY: run gdb test-system $(RUN_GATES) run-pci test-harness kernel-mutants crash-loops boot-time

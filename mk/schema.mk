@@ -9,7 +9,7 @@ CAPNP ?= capnp
 SCHEMAC := $(BUILD)/host/schemac
 SCHEMAC_SOURCES := $(wildcard tools/schemac/*.c) $(wildcard lib/wire/*.c)
 SCHEMAC_HEADERS := $(wildcard tools/schemac/*.h lib/wire/*.h lib/base/*.h)
-GEN_HEADERS := $(BUILD)/gen/capos.h
+GEN_HEADERS := $(BUILD)/gen/capos.h $(BUILD)/gen/pci_names.h
 
 .PHONY: schema
 schema: $(GEN_HEADERS)
@@ -22,3 +22,8 @@ $(SCHEMAC): $(SCHEMAC_SOURCES) $(SCHEMAC_HEADERS)
 $(BUILD)/gen/%.h: schema/%.capnp $(SCHEMAC)
 	@mkdir -p $(@D)
 	$(CAPNP) compile --src-prefix=schema -o$(abspath $(SCHEMAC)):$(@D) $<
+
+# The names of PCI devices: lib/pci/names.c.
+PCI_IDS := /usr/share/misc/pci.ids
+$(BUILD)/gen/pci_names.h: config/pci-names.txt tools/pci-names $(wildcard $(PCI_IDS))
+	tools/pci-names --ids $(PCI_IDS) config/pci-names.txt $@

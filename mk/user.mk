@@ -4,8 +4,8 @@
 # alone.
 #
 # A program is a directory of C files, user/apps/<name>, user/services/<name> or
-# user/drivers/<name>; and bench/race, which is also built for Linux. It is linked with all of user/rt, user/lib* and lib into
-# build/user/<name>.elf; what it does not use is dropped.
+# user/drivers/<name>. It is linked with all of user/rt, user/lib* and lib into
+# build/user/<name>.elf; what it does not use is dropped. user/apps/bench is built for Linux, too.
 
 ifndef GEN_HEADERS
 include mk/schema.mk
@@ -16,16 +16,17 @@ USER_CC ?= gcc
 USER_AR ?= ar
 USER_STRIP ?= strip --strip-all
 
-USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/)) bench/race
+USER_DIRS := $(patsubst %/,%,$(wildcard user/apps/*/ user/services/*/ user/drivers/*/))
 USER_PROGRAMS := $(notdir $(USER_DIRS))
 USER_ELFS := $(USER_PROGRAMS:%=$(BUILD)/user/%.elf)
 USER_IMAGES := $(USER_ELFS)
 
 USER_WARNINGS := -std=c17 -Wall -Wextra -Wconversion -Werror
 # Freestanding, but the compiler may know what memcpy is and do small copies in place.
-USER_CFLAGS := $(USER_WARNINGS) -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
+USER_CODE := -O2 -g -ffreestanding -fbuiltin -fno-pic -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -fno-strict-aliasing -ffunction-sections -fdata-sections \
-	-ftls-model=local-exec -I lib -I user -I bench -I $(BUILD)/gen
+	-ftls-model=local-exec
+USER_CFLAGS := $(USER_WARNINGS) $(USER_CODE) -I lib -I user -I $(BUILD)/gen
 USER_LDFLAGS := -static -nostdlib -no-pie -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
 	-Wl,-z,noexecstack -Wl,--build-id=none -T user/rt/user.ld
 
@@ -33,6 +34,8 @@ USER_RT_SOURCES := $(wildcard user/rt/*.c user/rt/*.S user/lib*/*.c)
 USER_LIB_SOURCES := $(wildcard lib/*/*.c)
 USER_RT_OBJECTS := $(patsubst %,$(BUILD)/user/obj/%.o,$(USER_RT_SOURCES) $(USER_LIB_SOURCES))
 USER_RT_ARCHIVE := $(BUILD)/user/librt.a
+
+include mk/acpica.mk
 
 .PHONY: user
 user: $(USER_ELFS)
@@ -59,12 +62,41 @@ define USER_PROGRAM
 $(BUILD)/user/$(notdir $(1)).elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(1)/*.c $(1)/*.S)) \
 		$(USER_RT_ARCHIVE) user/rt/user.ld
 	@echo '  USER_LD $$@'
-	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $(USER_RT_ARCHIVE)
+	@$$(USER_CC) $$(USER_LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(ARCHIVES) $(USER_RT_ARCHIVE)
 endef
 $(foreach directory,$(USER_DIRS),$(eval $(call USER_PROGRAM,$(directory))))
 
--include $(USER_RT_OBJECTS:.o=.d)
--include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c bench/race/*.c))
+# The acpi service, with or without the interpreter; and without, for the tests.
+$(BUILD)/user/acpi.elf: $(ACPI_OBJECTS) $(ACPICA_ARCHIVE) $(ACPI_STAMP)
+$(BUILD)/user/acpi.elf: ARCHIVES := $(ACPICA_ARCHIVE)
+
+$(BUILD)/user/acpi-without.elf: $(patsubst %,$(BUILD)/user/obj/%.o,$(wildcard $(ACPI_DIR)/*.c $(ACPI_DIR)/without/*.c)) \
+		$(USER_RT_ARCHIVE) user/rt/user.ld
+	@echo '  USER_LD $@'
+	@$(USER_CC) $(USER_LDFLAGS) -o $@ $(filter %.o,$^) $(USER_RT_ARCHIVE)
+
+test-system run-acpi: $(BUILD)/user/acpi-without.elf
+
+$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/%.c.o: $(ACPI_DIR)/interpreter/%.c $(GEN_HEADERS)
+	@mkdir -p $(@D)
+	@echo '  USER_CC $@'
+	@$(USER_CC) $(USER_WARNINGS) $(USER_CODE) $(ACPICA_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Its strcpy must not become a call of strcpy.
+$(BUILD)/user/obj/$(ACPI_DIR)/interpreter/strings.c.o: USER_CODE += -fno-builtin
+
+$(BUILD)/user/acpica/%.o: $(ACPICA_DIR)/drivers/acpi/acpica/%.c $(wildcard $(ACPI_DIR)/interpreter/platform/*/*.h \
+		$(ACPI_DIR)/interpreter/platform/*/*/*.h)
+	@mkdir -p $(@D)
+	@$(USER_CC) -std=gnu17 -w $(USER_CODE) $(ACPICA_CFLAGS) -c -o $@ $<
+
+$(BUILD)/user/libacpica.a: $(ACPICA_SOURCES:$(ACPICA_DIR)/drivers/acpi/acpica/%.c=$(BUILD)/user/acpica/%.o)
+	@rm -f $@
+	@echo '  USER_AR $@'
+	@$(USER_AR) rcsD $@ $^
+
+-include $(USER_RT_OBJECTS:.o=.d) $(ACPI_OBJECTS:.o=.d)
+-include $(patsubst %,$(BUILD)/user/obj/%.d,$(wildcard user/apps/*/*.c user/services/*/*.c user/drivers/*/*.c))
 
 # ---------------------------------------------------------------------------------------------
 # Boot packages: config/<name>.capnp names the images it embeds as /user/<program>.elf.

@@ -229,8 +229,8 @@ interface Diagnostics {
   functions @5 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
   interrupts @6 (fromIndex :UInt32) -> (interrupts :List(InterruptInfo));
   dma @7 (fromIndex :UInt32) -> (buffers :List(DmaInfo));
-  audit @8 (sequence :UInt64) -> (next :UInt64, lost :UInt64, records :List(AuditRecord));
-  # Changes of device authority from record `sequence` on; `lost` counts those overwritten.
+  quarantine @8 () -> (info :QuarantineInfo);
+  # What devices that nobody saw come to rest may still reach.
   iommus @9 () -> (iommus :List(IommuInfo));
   traceControl @10 (command :TraceCommand)
       -> (running :Bool, cpuCount :UInt32, capacity :UInt32, bootTicks :UInt64,
@@ -302,6 +302,7 @@ enum ReportTopic {
   budgets @12;
   audit @13;
   locks @14;
+  trace @15;
 }
 
 struct ProcessInfo {
@@ -348,6 +349,9 @@ enum ObjectKind {
   interrupt @17;
   dmaPool @18;
   dmaBuffer @19;
+  auditLog @20;
+  interruptRouting @21;
+  acpiFirmware @22;
 }
 
 struct MemoryInfo {
@@ -364,6 +368,8 @@ struct MemoryInfo {
   memoryObjects @8 :UInt64;
   capTables @9 :UInt64;
   perCpu @10 :UInt64;          # stacks and CPU-local data
+  quarantined @11 :UInt64;     # of the memory objects and the IOMMU's tables: what devices that nobody
+                               # saw come to rest may still reach
 }
 
 struct CpuInfo {
@@ -377,7 +383,30 @@ struct CpuInfo {
 
 interface Power {
   halt @0 ();
+  # Off, if firmware's tables say how; else stopped.
   reboot @1 ();
+}
+
+interface AcpiFirmware {
+  # The machine as far as firmware's AML may touch it, for the program that interprets AML. Every
+  # access is the kernel's, one at a time, and made only if the kernel's own list allows it: memory
+  # that firmware kept for itself and that is nobody's registers; ports that are neither the kernel's
+  # nor a device's; configuration space of functions that are there, to read. denied: anything else.
+
+  root @0 () -> (rsdp :UInt64);
+  # Where the tables begin, a physical address. notFound: there are none.
+  read @1 (address :UInt64, bytes :UInt32) -> (data :Data);
+  # Up to 2048 bytes of tables, from a physical address on.
+  readMemory @2 (address :UInt64, width :UInt8) -> (value :UInt64);
+  writeMemory @3 (address :UInt64, value :UInt64, width :UInt8);
+  # One access of 1, 2, 4 or 8 bytes. Writes only to what is kept across sleep (NVS).
+  readPort @4 (port :UInt32, width :UInt8) -> (value :UInt32);
+  writePort @5 (port :UInt32, value :UInt32, width :UInt8);
+  readConfig @6 (segment :UInt16, bdf :UInt16, offset :UInt16, width :UInt8) -> (value :UInt32);
+  # 1, 2 or 4 bytes. notFound: no such function.
+  softOff @7 (typeA :UInt8, typeB :UInt8);
+  # What the object \_S5 evaluates to: what Power.halt writes to the sleep type fields, 0 to 7, if the
+  # kernel has found no such values itself. occupied: it has, and others.
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -396,18 +425,43 @@ interface DeviceManager {
 
   functions @0 (fromIndex :UInt32) -> (functions :List(FunctionInfo));
   # Every function of the machine's buses, from an index of the ledger on; ends when short.
-  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64, addressBits :UInt8)
+  claim @1 (function :UInt32, poolPages :UInt32, generation :UInt64, addressBits :UInt8,
+            byPin :UInt8)
         -> (mmio :CapId, pool :CapId, interrupt :CapId);
   # Makes the caller the owner of function `function` of the ledger, as of `generation`. `pool`
   # may hold `poolPages` pages at addresses of `addressBits` bits, all that the device can drive;
-  # `interrupt` is 0 if the function has no MSI or MSI-X.
+  # `interrupt` is 0 if the function has no MSI, no MSI-X and no interrupt pin. With `byPin` 1 it
+  # is that of the pin, though the function may have messages.
   # Refused: stale, busy (it or one of its isolation group has another owner), unsupported (see
-  # FunctionInfo.refusal), overBudget.
+  # FunctionInfo.refusal; or nobody has declared where its pin leads), overBudget, queueFull (no
+  # vector, route or remapping entry is free).
   interrupt @2 (function :UInt32, generation :UInt64) -> (interrupt :CapId);
-  # One more vector of a function that the caller owns.
+  # One more vector of a function that the caller owns. notFound: it has no other.
   revoke @3 (function :UInt32, generation :UInt64) -> (state :FunctionState);
   # Takes everything back from whoever has it. Completes when nothing of it is left: the function
   # is free, or in quarantine.
+  reset @4 (function :UInt32, generation :UInt64) -> (state :FunctionState);
+  # As revoke; and the way out of quarantine, by a reset of the whole function that is seen to bring it
+  # to rest. What it could reach is given back then.
+  disable @5 (function :UInt32) -> (state :FunctionState);
+  # As revoke, whoever owns it, and nobody can claim the function from here on.
+  enable @6 (function :UInt32) -> (state :FunctionState);
+  # The reverse of disable. A function that cannot be claimed for another reason stays so.
+}
+
+interface InterruptRouting {
+  # Where the interrupt pins of PCI functions lead: what only firmware's AML knows (_PRT, ACPI 6.5
+  # section 6.2.13), told by who has read it. The kernel believes nothing that its own tables deny.
+
+  declare @0 (segment :UInt16, bus :UInt8, device :UInt8, pin :UInt8, levelTriggered :UInt8,
+              activeLow :UInt8, gsi :UInt32);
+  # Pin 1 to 4 (INTA to INTD) of all functions of a device is wired to global system interrupt `gsi`.
+  # What is behind a bridge and has no declaration of its own is wired to the bridge's pins, as the
+  # bridge specification says. A declaration stands until the machine ends; saying it again is ok.
+  # badRange: no such pin, device number, flag (0 or 1), or input of an I/O APIC; notFound: no
+  # function is there; unsupported: not level-triggered; denied: the input is the timer's, the
+  # console's or an NMI, or firmware's tables say that it is triggered otherwise; busy: it contradicts
+  # an earlier declaration of the pin or of the input; queueFull.
 }
 
 interface DeviceMmio {
@@ -429,16 +483,20 @@ interface DeviceMmio {
 }
 
 interface Interrupt {
-  # One vector of a function (MSI-X or MSI). Masked until unmask. WAIT completes when it has been
-  # delivered since the last WAIT; payload word 0 is how often. WAIT serves those who have bound no
-  # notification.
+  # One vector of a function (MSI-X or MSI), or its pin (INTx). Masked until unmask. WAIT completes
+  # when it has been delivered since the last WAIT; payload word 0 is how often. WAIT serves those who
+  # have bound no notification.
+  #
+  # A pin's is a level: each delivery masks it, at the function where that can be done, else the line
+  # for all who share it. unmask acknowledges, when the device asserts it no longer.
 
   bind @0 (notification :CapId, bits :UInt64);
   # Deliver by setting bits of a Notification, or of a Signaller that covers them.
   unmask @1 ();
   mask @2 ();
-  info @3 () -> (delivered :UInt64, index :UInt32, masked :Bool);
-  # `index` is the vector's number within the function: what its queues are programmed with.
+  info @3 () -> (delivered :UInt64, index :UInt32, masked :Bool, level :Bool);
+  # `index` is the vector's number within the function: what its queues are programmed with. `level`:
+  # a pin's, to be unmasked after each delivery.
 }
 
 enum DmaAccess {
@@ -503,6 +561,9 @@ enum ClaimRefusal {
   kernelOwned @7;     # the kernel drives it: an IOMMU, an I/O APIC, the console
   quarantined @8;
   retired @9;
+  disabled @10;       # by a holder of the DeviceManager, who can enable it again
+  absent @11;         # it was there and is not any more
+  noInterruptRoute @12; # it has nothing but a pin, and nobody has declared where that leads
 }
 
 struct FunctionInfo {
@@ -555,6 +616,8 @@ struct InterruptInfo {
   remapped @6 :Bool;
   generation @7 :UInt64;
   delivered @8 :UInt64;
+  pin @9 :UInt8;               # 1 to 4: of the function's pin; 0: of a message
+  input @10 :UInt32;           # of an I/O APIC, as global system interrupt, if it is a pin's
 }
 
 struct DmaInfo {
@@ -578,36 +641,87 @@ struct IommuInfo {
   faultCount @8 :UInt64;
 }
 
+interface AuditLog {
+  # The record of device authority: one entry for each change and for each refusal, numbered from 0
+  # without a gap. It is read and nothing else; whoever holds it sees all owners' entries.
+
+  read @0 (sequence :UInt64) -> (next :UInt64, dropped :UInt64, records :List(AuditRecord));
+  # Entries from number `sequence` on, the oldest first; an empty list if there are none yet. Go on
+  # at `next`. `dropped` counts those from `sequence` on that were overwritten before they were read.
+}
+
 enum AuditEvent {
-  claimed @0;
-  moved @1;                    # the claim has another owner
-  mmioMapped @2;
-  mmioUnmapped @3;
-  routeBound @4;
-  routeReleased @5;
-  bufferMapped @6;
-  bufferUnmapped @7;
-  revoked @8;                  # the epoch was raised: nothing of the old one resolves
-  reset @9;
-  freed @10;
-  quarantined @11;
-  retired @12;
-  refused @13;                 # `status` says how
-  faulted @14;                 # an access of the device was refused by the IOMMU
+  # What happened, and in brackets what `detail` is.
+
+  claimed @0;                  # a function has an owner [pages of its pool at most]
+  moved @1;                    # the claim has another owner [pid of the former]
+  mmioMapped @2;               # [BAR << 60 | offset]
+  mmioUnmapped @3;             # [pages]
+  routeBound @4;               # an interrupt goes to a notification [vector of the function]
+  routeReleased @5;            # [vector of the function]
+  bufferMapped @6;             # a device can reach pages [IOVA]
+  bufferUnmapped @7;           # it cannot any more, and the IOMMU has said so [IOVA]
+  revoked @8;                  # the epoch was raised: nothing of the old one resolves; `cause` says why
+  reset @9;                    # the device was seen to be reset [rung of the ladder]
+  freed @10;                   # nothing of the last owner is left
+  quarantined @11;             # nobody has seen the device come to rest [pages that it may reach]
+  retired @12;                 # as freed, and it can never be claimed again
+  refused @13;                 # `status` says why [what was asked for: an index, a count, an offset]
+  faulted @14;                 # an access of the device was refused by the IOMMU [its address]
+  activated @15;               # the device may begin transfers and interrupts
+  partReleased @16;            # the capability of registers or pool is gone, the claim is not
+  routeMade @17;               # a claim has one more interrupt [vector of the function]
+  disabled @18;                # nobody can claim the function [1] or again [0]
+  recovering @19;              # a reset of a function in quarantine begins [pages that it may reach]
+  recovered @20;               # out of quarantine: nothing of it is left
+  pinDeclared @21;             # where a pin leads [pin << 32 | global system interrupt]
+}
+
+enum TeardownCause {
+  # Why authority over a function was taken back.
+
+  none @0;
+  released @1;                 # its owner gave the last capability of the claim up
+  exited @2;                   # its owner's end, in one of three ways
+  crashed @3;
+  killed @4;
+  revoked @5;                  # DeviceManager.revoke, reset or disable
+  reset @6;
+  disabled @7;
+  faultStorm @8;               # the IOMMU refused more of its accesses than is tolerable
+  fatalError @9;               # its port reported an uncorrectable error (AER)
+  ejected @10;                 # its slot was asked to let it go
+  vanished @11;                # its configuration space reads as all ones
+  iommuFailed @12;             # the IOMMU stopped answering
 }
 
 struct AuditRecord {
+  # All entries are of one size. Neither kernel nor physical addresses are in any.
+
   sequence @0 :UInt64;
   nanoseconds @1 :UInt64;      # since boot
   event @2 :AuditEvent;
-  status @3 :Status;
-  function @4 :UInt32;         # index in the ledger
+  status @3 :Status;           # why it was refused; ok for a change
+  function @4 :UInt32;         # index in the ledger; 4294967295: none is meant
   bdf @5 :UInt16;
   segment @6 :UInt16;
-  pid @7 :UInt64;              # who acted, or whose authority it was
-  generation @8 :UInt64;       # of the function
-  detail @9 :UInt64;           # by event: an address, an index, a count
-  object @10 :UInt32;          # which capability's object; 0: none
+  pid @7 :UInt64;              # who did it, or paid for what is gone; 0: the kernel, or the device
+  generation @8 :UInt64;       # of the function, behind the change
+  detail @9 :UInt64;           # by event
+  object @10 :UInt32;          # which capability's object, as Diagnostics.capabilities has it; 0: none
+  kind @11 :ObjectKind;        # of that object
+  cause @12 :TeardownCause;    # of `revoked` and what follows from it
+  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's
+  objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked
+}
+
+struct QuarantineInfo {
+  # Counts of 4 KiB pages. What is charged here is charged to no process.
+
+  functions @0 :UInt32;        # in quarantine
+  devicePages @1 :UInt32;      # that they may still reach
+  frames @2 :UInt32;           # of memory and tables that can be given to nobody
+  frameLimit @3 :UInt32;       # when so many are lost, no function can be claimed
 }
 
 # ---------------------------------------------------------------------------------------------
@@ -662,6 +776,8 @@ enum Start {
   boot @0;                      # init starts it, in the manifest's order
   demand @1;                    # when somebody asks the launcher
   device @2;                    # at boot, if every device that it is granted is there
+  first @3;                     # at boot; what follows it in the manifest is started when it has ended,
+                                # or been killed after ten seconds
 }
 
 struct Grant {
@@ -679,6 +795,9 @@ struct Grant {
     uses @8 :Text;              # a sending end of the named service, badged per program
     device @9 :DeviceGrant;     # a claim: NAME.mmio, NAME.pool, and NAME.interrupt if it has one
     deviceManager @10 :Void;
+    auditLog @11 :Void;
+    interruptRouting @12 :Void;
+    acpiFirmware @13 :Void;
   }
 }
 
@@ -691,6 +810,7 @@ struct DeviceGrant {
   poolPages @3 :UInt32;
   interrupts @4 :UInt16 = 1;    # the second is NAME.interrupt1, and so on
   addressBits @5 :UInt8 = 64;   # that the device can drive
+  byPin @6 :Bool;               # NAME.interrupt is its pin's, though it may have MSI
 }
 
 # ---------------------------------------------------------------------------------------------

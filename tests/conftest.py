@@ -3,7 +3,10 @@
 
 One line for each test as it ends, with its number and how long it took. A failed one is shown as claim (its docstring), expected, seen,
 and where the logs are. With --layer NAME the results also go to build/results/NAME. Each test has a
-deadline (@pytest.mark.deadline), and those that took longest the last time are the first."""
+deadline (@pytest.mark.deadline), and those that took longest the last time are the first.
+
+A test that is skipped counts as failed, unless the reason begins with NOT_TO_BE_HAD: something from outside
+the tree that it needs could not be downloaded. Then its line says so, and it counts as nothing."""
 
 import collections
 import pathlib
@@ -21,6 +24,7 @@ import suggest  # noqa: E402
 
 DEFAULT_DEADLINE_S = 60
 GRACE_S = 5
+NOT_TO_BE_HAD = "not to be had: "
 
 
 def pytest_addoption(parser):
@@ -94,6 +98,12 @@ def pytest_runtest_makereport(item, call):
     ]
 
 
+def why_left_out(report):
+    """The reason, if a test was skipped for one that is accepted; else None."""
+    reason = report.longrepr[2].removeprefix("Skipped: ") if report.skipped else ""
+    return reason.removeprefix(NOT_TO_BE_HAD) if reason.startswith(NOT_TO_BE_HAD) else None
+
+
 class Collector:
     """On the controlling process: gathers reports, prints them, writes the results."""
 
@@ -121,12 +131,14 @@ class Collector:
 
     def pytest_runtest_logreport(self, report):
         name = short_name(report.nodeid)
-        if report.failed or report.when == "call":
-            word = "FAILED" if report.failed else "ok"
+        left_out = why_left_out(report)
+        if report.failed or report.skipped or report.when == "call":
+            word = "FAILED" if report.failed or (report.skipped and left_out is None) else "-" if left_out else "ok"
             self.ended += 1 if report.when == "call" or report.when == "setup" else 0
             width = len(str(self.count))
             self.terminal.write_line(f"  {self.ended:{width}}/{self.count} {word:6} "
-                                     f"{report.duration:5.1f} s  {name}")
+                                     f"{report.duration:5.1f} s  {name}"
+                                     + (f": left out: {left_out}" if left_out else ""))
         self.seconds[name] += report.duration
         self.layer.add_time(name, self.seconds[name])
         if report.failed:
@@ -135,9 +147,9 @@ class Collector:
             logs = facts.get("logs", "-")
             self.layer.add_fail(name, facts.get("seen", "failed")
                                 + ("" if logs == "-" else f"; logs in {logs}"))
-        elif report.skipped:
+        elif report.skipped and left_out is None:
             self.layer.add_fail(name, "skipped: nothing may be left out silently")
-        elif report.when == "call":
+        elif report.when == "call" and not report.skipped:
             self.layer.add_pass(name)
 
     def pytest_collectreport(self, report):

@@ -44,16 +44,17 @@ PROBE_SLACK_S = 0.5
 
 
 def command(accel, *, cpus=2, memory="256M", kernel=KERNEL, package=PACKAGE, append="",
-            cpu_model=None, boot="pvh", extra=()):
+            cpu_model=None, boot="pvh", machine="q35,sata=off", extra=()):
     """The arguments for a machine without any serial port or monitor; add those in `extra`.
 
+    machine: QEMU's name for the board, and its options.
     boot: one of BOOTS. With bios and uefi, kernel and package come from a disk, which is not here
     either (Devices.boot_disk), and GRUB's script hands over the command line: config/grub.cfg."""
     binary = os.environ.get("QEMU", "qemu-system-x86_64")
     arguments = [
         binary, "-no-user-config", "-nodefaults", "-display", "none",
         # VT-d's interrupt remapping needs the I/O APIC in QEMU: split, where KVM has the others.
-        "-machine", f"q35,accel={accel},sata=off" + (",kernel-irqchip=split" if accel == "kvm" else ""),
+        "-machine", f"{machine},accel={accel}" + (",kernel-irqchip=split" if accel == "kvm" else ""),
         "-cpu", cpu_model or ("host" if accel == "kvm" else "max"),
         "-smp", str(cpus), "-m", str(memory),
         "-device", f"isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4",

@@ -134,6 +134,13 @@ class Devices:
                     if slot not in self.slots.values())
 
 
+def many_functions(count, own=3):
+    """QEMU's arguments for a q35 with so many PCI functions, in multifunction devices from slot 2 on. The
+    board has `own` of them. Small ones: QEMU takes long to move many regions."""
+    return [word for i in range(count - own) for word in (
+        "-device", f"pvpanic-pci,addr={2 + i // 8:#x}.{i % 8}{',multifunction=on' if i % 8 == 0 else ''}")]
+
+
 def _switch(on):
     return "on" if on else "off"
 

@@ -19,7 +19,8 @@ STATES = ("blocked", "ready", "running", "ended")
 OPERATIONS = ("nop", "call", "recv", "return", "release", "wait", "timeout", "cancel")
 AUDIT_EVENTS = ("claimed", "moved", "mmioMapped", "mmioUnmapped", "routeBound", "routeReleased",
                 "bufferMapped", "bufferUnmapped", "revoked", "reset", "freed", "quarantined",
-                "retired", "refused", "faulted")
+                "retired", "refused", "faulted", "activated", "partReleased", "routeMade", "disabled",
+                "recovering", "recovered", "pinDeclared")
 FUNCTION_STATES = ("discovered", "claimed", "active", "revoking", "resetting", "free", "quarantined",
                    "retired")
 ACCESSES = ("deviceReads", "deviceWrites", "deviceReadsWrites")

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "device_manager/audit.h"
 
+#include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
 #include "diag/trace.h"
+#include "object/process.h"
+#include "syscall/answer.h"
+
+#define READ_MAX 32u /* records of one answer */
 
 static struct audit_entry entries[AUDIT_ENTRIES];
 static uint64_t next_sequence;
@@ -27,6 +32,16 @@ void audit_write(enum audit_event event, enum status status, const struct device
         entry->bdf = function->source;
         entry->segment = (uint16_t)function->pci->config.address.segment;
         entry->generation = device_record(function)->generation;
+        entry->owner = function->owner == NULL ? DEVICE_NOBODY : function->owner->pid;
+        if (event != AUDIT_EVENT_REFUSED && event != AUDIT_EVENT_FAULTED) {
+            entry->cause = function->cause;
+        }
+    }
+    const struct object *named = object == 0 ? NULL : object_at(object);
+
+    if (named != NULL) {
+        entry->kind = named->kind;
+        entry->object_generation = named->place->generation;
     }
     next_sequence++;
     trace_event(TRACE_KIND_LEDGER,
@@ -42,6 +57,16 @@ enum status audit_refuse(enum status status, const struct device_function *funct
     return status;
 }
 
+enum status device_admit(const struct method *method, const struct device_function *function,
+                         const struct device_handle *handle, uint64_t detail)
+{
+    const enum status status = ledger_check(&ledger, handle, method->process->pid);
+
+    return status == STATUS_OK ? STATUS_OK
+                               : audit_refuse(status, function, method->process->pid,
+                                              method->object->number, detail);
+}
+
 const struct audit_entry *audit_read(uint64_t sequence)
 {
     const uint64_t oldest = next_sequence > AUDIT_ENTRIES ? next_sequence - AUDIT_ENTRIES : 0;
@@ -54,3 +79,54 @@ uint64_t audit_next(void)
 {
     return next_sequence;
 }
+
+/* ---- AuditLog ------------------------------------------------------------------------------- */
+
+static void put_record(const struct wire_build_struct *record, const struct audit_entry *entry)
+{
+    audit_record_set_sequence(record, entry->sequence);
+    audit_record_set_nanoseconds(record, entry->nanoseconds);
+    audit_record_set_event(record, entry->event);
+    audit_record_set_status(record, entry->status);
+    audit_record_set_function(record, entry->function);
+    audit_record_set_bdf(record, entry->bdf);
+    audit_record_set_segment(record, entry->segment);
+    audit_record_set_pid(record, entry->pid);
+    audit_record_set_generation(record, entry->generation);
+    audit_record_set_detail(record, entry->detail);
+    audit_record_set_object(record, entry->object);
+    audit_record_set_kind(record, entry->kind);
+    audit_record_set_cause(record, entry->cause);
+    audit_record_set_owner_pid(record, entry->owner);
+    audit_record_set_object_generation(record, entry->object_generation);
+}
+
+static enum status read_method(struct method *method)
+{
+    INLINE_PARAMETERS(parameters, audit_log_read_params)
+    const struct audit_entry *first = audit_read(parameters->sequence);
+    const uint64_t start = first == NULL ? next_sequence : first->sequence;
+    const uint64_t left = next_sequence - start;
+    const uint32_t count = left < READ_MAX ? (uint32_t)left : READ_MAX;
+    struct wire_builder builder;
+    struct wire_build_struct root;
+    struct wire_build_list list;
+
+    answer_begin(method, &builder);
+    (void)audit_log_read_results_init_root(&builder, &root);
+    audit_log_read_results_set_next(&root, start + count);
+    audit_log_read_results_set_dropped(
+        &root, start > parameters->sequence ? start - parameters->sequence : 0);
+    (void)audit_log_read_results_init_records(&root, count, &list);
+    for (uint32_t i = 0; i < count; i++) {
+        struct wire_build_struct record;
+
+        (void)wire_list_build_struct(&list, i, &record);
+        put_record(&record, audit_read(start + i));
+    }
+    return answer_finish(method, &builder);
+}
+
+method_function *const audit_log_methods[] = {
+    [AUDIT_LOG_READ] = read_method,
+};

@@ -32,21 +32,6 @@ void device_ledger_verify(void)
 
 /* ---- Start ---------------------------------------------------------------------------------- */
 
-static void *take_cleared(uint64_t bytes)
-{
-    uint32_t order = 0;
-    uint32_t frame;
-
-    while ((PAGE_BYTES << order) < bytes) {
-        order++;
-    }
-    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
-        PANIC("memory: too little for the ledger of devices");
-    }
-    memset(frame_pointer(frame), 0, PAGE_BYTES << order);
-    return frame_pointer(frame);
-}
-
 /** Whether a bridge above makes the function's requests look like another's. */
 static bool has_shared_requester(const struct pci_function *pci)
 {
@@ -73,7 +58,10 @@ static enum claim_refusal find_refusal(const struct device_function *function)
     if (iommu_has_firmware_memory((uint16_t)pci->config.address.segment, function->source)) {
         return CLAIM_REFUSAL_FIRMWARE_MEMORY;
     }
-    return has_shared_requester(pci) ? CLAIM_REFUSAL_SHARED_REQUESTER : CLAIM_REFUSAL_NONE;
+    if (has_shared_requester(pci)) {
+        return CLAIM_REFUSAL_SHARED_REQUESTER;
+    }
+    return device_has_only_pin(function) ? CLAIM_REFUSAL_NO_INTERRUPT_ROUTE : CLAIM_REFUSAL_NONE;
 }
 
 static void init_function(struct device_function *function, uint32_t index)
@@ -96,6 +84,8 @@ static void init_function(struct device_function *function, uint32_t index)
                                                                   : DMA_LEVEL_DMA_CONFINED;
     function->source = pci_address_id(pci->config.address);
     function->vector_count = vectors < DEVICE_VECTORS_MAX ? vectors : DEVICE_VECTORS_MAX;
+    /* The inventory has set the bit: PCI 2.2 had none, and reads 0. */
+    function->masks_pin = (pci_read16(&pci->config, PCI_COMMAND) & PCI_COMMAND_NO_INTX) != 0;
     list_init(&function->routes);
     list_init(&function->buffers);
     list_init(&function->revokers);
@@ -107,14 +97,15 @@ static void init_function(struct device_function *function, uint32_t index)
 /** An access that the IOMMU has refused. */
 static void note_fault(const struct iommu_fault *fault)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     for (uint32_t i = 0; i < ledger.function_count; i++) {
         struct device_function *function = &device_functions[i];
 
         if (function->source == fault->record.source &&
             function->pci->config.address.segment == fault->segment) {
             function->fault_count++;
-            audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, device_record(function)->owner,
-                        0, fault->record.address);
+            audit_write(AUDIT_EVENT_FAULTED, STATUS_FAULT, function, 0, 0, fault->record.address);
+            device_watch_fault(function);
             return;
         }
     }
@@ -125,20 +116,23 @@ void device_manager_init(void)
     uint32_t claimable = 0;
 
     ledger = (struct ledger){
-        .functions = take_cleared(pci_function_count * sizeof(struct ledger_function) + 1),
+        .functions = frames_take_boot(pci_function_count * sizeof(struct ledger_function),
+                                      "the ledger of devices"),
         .function_count = pci_function_count,
         .routes = ledger_routes,
         .route_count = DEVICE_ROUTES_MAX,
         .buffers = ledger_buffers,
         .buffer_count = DEVICE_BUFFERS_MAX,
     };
-    device_functions = take_cleared(pci_function_count * sizeof(struct device_function) + 1);
+    device_functions = frames_take_boot(pci_function_count * sizeof(struct device_function),
+                                        "the functions of devices");
     ledger_init(&ledger);
     for (uint32_t i = 0; i < pci_function_count; i++) {
         init_function(&device_functions[i], i);
         claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
     }
     iommu_watch_faults(note_fault);
+    device_watch_init();
     log_info("devices",
              "%u functions, %u can be claimed (preview: device authority is not yet "
              "shown under every attack)",
@@ -152,7 +146,7 @@ void device_manager_init(void)
 struct claim_parts {
     struct object *mmio;
     struct object *pool;
-    struct object *interrupt; /* NULL: the function has no vectors */
+    struct object *interrupt; /* NULL: the function has no interrupts */
 };
 
 static void put_parts(const struct claim_parts *parts)
@@ -169,9 +163,10 @@ static void put_parts(const struct claim_parts *parts)
 }
 
 static enum status prepare_parts(struct device_function *function, struct process *process,
-                                 struct claim_parts *parts)
+                                 bool by_pin, struct claim_parts *parts)
 {
-    const uint32_t slots = function->vector_count == 0 ? 2 : 3;
+    const bool has_interrupt = by_pin || function->vector_count != 0;
+    const uint32_t slots = has_interrupt ? 3 : 2;
     const struct account *account = &process->account;
     enum status status;
 
@@ -186,8 +181,9 @@ static enum status prepare_parts(struct device_function *function, struct proces
     if (status == STATUS_OK) {
         status = dma_pool_create(function, process, &parts->pool);
     }
-    if (status == STATUS_OK && function->vector_count != 0) {
-        status = interrupt_prepare(function, process, &parts->interrupt);
+    if (status == STATUS_OK && has_interrupt) {
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
+        status = interrupt_prepare(function, process, by_pin, &parts->interrupt);
     }
     if (status != STATUS_OK) {
         put_parts(parts);
@@ -205,8 +201,18 @@ static uint64_t grant_prepared(struct object *object, struct process *process)
     return id;
 }
 
+/** The interrupt is the owner's from here on. */
+static void make_route(struct interrupt *interrupt, const struct process *process)
+{
+    audit_write(AUDIT_EVENT_ROUTE_MADE, STATUS_OK, interrupt->function, process->pid,
+                interrupt->object.number, interrupt->route->number);
+    LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
+    interrupt_commit(interrupt);
+}
+
 static void commit_claim(struct device_function *function, struct process *process,
-                         const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits)
+                         const struct claim_parts *parts, uint32_t pool_pages, uint32_t bits,
+                         bool by_pin)
 {
     struct device_mmio *mmio = mmio_of(parts->mmio);
     struct dma_pool *pool = pool_of(parts->pool);
@@ -218,13 +224,18 @@ static void commit_claim(struct device_function *function, struct process *proce
     function->mmio = mmio;
     function->pool = pool;
     function->is_lost = false;
+    function->cause = TEARDOWN_CAUSE_NONE;
     process->claim_count++;
     pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
-    msi_enable(function);
-    if (parts->interrupt != NULL) {
-        interrupt_commit(interrupt_of(parts->interrupt));
+    function->uses_pin = by_pin;
+    if (!by_pin) {
+        msi_enable(function);
     }
-    audit_write(AUDIT_EVENT_CLAIMED, STATUS_OK, function, process->pid, 0, pool_pages);
+    audit_write(AUDIT_EVENT_CLAIMED, STATUS_OK, function, process->pid, parts->mmio->number,
+                pool_pages);
+    if (parts->interrupt != NULL) {
+        make_route(interrupt_of(parts->interrupt), process);
+    }
     device_ledger_verify();
 }
 
@@ -241,23 +252,32 @@ static enum status claim_method(struct method *method)
     struct process *process = method->process;
     const uint32_t bits = parameters->address_bits == 0 ? 64 : parameters->address_bits;
     struct claim_parts parts;
+    bool by_pin = false;
     enum status status =
         ledger_claim_check(&ledger, parameters->function, parameters->generation, process->pid);
 
-    if (status == STATUS_OK && (bits < 21 || bits > 64)) {
+    if (status == STATUS_OK && (bits < 21 || bits > 64 || parameters->by_pin > 1)) {
         status = STATUS_BAD_RANGE;
+    }
+    if (status == STATUS_OK && device_quarantine_is_full()) {
+        status = STATUS_OVER_BUDGET;
+    }
+    if (status == STATUS_OK && iommu_is_dead(function->coverage.unit)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
+        status = STATUS_UNSUPPORTED;
     }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;
         status = STATUS_UNSUPPORTED;
     }
     if (status == STATUS_OK) {
-        status = prepare_parts(function, process, &parts);
+        by_pin = parameters->by_pin != 0 || device_has_only_pin(function);
+        status = prepare_parts(function, process, by_pin, &parts);
     }
     if (status != STATUS_OK) {
         return audit_refuse(status, function, process->pid, 0, parameters->generation);
     }
-    commit_claim(function, process, &parts, parameters->pool_pages, bits);
+    commit_claim(function, process, &parts, parameters->pool_pages, bits, by_pin);
 
     struct device_manager_claim_results *results = method_results(method, sizeof(*results));
 
@@ -283,14 +303,14 @@ static enum status interrupt_method(struct method *method)
         status = STATUS_STALE;
     }
     if (status == STATUS_OK) {
-        status = interrupt_prepare(function, process, &interrupt);
+        status = interrupt_prepare(function, process, function->uses_pin, &interrupt);
     }
     if (status == STATUS_OK) {
         uint64_t id;
 
         status = object_grant(interrupt, process, 0, &id);
         if (status == STATUS_OK) {
-            interrupt_commit(interrupt_of(interrupt));
+            make_route(interrupt_of(interrupt), process);
             method->results[0] = id;
             method->result_words = 1;
         }
@@ -301,24 +321,12 @@ static enum status interrupt_method(struct method *method)
                : audit_refuse(status, function, process->pid, 0, parameters->generation);
 }
 
-static enum status revoke_method(struct method *method)
+/** Answer with the function's state: when its teardown is over, if there is one. */
+static enum status answer_state(struct method *method, struct device_function *function)
 {
-    INLINE_PARAMETERS(parameters, device_manager_revoke_params)
-    struct device_function *function = find_function(parameters->function);
-
-    if (function == NULL) {
-        return STATUS_NOT_FOUND;
-    }
     const struct ledger_function *record = device_record(function);
 
-    /* While it is being torn down the generation is that of the next owner, and welcome as well. */
-    if (device_state_is_owned(record->state)) {
-        if (parameters->generation != record->generation) {
-            return STATUS_STALE;
-        }
-        device_teardown_start(function, method->process->pid);
-    }
-    if (record->state == FUNCTION_STATE_REVOKING || record->state == FUNCTION_STATE_RESETTING) {
+    if (function->step != TEARDOWN_STEP_NONE) {
         list_append(&function->revokers, &method_keep(method)->link);
         return STATUS_OK;
     }
@@ -327,139 +335,68 @@ static enum status revoke_method(struct method *method)
     return STATUS_OK;
 }
 
-/* ---- Owners --------------------------------------------------------------------------------- */
-
-static const struct device_handle *handle_of(struct object *object)
+/** Revoke and reset: what their caller names, taken back. */
+static enum status take_back(struct method *method, uint32_t index, uint64_t generation,
+                             enum teardown_cause cause)
 {
-    switch (object->kind) {
-    case OBJECT_KIND_DEVICE_MMIO:
-        return &mmio_of(object)->handle;
-    case OBJECT_KIND_DMA_POOL:
-        return &pool_of(object)->handle;
-    case OBJECT_KIND_DMA_BUFFER:
-        return &buffer_of(object)->handle;
-    default:
-        return &interrupt_of(object)->handle;
+    struct device_function *function = find_function(index);
+    const uint64_t pid = method->process->pid;
+
+    if (function == NULL) {
+        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
     }
-}
-
-enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
-                                  const struct process *from, const struct process *to)
-{
-    uint32_t object_count = 0;
-    uint32_t interrupt_count = 0;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (!device_is_authority(objects[i]->kind)) {
-            continue;
+    /* While it is being torn down the generation is that of the next owner, and welcome as well. */
+    if (device_state_is_owned(device_record(function)->state)) {
+        if (generation != device_record(function)->generation) {
+            return audit_refuse(STATUS_STALE, function, pid, 0, generation);
         }
-        enum status status = STATUS_DENIED;
-
-        if (moves[i] && from != NULL) {
-            status = ledger_move_check(&ledger, handle_of(objects[i]), from->pid, to->pid);
-        }
-        if (status != STATUS_OK) {
-            return audit_refuse(status, NULL, from == NULL ? 0 : from->pid, objects[i]->number, 0);
-        }
-        object_count++;
-        interrupt_count += objects[i]->kind == OBJECT_KIND_INTERRUPT ? 1 : 0;
+        device_take_back(function, cause, pid);
+    } else if (cause == TEARDOWN_CAUSE_RESET) {
+        device_recover(function, pid);
     }
-    if (object_count > to->account.limit[ACCOUNT_OBJECTS] - to->account.used[ACCOUNT_OBJECTS] ||
-        interrupt_count >
-            to->account.limit[ACCOUNT_INTERRUPTS] - to->account.used[ACCOUNT_INTERRUPTS]) {
-        return STATUS_OVER_BUDGET;
-    }
-    return STATUS_OK;
+    return answer_state(method, function);
 }
 
-/** A function's account is the new owner's from here on. */
-static void set_owner(struct device_function *function, struct process *from, struct process *to)
+static enum status revoke_method(struct method *method)
 {
-    if (function->owner == to) {
-        return;
-    }
-    function->owner = to;
-    from->claim_count--;
-    to->claim_count++;
-    audit_write(AUDIT_EVENT_MOVED, STATUS_OK, function, to->pid, 0, from->pid);
+    INLINE_PARAMETERS(parameters, device_manager_revoke_params)
+    return take_back(method, parameters->function, parameters->generation, TEARDOWN_CAUSE_REVOKED);
 }
 
-static void move_object(struct object *object, struct process *from, struct process *to)
+static enum status reset_method(struct method *method)
 {
-    struct device_function *function;
-
-    switch (object->kind) {
-    case OBJECT_KIND_DEVICE_MMIO:
-        function = mmio_of(object)->function;
-        ledger_move_commit(&ledger, &mmio_of(object)->handle, to->pid);
-        /* Made for mappings of the former owner, of which there are none. */
-        device_mmio_drop_bars(mmio_of(object));
-        break;
-    case OBJECT_KIND_DMA_POOL:
-        function = pool_of(object)->function;
-        ledger_move_commit(&ledger, &pool_of(object)->handle, to->pid);
-        break;
-    default:
-        function = interrupt_of(object)->function;
-        ledger_move_commit(&ledger, &interrupt_of(object)->handle, to->pid);
-        interrupt_silence(interrupt_of(object));
-        KVERIFY(account_charge(&to->account, ACCOUNT_INTERRUPTS, 1));
-        refund(&from->account, ACCOUNT_INTERRUPTS, 1);
-        break;
-    }
-    KVERIFY(account_charge(&to->account, ACCOUNT_OBJECTS, 1));
-    refund(&from->account, ACCOUNT_OBJECTS, 1);
-    object->payer = to;
-    set_owner(function, from, to);
+    INLINE_PARAMETERS(parameters, device_manager_reset_params)
+    return take_back(method, parameters->function, parameters->generation, TEARDOWN_CAUSE_RESET);
 }
 
-void device_transfer_commit(struct object *const *objects, uint32_t count, struct process *from,
-                            struct process *to)
+/** Whether anybody may claim a function. */
+static enum status set_disabled(struct method *method, uint32_t index, bool is_disabled)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (device_is_authority(objects[i]->kind)) {
-            move_object(objects[i], from, to);
-        }
+    struct device_function *function = find_function(index);
+    const uint64_t pid = method->process->pid;
+
+    if (function == NULL) {
+        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
     }
-    device_ledger_verify();
+    if (ledger_disable(&ledger, index, is_disabled)) {
+        audit_write(AUDIT_EVENT_DISABLED, STATUS_OK, function, pid, 0, is_disabled);
+    }
+    if (is_disabled) {
+        device_take_back(function, TEARDOWN_CAUSE_DISABLED, pid);
+    }
+    return answer_state(method, function);
 }
 
-void device_owner_ended(struct process *process)
+static enum status disable_method(struct method *method)
 {
-    for (uint32_t i = 0; i < ledger.function_count && process->claim_count > 0; i++) {
-        if (device_functions[i].owner == process) {
-            device_teardown_start(&device_functions[i], process->pid);
-        }
-    }
+    INLINE_PARAMETERS(parameters, device_manager_disable_params)
+    return set_disabled(method, parameters->function, true);
 }
 
-void device_claim_shrunk(struct device_function *function)
+static enum status enable_method(struct method *method)
 {
-    const struct ledger_function *record = device_record(function);
-
-    if (!device_state_is_owned(record->state) || record->has_mmio || record->has_pool) {
-        return;
-    }
-    LIST_FOR_EACH(node, &function->routes)
-    {
-        if (!CONTAINER_OF(node, struct device_route, of_function)->is_ending) {
-            return;
-        }
-    }
-    device_teardown_start(function, record->owner);
-}
-
-void device_start(struct device_function *function)
-{
-    if (function->is_started) {
-        return;
-    }
-    function->is_started = true;
-    for (uint32_t up = function->pci->found.parent; up != PCI_NOBODY;
-         up = pci_functions[up].found.parent) {
-        pci_command_set(&pci_functions[up], PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, 0);
-    }
-    pci_command_set(function->pci, PCI_COMMAND_MASTER, 0);
+    INLINE_PARAMETERS(parameters, device_manager_enable_params)
+    return set_disabled(method, parameters->function, false);
 }
 
 method_function *const device_manager_methods[] = {
@@ -467,4 +404,7 @@ method_function *const device_manager_methods[] = {
     [DEVICE_MANAGER_CLAIM] = claim_method,
     [DEVICE_MANAGER_INTERRUPT] = interrupt_method,
     [DEVICE_MANAGER_REVOKE] = revoke_method,
+    [DEVICE_MANAGER_RESET] = reset_method,
+    [DEVICE_MANAGER_DISABLE] = disable_method,
+    [DEVICE_MANAGER_ENABLE] = enable_method,
 };

@@ -4,19 +4,22 @@
 /*
  * Device authority: who owns which function of the machine's buses, and all that an owner can do.
  *
- *   device_manager.c  claims, owners, and what the rest of the kernel calls
+ *   device_manager.c  claims, and DeviceManager        owner.c   whose they are, and no more
  *   handles.h         the records behind it all
- *   mmio.c            registers            interrupt.c, msi.c, route_fence.c   interrupts
+ *   mmio.c            registers
+ *   interrupt.c       interrupts: route.c, msi.c, line.c, route_fence.c; routing.c: where pins lead
  *   dma_pool.c, dma_buffer.c               memory that a device can reach
- *   teardown.c        taking it all back   reset.c   the device's share in that
+ *   teardown.c        taking it all back               reset.c   the device's share in that
+ *   watch.c           what takes devices away by itself quarantine.c  what could not be taken back
  *   config_policy.c   configuration space as an owner sees it
- *   audit.c           the log              listing.c, error.c    for people
+ *   audit.c           the log, as a capability of its own     listing.c, reports.c   for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
  * was seen. Everything here is under the kernel lock (docs/design/0014-device-manager.md).
  */
 
 #include "bootinfo/bootinfo.h"
+#include "lock.h"
 #include "object/object.h"
 #include "syscall/methods.h"
 #include "types.h"
@@ -33,6 +36,14 @@ void device_manager_init(void);
 static inline bool device_is_authority(enum object_kind kind)
 {
     return kind >= OBJECT_KIND_DEVICE_MMIO && kind <= OBJECT_KIND_DMA_BUFFER;
+}
+
+/** Where methods of objects of this kind are at work. */
+static inline enum lock_rank device_region_of(enum object_kind kind)
+{
+    return device_is_authority(kind) || kind == OBJECT_KIND_DEVICE_MANAGER
+               ? LOCK_RANK_PCI_DEVICE_MANAGER
+               : LOCK_RANK_COUNT;
 }
 
 /**
@@ -52,12 +63,28 @@ void device_transfer_commit(struct object *const *objects, uint32_t count, struc
 /** A process is ending: its devices are stopped, and torn down. */
 void device_owner_ended(struct process *process);
 
+/** A process is about to be gone: quarantine pays for what devices in it may still reach of it. */
+void device_quarantine_inherit(struct process *process);
+
+/** What is in quarantine: counts of 4 KiB pages. */
+struct device_quarantine {
+    uint32_t function_count;
+    uint32_t device_pages; /* that a device may still reach */
+    uint32_t frame_count;  /* of memory and tables that are nobody's to use again */
+    uint32_t frame_limit;  /* of them before claims are refused */
+};
+
+void device_quarantine_count(struct device_quarantine *now);
+
 /** Pages of registers are gone from every CPU; `device` is the memory object's. */
 void device_mmio_unmapped(struct device_function *device, struct process *process,
                           uint64_t page_count);
 
 /** A device's vector has arrived at this CPU. */
 void interrupt_arrived(uint32_t vector);
+
+/** A line's vector has arrived at this CPU. Its end is to be told to the APIC after this. */
+void line_arrived(uint32_t vector);
 
 /** WAIT on an Interrupt. */
 enum status interrupt_wait(struct object *object, struct thread *thread,
@@ -68,12 +95,14 @@ extern method_function *const device_mmio_methods[DEVICE_MMIO_METHOD_COUNT];
 extern method_function *const interrupt_methods[INTERRUPT_METHOD_COUNT];
 extern method_function *const dma_pool_methods[DMA_POOL_METHOD_COUNT];
 extern method_function *const dma_buffer_methods[DMA_BUFFER_METHOD_COUNT];
+extern method_function *const audit_log_methods[AUDIT_LOG_METHOD_COUNT];
+extern method_function *const interrupt_routing_methods[INTERRUPT_ROUTING_METHOD_COUNT];
 
 /* listing.c: for Diagnostics. */
 enum status device_list_functions(struct method *method);
 enum status device_list_interrupts(struct method *method);
 enum status device_list_dma(struct method *method);
-enum status device_list_audit(struct method *method);
+enum status device_list_quarantine(struct method *method);
 enum status device_list_iommus(struct method *method);
 
 extern const struct object_type device_mmio_type;

@@ -94,6 +94,15 @@ static enum status make_domain(struct device_function *function, struct process 
                : iommu_attach_prepare(function->coverage.unit, &function->source, 1);
 }
 
+/** Nothing has come of the domain's first buffer: nobody pays for an empty one. */
+static void drop_domain(struct device_function *function)
+{
+    if (function->has_domain) {
+        KVERIFY(iommu_domain_fini(&function->domain));
+        function->has_domain = false;
+    }
+}
+
 /** Give an account of a new buffer's side effects: from here on nothing fails. */
 static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
                    const struct ledger_place *place, uint64_t page_offset)
@@ -127,6 +136,7 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
                               struct dma_buffer **out, uint64_t *id, bool *pending)
 {
     struct device_function *function = pool->function;
+    const bool had_domain = function->has_domain;
     struct ledger_place place;
     struct object *object;
     enum status status =
@@ -163,6 +173,9 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
         status = iommu_map_prepare(&function->domain, (struct iova){place.iova}, page_count);
     }
     if (status != STATUS_OK) {
+        if (!had_domain) {
+            drop_domain(function);
+        }
         object_ungrant(process, cap_id_index(buffer->id));
         goto refund;
     }
@@ -185,25 +198,12 @@ refund:
     return status;
 }
 
-/** The device cannot reach the pages any more, or nobody knows. */
-static void buffer_unmapped(struct iommu_wait *wait)
+/** The device cannot reach the pages any more: they are their holders' alone. */
+static void give_back(struct dma_buffer *buffer, struct operation *operation)
 {
-    struct dma_buffer *buffer = CONTAINER_OF(wait, struct dma_buffer, wait);
-    struct device_function *function = buffer->function;
+    const struct device_function *function = buffer->function;
     struct process *payer = buffer->payer;
-    struct operation *operation = take_operation(buffer);
 
-    if (wait->failed) {
-        /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
-        function->is_lost = true;
-        if (operation != NULL) {
-            operation_complete_exception(operation, STATUS_FAULT);
-        }
-        device_teardown_start(function, 0);
-        device_teardown_continue(function);
-        return;
-    }
-    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, true));
     ledger_buffer_ended(&ledger, buffer->handle.slot);
     memory_unpin(buffer->memory);
     refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
@@ -217,6 +217,33 @@ static void buffer_unmapped(struct iommu_wait *wait)
     }
     object_put(&buffer->object);
     process_account_changed(payer);
+}
+
+void dma_buffer_recover(struct dma_buffer *buffer)
+{
+    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, false));
+    give_back(buffer, take_operation(buffer));
+}
+
+/** The device cannot reach the pages any more, or nobody knows. */
+static void buffer_unmapped(struct iommu_wait *wait)
+{
+    struct dma_buffer *buffer = CONTAINER_OF(wait, struct dma_buffer, wait);
+    struct device_function *function = buffer->function;
+    struct operation *operation = take_operation(buffer);
+
+    if (wait->failed) {
+        /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
+        function->is_lost = true;
+        if (operation != NULL) {
+            operation_complete_exception(operation, STATUS_FAULT);
+        }
+        device_teardown_start(function, 0);
+        device_teardown_continue(function);
+        return;
+    }
+    KVERIFY(ledger_buffer_is_unreachable(&ledger, buffer->handle.slot, true));
+    give_back(buffer, operation);
     device_ledger_verify();
     device_teardown_continue(function);
 }
@@ -240,14 +267,20 @@ static void abandon_unmap(struct operation *operation)
     buffer->operation = NULL;
 }
 
+/** The buffer that a method is called on, if its caller may use it. */
+static enum status admit(const struct method *method, struct dma_buffer **buffer)
+{
+    *buffer = buffer_of(method->object);
+    return device_admit(method, (*buffer)->function, &(*buffer)->handle, (*buffer)->iova);
+}
+
 static enum status buffer_unmap(struct method *method)
 {
-    struct dma_buffer *buffer = buffer_of(method->object);
-    const enum status status = ledger_check(&ledger, &buffer->handle, method->process->pid);
+    struct dma_buffer *buffer;
+    const enum status status = admit(method, &buffer);
 
     if (status != STATUS_OK) {
-        return audit_refuse(status, buffer->function, method->process->pid, method->object->number,
-                            buffer->iova);
+        return status;
     }
     struct operation *operation = method_keep(method);
 
@@ -260,12 +293,11 @@ static enum status buffer_unmap(struct method *method)
 
 static enum status buffer_info(struct method *method)
 {
-    const struct dma_buffer *buffer = buffer_of(method->object);
-    const enum status status = ledger_check(&ledger, &buffer->handle, method->process->pid);
+    struct dma_buffer *buffer;
+    const enum status status = admit(method, &buffer);
 
     if (status != STATUS_OK) {
-        return audit_refuse(status, buffer->function, method->process->pid, method->object->number,
-                            buffer->iova);
+        return status;
     }
     struct dma_buffer_info_results *results = method_results(method, sizeof(*results));
 

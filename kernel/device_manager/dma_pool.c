@@ -54,20 +54,28 @@ static void abandon_map(struct operation *operation)
     buffer->operation = NULL;
 }
 
+/** The pool that a method is called on, if its caller may use it. */
+static enum status admit(const struct method *method, uint64_t detail, struct dma_pool **pool)
+{
+    *pool = pool_of(method->object);
+    return device_admit(method, (*pool)->function, &(*pool)->handle, detail);
+}
+
 static enum status pool_map(struct method *method)
 {
     INLINE_PARAMETERS(parameters, dma_pool_map_params)
-    struct dma_pool *pool = pool_of(method->object);
+    struct dma_pool *pool;
     struct process *process = method->process;
     struct memory *memory;
     struct dma_buffer *buffer;
     bool pending = false;
     uint64_t id;
-    enum status status = ledger_check(&ledger, &pool->handle, process->pid);
+    enum status status = admit(method, parameters->page_count, &pool);
 
-    if (status == STATUS_OK) {
-        status = find_memory(method, parameters, &memory);
+    if (status != STATUS_OK) {
+        return status;
     }
+    status = find_memory(method, parameters, &memory);
     if (status == STATUS_OK) {
         status = dma_buffer_create(pool, process, memory, parameters->page_offset,
                                    parameters->page_count, (enum dma_access)parameters->access,
@@ -94,14 +102,13 @@ static enum status pool_map(struct method *method)
 
 static enum status pool_info(struct method *method)
 {
-    const struct dma_pool *pool = pool_of(method->object);
-    const struct ledger_function *record = device_record(pool->function);
-    const enum status status = ledger_check(&ledger, &pool->handle, method->process->pid);
+    struct dma_pool *pool;
+    const enum status status = admit(method, 0, &pool);
 
     if (status != STATUS_OK) {
-        return audit_refuse(status, pool->function, method->process->pid, method->object->number,
-                            0);
+        return status;
     }
+    const struct ledger_function *record = device_record(pool->function);
     struct dma_pool_info_results *results = method_results(method, sizeof(*results));
 
     results->page_limit = record->pool_limit;
@@ -119,8 +126,7 @@ static void pool_unnamed(struct object *object)
 
     if (function->pool == pool) {
         function->pool = NULL;
-        ledger_part_end(&ledger, &pool->handle);
-        device_claim_shrunk(function);
+        device_part_ended(function, object, &pool->handle);
     }
 }
 

@@ -13,8 +13,11 @@
  */
 
 #include "device_manager/route_fence.h"
+#include "intx/line.h"
+#include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
+#include "lock.h"
 #include "object/memory.h"
 #include "object/notification.h"
 #include "object/object.h"
@@ -27,6 +30,7 @@
 #define DEVICE_VECTORS_MAX  64u   /* of one function that are used */
 #define DEVICE_BUFFER_PAGES 4096u /* of one buffer: bounds the time of a map */
 
+struct device_line;
 struct dma_buffer;
 struct interrupt;
 struct operation;
@@ -35,18 +39,31 @@ struct operation;
 struct device_route {
     struct interrupt *interrupt; /* a reference, until nothing can arrive any more */
     struct device_function *function;
-    uint64_t generation;      /* of the ledger's slot, as programmed into hardware (L5) */
-    uint32_t number;          /* of the vector within the function */
-    uint32_t cpu;             /* index */
-    uint8_t vector;           /* on that CPU */
-    uint32_t remap_index;     /* in the IOMMU's table, or IOMMU_NO_ROUTE */
-    bool is_ready;            /* hardware has what was programmed */
-    bool is_masked;           /* at the function */
-    bool is_ending;           /* taking apart has begun */
-    bool wants_unmask;        /* as soon as it is ready */
-    struct iommu_wait wait;   /* programming or clearing the remapping entry */
-    struct route_fence fence; /* nothing pending at the CPU */
-    struct list of_function;  /* in function->routes */
+    uint64_t generation;         /* of the ledger's slot, as programmed into hardware (L5) */
+    uint32_t number;             /* of the vector within the function */
+    uint32_t cpu;                /* index */
+    uint8_t vector;              /* on that CPU */
+    uint32_t remap_index;        /* in the IOMMU's table, or IOMMU_NO_ROUTE: none of its own */
+    struct device_line *line;    /* that the function's pin leads to; NULL: it sends messages */
+    struct intx_sharer share;    /* of the line */
+    struct list of_line;         /* in line->sharers */
+    bool is_ready;               /* hardware has what was programmed */
+    bool is_masked;              /* at the function */
+    bool is_ending;              /* taking apart has begun */
+    bool wants_unmask;           /* as soon as it is ready */
+    struct iommu_wait wait;      /* programming or clearing the remapping entry */
+    struct route_fence fence;    /* nothing pending at the CPU */
+    struct list of_function;     /* in function->routes */
+} __attribute__((aligned(256))); /* a power of two: every interrupt finds one by its number */
+
+/** What watch.c looks at. */
+struct device_watch {
+    uint16_t aer;           /* [I] offset of the capability; 0: none */
+    bool has_slot;          /* [I] a port whose device can come and go */
+    bool is_ejecting;       /* its button was pressed, and what is behind it is not at rest */
+    uint32_t error_count;   /* looks that found uncorrectable errors */
+    uint32_t window_faults; /* refused accesses before window_end_ns */
+    uint64_t window_end_ns;
 };
 
 struct device_function {
@@ -55,13 +72,15 @@ struct device_function {
     struct iommu_coverage coverage; /* [I] */
     enum dma_level possible;        /* [I] the strongest level */
     uint16_t source;                /* [I] requester id */
-    uint32_t vector_count;          /* [I] that can be used */
+    uint32_t vector_count;          /* [I] messages that can be used */
+    bool masks_pin;                 /* [I] it has PCI 2.3's interrupt disable and status bits */
 
     struct process *owner;      /* whose account pays, until the teardown is complete; or NULL */
     struct device_mmio *mmio;   /* or NULL; no reference: the object takes itself out */
     struct dma_pool *pool;      /* likewise */
     struct list routes;         /* struct device_route.of_function */
     uint64_t vectors_taken;     /* bit n: vector n has a route */
+    bool uses_pin;              /* of this claim: it has a pin, and no vectors */
     struct list buffers;        /* struct dma_buffer.of_function */
     struct iommu_domain domain; /* if has_domain */
     bool has_domain;
@@ -73,15 +92,17 @@ struct device_function {
 
     struct work teardown;
     enum teardown_step step;
-    bool is_silenced;      /* nobody has a capability, or waits */
-    bool is_waiting;       /* `wait` is under way */
-    bool is_reset_started; /* of the rung in hand */
-    uint32_t rung;         /* of the reset ladder */
+    enum teardown_cause cause; /* of the last one; none while it is owned */
+    bool is_silenced;          /* nobody has a capability, or waits */
+    bool is_waiting;           /* `wait` is under way */
+    bool is_reset_started;     /* of the rung in hand */
+    uint32_t rung;             /* of the reset ladder */
     struct iommu_wait wait;
     struct timer timer;   /* goes on with the teardown */
     uint64_t deadline_ns; /* of the step */
     struct list revokers; /* struct operation.link: DeviceManager.revoke */
 
+    struct device_watch watch;
     uint32_t fault_count;
     uint32_t reset_count;
 };
@@ -142,6 +163,11 @@ extern struct ledger ledger;
 extern struct device_function *device_functions; /* ledger.function_count of them */
 extern struct device_route device_routes[DEVICE_ROUTES_MAX];
 
+static inline uint32_t route_slot(const struct device_route *route)
+{
+    return (uint32_t)(route - device_routes);
+}
+
 static inline struct ledger_function *device_record(const struct device_function *function)
 {
     return &ledger.functions[function->index];
@@ -170,21 +196,85 @@ static inline struct interrupt *interrupt_of(struct object *object)
 /** Debug builds: is the ledger sound, after a transaction? */
 void device_ledger_verify(void);
 
-/* device_manager.c */
+/* audit.c */
+struct method;
+
+/**
+ * May the caller of a method use the handle of the object that it names? Each kind has an admit()
+ * of its own over this, which gives the record: there is no other way to one. A refusal is in the
+ * audit log, with `detail`.
+ */
+MUST_CHECK enum status device_admit(const struct method *method,
+                                    const struct device_function *function,
+                                    const struct device_handle *handle, uint64_t detail);
+
+/* owner.c */
+
+/** Nobody can name the registers or the pool any more. */
+void device_part_ended(struct device_function *function, const struct object *object,
+                       const struct device_handle *handle);
 
 /** A part of a claim has ended: with the last one the claim ends. */
 void device_claim_shrunk(struct device_function *function);
 
-/** Let the device start transfers and interrupts: switches on bus mastering, for it and above. */
+/**
+ * Let the device start transfers and interrupts: switches on bus mastering, for it and above.
+ * Nothing happens if its function is being taken back.
+ */
 void device_start(struct device_function *function);
 
 /* teardown.c */
 
-/** Take everything back; harmless if that is under way, or nothing is owned. */
-void device_teardown_start(struct device_function *function, uint64_t pid);
+/**
+ * Take everything back, because of `cause`, which process `pid` has set off (0: none has).
+ * Harmless if that is under way, or nothing is owned.
+ */
+void device_take_back(struct device_function *function, enum teardown_cause cause, uint64_t pid);
+
+/** The same because the IOMMU did not do what it was asked to. */
+static inline void device_teardown_start(struct device_function *function, uint64_t pid)
+{
+    device_take_back(function, TEARDOWN_CAUSE_IOMMU_FAILED, pid);
+}
 
 /** Something that a teardown may be waiting for has happened. */
 void device_teardown_continue(struct device_function *function);
+
+/** Come back to the step later. */
+void device_teardown_sleep(struct device_function *function, uint64_t delay_ns);
+
+/** Answer those who asked for the function to be taken back. */
+void device_answer_revokers(struct device_function *function);
+
+/* watch.c */
+
+/** Accesses that the IOMMU refuses before their function is taken from its owner, and in which
+ * time. */
+#define DEVICE_FAULTS_MAX      32u
+#define DEVICE_FAULT_WINDOW_NS 4000000000ull
+
+/** Begin to look for errors and removals. Boot CPU, once. */
+void device_watch_init(void);
+
+/** The IOMMU has refused an access of the function. */
+void device_watch_fault(struct device_function *function);
+
+/** Whether nobody answers for the function any more: it was removed, or its link is down. */
+bool device_is_absent(const struct device_function *function);
+
+/* quarantine.c */
+
+/** Whether so much is lost that nothing can be claimed any more. */
+bool device_quarantine_is_full(void);
+
+/** Nobody has seen the function come to rest: what is left of it is quarantine's. */
+void device_quarantine_enter(struct device_function *function);
+
+/**
+ * Process `pid` wants a function out of quarantine: begin to reset it, and give back what it could
+ * reach once that was seen. Harmless in other states, and if it is under way.
+ */
+void device_recover(struct device_function *function, uint64_t pid);
 
 /* reset.c: one rung of the ladder after the other, without waiting. */
 
@@ -193,6 +283,9 @@ enum reset_progress {
     RESET_PENDING, /* ask again after *delay_ns */
     RESET_NONE,    /* no rung is left */
 };
+
+/** The first rung that resets more than what the registers of the function's class reach. */
+#define RESET_WHOLE_FUNCTION 1u
 
 /** Begin, or go on with, the reset of a function that has no owner any more. */
 enum reset_progress device_reset_step(struct device_function *function, uint64_t *delay_ns);
@@ -228,16 +321,29 @@ MUST_CHECK enum status dma_buffer_create(struct dma_pool *pool, struct process *
 /** Begin to take a buffer back; harmless if that is under way. */
 void dma_buffer_end(struct dma_buffer *buffer);
 
+/** Give the pages of a buffer back that its recovered function cannot reach any more. */
+void dma_buffer_recover(struct dma_buffer *buffer);
+
 /* interrupt.c */
 
+/** Wake whoever waits; nobody hears of this interrupt any more. */
+void interrupt_silence(struct interrupt *interrupt);
+
+/** It has come: tell whoever is bound or waits. */
+void interrupt_deliver(struct interrupt *interrupt);
+
+/* route.c */
+
 /**
- * An interrupt of the function with everything it needs, of which nobody knows yet. To be committed
- * in the same entry of the kernel, or given up by object_put().
- * Returns: STATUS_OK; STATUS_NOT_FOUND if all vectors are taken; STATUS_QUEUE_FULL if routes,
- * remapping entries or CPU vectors are; those of object_create().
+ * An interrupt of the function with everything it needs, of which nobody knows yet: one of its
+ * messages, or its pin's. To be committed in the same entry of the kernel, or given up by
+ * object_put().
+ * Returns: STATUS_OK; STATUS_NOT_FOUND if all of them are taken; STATUS_QUEUE_FULL if routes,
+ * remapping entries or CPU vectors are; STATUS_UNSUPPORTED if nobody knows where the pin leads;
+ * those of object_create().
  */
 MUST_CHECK enum status interrupt_prepare(struct device_function *function, struct process *process,
-                                         struct object **out);
+                                         bool by_pin, struct object **out);
 
 /** The function is claimed by the payer: record the route, and program it, masked. */
 void interrupt_commit(struct interrupt *interrupt);
@@ -245,8 +351,43 @@ void interrupt_commit(struct interrupt *interrupt);
 /** Begin to take a route back. */
 void interrupt_end(struct interrupt *interrupt);
 
-/** Wake whoever waits; nobody hears of this interrupt any more. */
-void interrupt_silence(struct interrupt *interrupt);
+/** Give a route back that no message of its recovered function can take any more. */
+void interrupt_recover(struct interrupt *interrupt);
+
+/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
+void route_release(struct device_route *route, struct process *payer);
+
+/** Let it interrupt, as soon as hardware is programmed; keep it from that. */
+void route_unmask(struct device_route *route);
+void route_mask(struct device_route *route);
+
+/** Hardware has what was programmed, or will never have. */
+void route_ready(struct device_route *route, bool has_failed);
+
+/* line.c */
+
+/** Find or make the line of the function's pin. Returns as interrupt_prepare(). */
+MUST_CHECK enum status line_take(struct device_route *route);
+
+/** Nobody joined: give back what making the line took, if it was made for this. */
+void line_give_up(struct device_line *line);
+
+/** The function shares the line from here on, masked. */
+void line_join(struct device_route *route);
+
+/** It does not any more: nothing that comes is told to it. Masked before. */
+void line_leave(struct device_route *route);
+
+/** Its driver masks, unmasks or acknowledges. */
+void line_set(struct device_route *route, enum intx_state state);
+
+/* routing.c */
+
+/** Where the function's pin leads, or NULL if that is not known. */
+const struct intx_declaration *device_pin_find(const struct device_function *function);
+
+/** Whether the function can interrupt by its pin alone. */
+bool device_has_only_pin(const struct device_function *function);
 
 /* msi.c: the function's own half of an interrupt. The kernel alone writes these registers. */
 void msi_enable(const struct device_function *function);
@@ -254,3 +395,5 @@ void msi_disable(const struct device_function *function);
 void msi_program(const struct device_function *function, uint32_t number, uint64_t address,
                  uint32_t data);
 void msi_set_mask(const struct device_function *function, uint32_t number, bool is_masked);
+/** Whether the function holds back an interrupt of a masked vector. */
+bool msi_is_pending(const struct device_function *function, uint32_t number);

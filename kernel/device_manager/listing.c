@@ -1,30 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the device manager knows, as messages for people: functions, routes, buffers, IOMMUs and the
- * audit log. Each answer is a page of entries from an index on; a short one is the last.
+ * What the device manager knows, as messages for people: functions, routes, buffers, quarantine and
+ * IOMMUs. Each answer is a page of entries from an index on; a short one is the last.
  */
-#include "device_manager/audit.h"
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
-#include "wire/build.h"
+#include "device_manager/lines.h"
+#include "syscall/answer.h"
 
 #define LIST_MAX 32u
-
-static void begin(struct method *method, struct wire_builder *builder)
-{
-    wire_build_init(builder, method->answer, method->answer_capacity);
-}
-
-static enum status finish(struct method *method, const struct wire_builder *builder)
-{
-    size_t length;
-
-    if (wire_build_finish(builder, &length) != WIRE_OK) {
-        return STATUS_TOO_LONG;
-    }
-    method->answer_length = (uint32_t)length;
-    return STATUS_OK;
-}
 
 static void put_function(const struct wire_build_struct *info, uint32_t index)
 {
@@ -82,7 +66,7 @@ enum status device_list_functions(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_functions_results_init_root(&builder, &root);
     (void)diagnostics_functions_results_init_functions(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -91,7 +75,7 @@ enum status device_list_functions(struct method *method)
         (void)wire_list_build_struct(&list, i, &info);
         put_function(&info, parameters->from_index + i);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static void put_interrupt(const struct wire_build_struct *info, uint32_t slot)
@@ -104,9 +88,13 @@ static void put_interrupt(const struct wire_build_struct *info, uint32_t slot)
     interrupt_info_set_cpu(info, route->cpu);
     interrupt_info_set_vector(info, route->vector);
     interrupt_info_set_masked(info, route->is_masked);
-    interrupt_info_set_remapped(info, route->remap_index != IOMMU_NO_ROUTE);
+    interrupt_info_set_remapped(info, route_is_remapped(route));
     interrupt_info_set_generation(info, route->generation);
     interrupt_info_set_delivered(info, route->interrupt->delivered);
+    if (route->line != NULL) {
+        interrupt_info_set_pin(info, route->function->pci->header.interrupt_pin);
+        interrupt_info_set_input(info, route->line->interrupt);
+    }
 }
 
 /** The next slots from `from` on that are in use; returns how many. */
@@ -131,7 +119,7 @@ enum status device_list_interrupts(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_interrupts_results_init_root(&builder, &root);
     (void)diagnostics_interrupts_results_init_interrupts(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -140,7 +128,7 @@ enum status device_list_interrupts(struct method *method)
         (void)wire_list_build_struct(&list, i, &info);
         put_interrupt(&info, slots[i]);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 enum status device_list_dma(struct method *method)
@@ -157,7 +145,7 @@ enum status device_list_dma(struct method *method)
             slots[count++] = i;
         }
     }
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_dma_results_init_root(&builder, &root);
     (void)diagnostics_dma_results_init_buffers(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -172,48 +160,25 @@ enum status device_list_dma(struct method *method)
         dma_info_set_page_count(&info, buffer->page_count);
         dma_info_set_access(&info, buffer->access);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
-static void put_record(const struct wire_build_struct *record, const struct audit_entry *entry)
+enum status device_list_quarantine(struct method *method)
 {
-    audit_record_set_sequence(record, entry->sequence);
-    audit_record_set_nanoseconds(record, entry->nanoseconds);
-    audit_record_set_event(record, entry->event);
-    audit_record_set_status(record, entry->status);
-    audit_record_set_function(record, entry->function);
-    audit_record_set_bdf(record, entry->bdf);
-    audit_record_set_segment(record, entry->segment);
-    audit_record_set_pid(record, entry->pid);
-    audit_record_set_generation(record, entry->generation);
-    audit_record_set_detail(record, entry->detail);
-    audit_record_set_object(record, entry->object);
-}
-
-enum status device_list_audit(struct method *method)
-{
-    INLINE_PARAMETERS(parameters, diagnostics_audit_params)
-    const struct audit_entry *first = audit_read(parameters->sequence);
-    const uint64_t start = first == NULL ? audit_next() : first->sequence;
-    const uint64_t left = audit_next() - start;
-    const uint32_t count = left < LIST_MAX ? (uint32_t)left : LIST_MAX;
     struct wire_builder builder;
     struct wire_build_struct root;
-    struct wire_build_list list;
+    struct wire_build_struct info;
+    struct device_quarantine now;
 
-    begin(method, &builder);
-    (void)diagnostics_audit_results_init_root(&builder, &root);
-    diagnostics_audit_results_set_next(&root, start + count);
-    diagnostics_audit_results_set_lost(
-        &root, start > parameters->sequence ? start - parameters->sequence : 0);
-    (void)diagnostics_audit_results_init_records(&root, count, &list);
-    for (uint32_t i = 0; i < count; i++) {
-        struct wire_build_struct record;
-
-        (void)wire_list_build_struct(&list, i, &record);
-        put_record(&record, audit_read(start + i));
-    }
-    return finish(method, &builder);
+    device_quarantine_count(&now);
+    answer_begin(method, &builder);
+    (void)diagnostics_quarantine_results_init_root(&builder, &root);
+    (void)diagnostics_quarantine_results_init_info(&root, &info);
+    quarantine_info_set_functions(&info, now.function_count);
+    quarantine_info_set_device_pages(&info, now.device_pages);
+    quarantine_info_set_frames(&info, now.frame_count);
+    quarantine_info_set_frame_limit(&info, now.frame_limit);
+    return answer_finish(method, &builder);
 }
 
 enum status device_list_iommus(struct method *method)
@@ -224,7 +189,7 @@ enum status device_list_iommus(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_iommus_results_init_root(&builder, &root);
     (void)diagnostics_iommus_results_init_iommus(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -243,5 +208,5 @@ enum status device_list_iommus(struct method *method)
         iommu_info_set_domain_count(&info, unit.domain_count);
         iommu_info_set_fault_count(&info, unit.fault_count);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }

@@ -17,7 +17,7 @@
 #include "range/range.h"
 #include "refund.h"
 #include "sched/thread.h"
-#include "wire/build.h"
+#include "syscall/answer.h"
 
 /* Memory objects count frames in 32 bits. */
 #define MAPPABLE_END (1ull << (32 + PAGE_SHIFT))
@@ -33,15 +33,11 @@ enum status device_mmio_create(struct device_function *function, struct process 
     return status;
 }
 
-/** May the caller use the registers? */
-static enum status check(const struct method *method)
+/** The registers that a method is called on, if its caller may use them. */
+static enum status admit(const struct method *method, struct device_mmio **mmio)
 {
-    const struct device_mmio *mmio = mmio_of(method->object);
-    const enum status status = ledger_check(&ledger, &mmio->handle, method->process->pid);
-
-    return status == STATUS_OK ? STATUS_OK
-                               : audit_refuse(status, mmio->function, method->process->pid,
-                                              method->object->number, method->sqe->method);
+    *mmio = mmio_of(method->object);
+    return device_admit(method, (*mmio)->function, &(*mmio)->handle, method->sqe->method);
 }
 
 /** A refusal of something that the owner asked for. */
@@ -89,27 +85,23 @@ static enum status mmio_info(struct method *method)
     INLINE_PARAMETERS(parameters, device_mmio_info_params)
     struct wire_builder builder;
     struct wire_build_struct root;
-    size_t length;
-    const enum status status = check(method);
+    struct device_mmio *mmio;
+    const enum status status = admit(method, &mmio);
 
     if (status != STATUS_OK) {
         return status;
     }
-    const struct pci_bar *bar = find_bar(mmio_of(method->object), parameters->bar);
+    const struct pci_bar *bar = find_bar(mmio, parameters->bar);
 
     if (bar == NULL) {
         return STATUS_NOT_FOUND;
     }
-    wire_build_init(&builder, method->answer, method->answer_capacity);
+    answer_begin(method, &builder);
     (void)device_mmio_info_results_init_root(&builder, &root);
     device_mmio_info_results_set_bytes(&root, bar->size);
     device_mmio_info_results_set_mappable(&root, is_mappable(bar));
     device_mmio_info_results_set_prefetchable(&root, bar->is_prefetchable);
-    if (wire_build_finish(&builder, &length) != WIRE_OK) {
-        return STATUS_TOO_LONG;
-    }
-    method->answer_length = (uint32_t)length;
-    return STATUS_OK;
+    return answer_finish(method, &builder);
 }
 
 /** The memory object of a BAR, made if it is not there. */
@@ -136,12 +128,12 @@ static enum status bar_memory(struct device_mmio *mmio, struct process *process,
 static enum status mmio_map(struct method *method)
 {
     INLINE_PARAMETERS(parameters, device_mmio_map_params)
-    struct device_mmio *mmio = mmio_of(method->object);
     struct process *process = method->process;
     const uint64_t bytes = parameters->page_count * PAGE_BYTES;
     struct memory *memory;
     struct range span;
-    enum status status = check(method);
+    struct device_mmio *mmio;
+    enum status status = admit(method, &mmio);
 
     if (status != STATUS_OK) {
         return status;
@@ -188,6 +180,7 @@ static enum status mmio_map(struct method *method)
 void device_mmio_unmapped(struct device_function *function, struct process *process,
                           uint64_t page_count)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     refund(&process->account, ACCOUNT_MMIO_PAGES, (uint32_t)page_count);
     ledger_mmio_unmapped(&ledger, function->index, (uint32_t)page_count);
     audit_write(AUDIT_EVENT_MMIO_UNMAPPED, STATUS_OK, function, process->pid, 0, page_count);
@@ -195,10 +188,10 @@ void device_mmio_unmapped(struct device_function *function, struct process *proc
 }
 
 /** Where one access goes; 0 if it is refused with *status. */
-static uint64_t register_address(const struct method *method, uint64_t offset, uint32_t index,
-                                 uint32_t width, enum status *status)
+static uint64_t register_address(const struct method *method, const struct device_mmio *mmio,
+                                 uint64_t offset, uint32_t index, uint32_t width,
+                                 enum status *status)
 {
-    const struct device_mmio *mmio = mmio_of(method->object);
     const struct pci_bar *bar = find_bar(mmio, index);
     struct range span;
 
@@ -219,13 +212,14 @@ static uint64_t register_address(const struct method *method, uint64_t offset, u
 static enum status mmio_read(struct method *method)
 {
     INLINE_PARAMETERS(parameters, device_mmio_read_params)
-    enum status status = check(method);
+    struct device_mmio *mmio;
+    enum status status = admit(method, &mmio);
 
     if (status != STATUS_OK) {
         return status;
     }
-    const uint64_t address =
-        register_address(method, parameters->offset, parameters->bar, parameters->width, &status);
+    const uint64_t address = register_address(method, mmio, parameters->offset, parameters->bar,
+                                              parameters->width, &status);
 
     if (status != STATUS_OK) {
         return status;
@@ -253,13 +247,14 @@ static enum status mmio_read(struct method *method)
 static enum status mmio_write(struct method *method)
 {
     INLINE_PARAMETERS(parameters, device_mmio_write_params)
-    enum status status = check(method);
+    struct device_mmio *mmio;
+    enum status status = admit(method, &mmio);
 
     if (status != STATUS_OK) {
         return status;
     }
-    const uint64_t address =
-        register_address(method, parameters->offset, parameters->bar, parameters->width, &status);
+    const uint64_t address = register_address(method, mmio, parameters->offset, parameters->bar,
+                                              parameters->width, &status);
 
     if (status != STATUS_OK) {
         return status;
@@ -286,9 +281,9 @@ static enum status mmio_write(struct method *method)
 static enum status mmio_read_config(struct method *method)
 {
     INLINE_PARAMETERS(parameters, device_mmio_read_config_params)
-    const struct device_mmio *mmio = mmio_of(method->object);
+    struct device_mmio *mmio;
     uint32_t value;
-    enum status status = check(method);
+    enum status status = admit(method, &mmio);
 
     if (status == STATUS_OK) {
         status =
@@ -306,8 +301,8 @@ static enum status mmio_read_config(struct method *method)
 static enum status mmio_write_config(struct method *method)
 {
     INLINE_PARAMETERS(parameters, device_mmio_write_config_params)
-    const struct device_mmio *mmio = mmio_of(method->object);
-    enum status status = check(method);
+    struct device_mmio *mmio;
+    enum status status = admit(method, &mmio);
 
     if (status == STATUS_OK) {
         status = config_policy_write(mmio->function->pci, parameters->offset, parameters->width,
@@ -346,8 +341,7 @@ static void mmio_unnamed(struct object *object)
     if (function->mmio == mmio) {
         function->mmio = NULL;
         device_mmio_unmap_all(mmio);
-        ledger_part_end(&ledger, &mmio->handle);
-        device_claim_shrunk(function);
+        device_part_ended(function, object, &mmio->handle);
     }
 }
 

@@ -104,3 +104,17 @@ void msi_set_mask(const struct device_function *function, uint32_t number, bool 
     }
     (void)pci_read16(&pci->config, pci->msi.offset + PCI_MSI_CONTROL);
 }
+
+bool msi_is_pending(const struct device_function *function, uint32_t number)
+{
+    const struct pci_function *pci = function->pci;
+
+    if (pci->has_msix) {
+        const uint64_t array = pci->bars[pci->msix.pending_bar].address + pci->msix.pending_offset;
+        const volatile uint32_t *word =
+            kernel_map_register((struct paddr){array + number / 32 * sizeof(uint32_t)});
+
+        return (*word >> number % 32 & 1) != 0;
+    }
+    return pci->msi.can_mask && (pci_read32(&pci->config, pci->msi.pending_offset) & 1) != 0;
+}

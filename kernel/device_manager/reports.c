@@ -4,10 +4,12 @@
  * `audit`. listing.c has the same as messages for programs.
  */
 #include "diag/reports.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/io_apic.h"
 #include "device_manager/audit.h"
-#include "device_manager/handles.h"
+#include "device_manager/lines.h"
+#include "device_manager/report_interrupts.h"
 
 #define NS_PER_S  1000000000ull
 #define NS_PER_MS 1000000ull
@@ -98,7 +100,7 @@ static void set_use(struct report_row *row, uint32_t column, const struct io_api
     }
     if (found != ISA_IRQ_COUNT) {
         /* The console's is the one line that is routed. */
-        report_set_made(row, column, "ISA %u%s", found, input->is_masked ? "" : ", COM1");
+        report_set_made(row, column, "ISA %u%s", found, input->entry.is_masked ? "" : ", COM1");
     }
 }
 
@@ -113,17 +115,17 @@ static bool input_row(uint64_t argument, uint32_t *place, struct report_row *row
     (*place)++;
     report_set_number(row, 0, input.interrupt);
     report_set_number(row, 1, input.io_apic);
-    report_set_flag(row, 2, input.is_masked);
-    if (input.is_masked) {
+    report_set_flag(row, 2, input.entry.is_masked);
+    if (input.entry.is_masked) {
         report_set_absent(row, 3);
         report_set_absent(row, 4);
         report_set_absent(row, 5);
         report_set_absent(row, 6);
     } else {
-        report_set_made(row, 3, "0x%02x", input.vector);
-        report_set_text(row, 4, input.is_level ? "level" : "edge");
-        report_set_text(row, 5, input.is_active_low ? "low" : "high");
-        report_set_flag(row, 6, input.is_remapped);
+        report_set_made(row, 3, "0x%02x", input.entry.vector);
+        report_set_text(row, 4, input.entry.is_level ? "level" : "edge");
+        report_set_text(row, 5, input.entry.is_active_low ? "low" : "high");
+        report_set_flag(row, 6, input.entry.is_remapped);
     }
     set_use(row, 7, &input);
     return true;
@@ -167,6 +169,11 @@ static const struct report_column message_columns[] = {
     {"ENABLED", "enabled", 7, REPORT_YES_NO},
 };
 
+static uint8_t pin_of(const struct device_route *route)
+{
+    return route->function->pci->header.interrupt_pin;
+}
+
 static bool route_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
     (void)argument;
@@ -181,8 +188,11 @@ static bool route_row(uint64_t argument, uint32_t *place, struct report_row *row
             report_set_number(row, 3, route->cpu);
             report_set_made(row, 4, "0x%02x", route->vector);
             report_set_flag(row, 5, route->is_masked);
-            report_set_flag(row, 6, route->remap_index != IOMMU_NO_ROUTE);
+            report_set_flag(row, 6, route_is_remapped(route));
             report_set_number(row, 7, route->interrupt->delivered);
+            if (route->line != NULL) {
+                report_set_made(row, 8, "INT%c", 'A' + pin_of(route) - 1);
+            }
             return true;
         }
     }
@@ -190,19 +200,95 @@ static bool route_row(uint64_t argument, uint32_t *place, struct report_row *row
 }
 
 static const struct report_column route_columns[] = {
-    {"ROUTE", "route", 5, REPORT_DECIMAL},      {"BDF", "bdf", 12, REPORT_TEXT},
-    {"NUMBER", "number", 6, REPORT_DECIMAL},    {"CPU", "cpu", 4, REPORT_DECIMAL},
-    {"VECTOR", "vector", 6, REPORT_TEXT},       {"MASKED", "masked", 6, REPORT_YES_NO},
-    {"REMAPPED", "remapped", 8, REPORT_YES_NO}, {"DELIVERED", "delivered", 14, REPORT_DECIMAL},
+    {"ROUTE", "route", 5, REPORT_DECIMAL},
+    {"BDF", "bdf", 12, REPORT_TEXT},
+    {"NUMBER", "number", 6, REPORT_DECIMAL},
+    {"CPU", "cpu", 4, REPORT_DECIMAL},
+    {"VECTOR", "vector", 6, REPORT_TEXT},
+    {"MASKED", "masked", 6, REPORT_YES_NO},
+    {"REMAPPED", "remapped", 8, REPORT_YES_NO},
+    {"DELIVERED", "delivered", 14, REPORT_DECIMAL},
+    {"PIN", "pin", 4, REPORT_TEXT},
+};
+
+/** Why a line is as it is. */
+static const char *line_state(const struct device_line *line)
+{
+    if (line->stage != LINE_READY) {
+        return line->stage == LINE_FAILED ? "lost" : "programming";
+    }
+    return line->state.is_storm             ? "storm"
+           : intx_is_unmasked(&line->state) ? "open"
+           : line->state.held != 0          ? "held"
+                                            : "closed";
+}
+
+static bool line_row(uint64_t argument, uint32_t *place, struct report_row *row)
+{
+    const struct device_line *line;
+
+    (void)argument;
+    for (; (line = line_get(*place)) != NULL; (*place)++) {
+        if (line->stage != LINE_UNUSED) {
+            (*place)++;
+            report_set_number(row, 0, line->interrupt);
+            report_set_number(row, 1, line->cpu);
+            report_set_made(row, 2, "0x%02x", line->vector);
+            report_set_text(row, 3, line_state(line));
+            report_set_number(row, 4, line->state.sharer_count);
+            report_set_number(row, 5, line->arrived);
+            report_set_number(row, 6, line->unadmitted);
+            report_set_number(row, 7, line->polls);
+            report_set_number(row, 8, line->storms);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct report_column line_columns[] = {
+    {"LINE", "input", 5, REPORT_DECIMAL},          {"CPU", "cpu", 4, REPORT_DECIMAL},
+    {"VECTOR", "vector", 6, REPORT_TEXT},          {"STATE", "state", 11, REPORT_TEXT},
+    {"SHARERS", "sharers", 7, REPORT_DECIMAL},     {"ARRIVED", "arrived", 12, REPORT_DECIMAL},
+    {"NOBODY'S", "unadmitted", 8, REPORT_DECIMAL}, {"POLLS", "polls", 8, REPORT_DECIMAL},
+    {"STORMS", "storms", 6, REPORT_DECIMAL},
+};
+
+/** What arrived at CPUs and was nobody's. */
+static bool stray_row(uint64_t argument, uint32_t *place, struct report_row *row)
+{
+    (void)argument;
+    if (*place >= cpu_count) {
+        return false;
+    }
+    const struct cpu *cpu = cpus[(*place)++];
+
+    report_set_number(row, 0, cpu->index);
+    report_set_number(row, 1, cpu->interrupt_count);
+    report_set_number(row, 2, cpu->spurious_count);
+    report_set_number(row, 3, cpu->unexpected_count);
+    report_set_number(row, 4, cpu->stale_interrupts);
+    return true;
+}
+
+static const struct report_column stray_columns[] = {
+    {"CPU", "cpu", 4, REPORT_DECIMAL},
+    {"INTERRUPTS", "interrupts", 14, REPORT_DECIMAL},
+    {"SPURIOUS", "spurious", 10, REPORT_DECIMAL},
+    {"UNEXPECTED", "unexpected", 10, REPORT_DECIMAL},
+    {"STALE", "stale", 10, REPORT_DECIMAL},
 };
 
 static const struct report_table irqs_tables[] = {
+    {"interrupt", NULL, interrupt_columns, INTERRUPT_COLUMNS, interrupt_row},
     {"input", "no I/O APIC: no interrupts of lines", input_columns, ARRAY_COUNT(input_columns),
      input_row},
     {"messageInterrupts", "no function has MSI or MSI-X", message_columns,
      ARRAY_COUNT(message_columns), message_row},
     {"route", "no routes: no device interrupts anybody", route_columns, ARRAY_COUNT(route_columns),
      route_row},
+    {"line", NULL, line_columns, ARRAY_COUNT(line_columns), line_row},
+    {"arrivals", NULL, stray_columns, ARRAY_COUNT(stray_columns), stray_row},
 };
 
 const struct report irqs_report = {"irqs", "interrupt inputs, messages, and where they go",
@@ -370,17 +456,23 @@ static bool audit_row(uint64_t argument, uint32_t *place, struct report_row *row
     report_set_made(row, 3, "%02x:%02x.%x", entry->bdf >> 8, entry->bdf >> 3 & 31u,
                     entry->bdf & 7u);
     report_set_number(row, 4, entry->pid);
-    report_set_number(row, 5, entry->object);
-    report_set_number(row, 6, entry->detail);
-    report_set_text(row, 7, entry->status == STATUS_OK ? "" : status_name(entry->status));
+    report_set_number(row, 5, entry->owner);
+    report_set_number(row, 6, entry->generation);
+    report_set_number(row, 7, entry->object);
+    report_set_number(row, 8, entry->detail);
+    report_set_text(row, 9,
+                    entry->status != STATUS_OK            ? status_name(entry->status)
+                    : entry->cause != TEARDOWN_CAUSE_NONE ? teardown_cause_name(entry->cause)
+                                                          : "");
     return true;
 }
 
 static const struct report_column audit_columns[] = {
-    {"RECORD", "record", 6, REPORT_DECIMAL}, {"TIME", "seconds", 9, REPORT_TEXT},
-    {"EVENT", "event", 14, REPORT_TEXT},     {"BDF", "bdf", 7, REPORT_TEXT},
-    {"PID", "pid", 5, REPORT_DECIMAL},       {"OBJ", "object", 5, REPORT_DECIMAL},
-    {"DETAIL", "detail", 16, REPORT_HEX},    {"STATUS", "status", 0, REPORT_TEXT},
+    {"NO.", "record", 5, REPORT_DECIMAL},     {"TIME", "seconds", 8, REPORT_TEXT},
+    {"EVENT", "event", 14, REPORT_TEXT},      {"BDF", "bdf", 7, REPORT_TEXT},
+    {"PID", "pid", 4, REPORT_DECIMAL},        {"OWNER", "ownerPid", 5, REPORT_DECIMAL},
+    {"GEN", "generation", 3, REPORT_DECIMAL}, {"OBJ", "object", 4, REPORT_DECIMAL},
+    {"DETAIL", "detail", 9, REPORT_HEX},      {"WHY", "why", 0, REPORT_TEXT},
 };
 
 static const struct report_table audit_tables[] = {

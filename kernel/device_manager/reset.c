@@ -38,6 +38,8 @@
 
 enum rung { RUNG_CLASS, RUNG_FLR, RUNG_POWER, RUNG_BUS, RUNG_COUNT };
 
+static_assert(RUNG_FLR == RESET_WHOLE_FUNCTION, "handles.h");
+
 /** What to do next in a rung. */
 struct rung_step {
     enum reset_progress progress;
@@ -89,7 +91,9 @@ static struct rung_step class_step(struct device_function *function)
 {
     const struct pci_function *pci = function->pci;
 
-    if (pci->virtio_common.value == 0 && !is_nvme(pci)) {
+    /* Behind a fatal error its registers are not to be trusted (PCIe 5.0 §6.2.2.2.1). */
+    if ((pci->virtio_common.value == 0 && !is_nvme(pci)) ||
+        function->cause == TEARDOWN_CAUSE_FATAL_ERROR) {
         return failed;
     }
     if (!function->is_reset_started) {
@@ -209,6 +213,9 @@ enum reset_progress device_reset_step(struct device_function *function, uint64_t
         [RUNG_BUS] = bus_step,
     };
 
+    if (function->rung == 0 && !function->is_reset_started && device_is_absent(function)) {
+        return RESET_NONE;
+    }
     while (function->rung < RUNG_COUNT) {
         const struct rung_step step = rungs[function->rung](function);
 

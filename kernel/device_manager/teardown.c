@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one teardown, whatever the trigger: a capability released, the owner's end, a revocation, a
- * unit that stopped answering.
+ * The one teardown, whatever the trigger (enum teardown_cause of the schema): a capability
+ * released, the owner's end, a holder of the DeviceManager, a fault storm, a fatal error, a
+ * removal, an IOMMU that stopped answering. Triggers that come while it runs change nothing.
  *
  *   start       epoch raised: no handle resolves, nobody waits any more
  *   unmapping   no CPU reaches the registers; then bus mastering off
@@ -51,6 +52,7 @@ static void silence(struct device_function *function)
             CONTAINER_OF(node, struct device_route, of_function)->interrupt;
 
         node = node->next;
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         object_get(&interrupt->object);
         object_revoke_all(&interrupt->object);
         interrupt_silence(interrupt);
@@ -58,11 +60,13 @@ static void silence(struct device_function *function)
     }
 }
 
-void device_teardown_start(struct device_function *function, uint64_t pid)
+void device_take_back(struct device_function *function, enum teardown_cause cause, uint64_t pid)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     if (!ledger_revoke(&ledger, function->index)) {
         return;
     }
+    function->cause = cause;
     audit_write(AUDIT_EVENT_REVOKED, STATUS_OK, function, pid, 0, 0);
     /* First of all: whatever the device does from here on, it does not begin. */
     pci_command_set(function->pci, 0, PCI_COMMAND_MASTER);
@@ -76,6 +80,7 @@ void device_teardown_start(struct device_function *function, uint64_t pid)
 
 void device_teardown_continue(struct device_function *function)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     if (function->step != TEARDOWN_STEP_NONE && !timer_is_armed(&function->timer)) {
         schedule(function);
     }
@@ -86,8 +91,7 @@ static void timer_fired(struct timer *timer)
     schedule(CONTAINER_OF(timer, struct device_function, timer));
 }
 
-/** Come back to the step later. */
-static void sleep_for(struct device_function *function, uint64_t delay_ns)
+void device_teardown_sleep(struct device_function *function, uint64_t delay_ns)
 {
     timer_arm(&function->timer, ns_to_ticks(clock_ns() + delay_ns), timer_fired);
 }
@@ -128,6 +132,7 @@ static void step_masking(struct device_function *function)
         struct device_route *route = CONTAINER_OF(node, struct device_route, of_function);
 
         node = node->next;
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         interrupt_end(route->interrupt);
     }
     msi_disable(function);
@@ -148,7 +153,7 @@ static void step_draining(struct device_function *function)
         function->deadline_ns = now + DRAIN_DEADLINE_NS;
     }
     if (device_is_draining(function) && now < function->deadline_ns) {
-        sleep_for(function, DRAIN_POLL_NS);
+        device_teardown_sleep(function, DRAIN_POLL_NS);
         return;
     }
     ledger_reset_begin(&ledger, function->index);
@@ -161,13 +166,12 @@ static void step_resetting(struct device_function *function)
 
     switch (device_reset_step(function, &delay_ns)) {
     case RESET_PENDING:
-        sleep_for(function, delay_ns);
+        device_teardown_sleep(function, delay_ns);
         return;
     case RESET_DONE:
         function->reset_count++;
         ledger_witness(&ledger, function->index, LEDGER_RESET);
-        audit_write(AUDIT_EVENT_RESET, STATUS_OK, function, device_record(function)->owner, 0,
-                    function->rung);
+        audit_write(AUDIT_EVENT_RESET, STATUS_OK, function, 0, 0, function->rung);
         break;
     case RESET_NONE:
         break;
@@ -204,8 +208,7 @@ static void step_detaching(struct device_function *function)
     }
 }
 
-/** Answer those who asked for the revocation. */
-static void answer_revokers(struct device_function *function)
+void device_answer_revokers(struct device_function *function)
 {
     const uint64_t state = device_record(function)->state;
 
@@ -223,7 +226,7 @@ static void end(struct device_function *function)
     function->step = TEARDOWN_STEP_NONE;
     function->owner = NULL;
     device_ledger_verify();
-    answer_revokers(function);
+    device_answer_revokers(function);
     owner->claim_count--;
     process_claims_changed(owner);
 }
@@ -231,13 +234,15 @@ static void end(struct device_function *function)
 static void quarantine(struct device_function *function)
 {
     char name[PCI_NAME_BYTES];
-    const uint64_t pid = device_record(function)->owner;
 
+    /* A reset of the function or its bus has cleared the command register. */
+    pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     ledger_quarantine(&ledger, function->index);
+    device_quarantine_enter(function);
     pci_function_name(function->pci, name);
     log_info("devices", "%s: nobody has seen it come to rest; quarantined, with %u pages", name,
              device_record(function)->pool_pages);
-    audit_write(AUDIT_EVENT_QUARANTINED, STATUS_FAULT, function, pid, 0,
+    audit_write(AUDIT_EVENT_QUARANTINED, STATUS_FAULT, function, 0, 0,
                 device_record(function)->pool_pages);
     end(function);
 }
@@ -276,21 +281,20 @@ static void step_releasing(struct device_function *function)
         quarantine(function);
         return;
     }
-    const uint64_t pid = device_record(function)->owner;
-
     pci_bars_restore(function->pci);
-    /* A reset of the function or its bus has cleared the command register, too. */
+    /* As in quarantine(). */
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {
-        audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, pid, 0, 0);
+        audit_write(AUDIT_EVENT_RETIRED, STATUS_RETIRED, function, 0, 0, 0);
     } else {
-        audit_write(AUDIT_EVENT_FREED, STATUS_OK, function, pid, 0, 0);
+        audit_write(AUDIT_EVENT_FREED, STATUS_OK, function, 0, 0, 0);
     }
     end(function);
 }
 
 static bool teardown_step(struct work *work)
 {
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     struct device_function *function = CONTAINER_OF(work, struct device_function, teardown);
 
     switch (function->step) {

@@ -17,28 +17,10 @@
 #include "sched/sched.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
-#include "syscall/methods.h"
-#include "wire/build.h"
+#include "syscall/answer.h"
 
 #define LIST_MAX  32u
 #define LOG_CHUNK 1024u
-
-/** The message is built: it is the answer, unless it did not fit. */
-static enum status finish(struct method *method, const struct wire_builder *builder)
-{
-    size_t length;
-
-    if (wire_build_finish(builder, &length) != WIRE_OK) {
-        return STATUS_TOO_LONG;
-    }
-    method->answer_length = (uint32_t)length;
-    return STATUS_OK;
-}
-
-static void begin(struct method *method, struct wire_builder *builder)
-{
-    wire_build_init(builder, method->answer, method->answer_capacity);
-}
 
 static void put_process(const struct wire_build_struct *info, const struct process *process)
 {
@@ -85,7 +67,7 @@ static enum status diagnostics_processes(struct method *method)
         count++;
     }
     sched_account_all();
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_processes_results_init_root(&builder, &root);
     (void)diagnostics_processes_results_init_processes(&root, count, &list);
     for (uint32_t i = 0; i < count; i++, process = process_next(process)) {
@@ -94,7 +76,7 @@ static enum status diagnostics_processes(struct method *method)
         (void)wire_list_build_struct(&list, i, &info);
         put_process(&info, process);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_capabilities(struct method *method)
@@ -121,7 +103,7 @@ static enum status diagnostics_capabilities(struct method *method)
             indexes[count++] = index;
         }
     }
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_capabilities_results_init_root(&builder, &root);
     (void)diagnostics_capabilities_results_init_capabilities(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
@@ -136,7 +118,7 @@ static enum status diagnostics_capabilities(struct method *method)
         capability_info_set_stale(&info, object == NULL);
         capability_info_set_object(&info, object == NULL ? 0 : object->number);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_memory(struct method *method)
@@ -145,9 +127,11 @@ static enum status diagnostics_memory(struct method *method)
     struct wire_builder builder;
     struct wire_build_struct root;
     struct wire_build_struct info;
+    struct device_quarantine quarantine;
 
     frames_count(counts);
-    begin(method, &builder);
+    device_quarantine_count(&quarantine);
+    answer_begin(method, &builder);
     (void)diagnostics_memory_results_init_root(&builder, &root);
     (void)diagnostics_memory_results_init_info(&root, &info);
     memory_info_set_total(&info, frames_total());
@@ -161,7 +145,8 @@ static enum status diagnostics_memory(struct method *method)
     memory_info_set_memory_objects(&info, counts[FRAME_MEMORY]);
     memory_info_set_cap_tables(&info, counts[FRAME_CAP_TABLE]);
     memory_info_set_per_cpu(&info, counts[FRAME_PER_CPU]);
-    return finish(method, &builder);
+    memory_info_set_quarantined(&info, quarantine.frame_count);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_cpus(struct method *method)
@@ -171,7 +156,7 @@ static enum status diagnostics_cpus(struct method *method)
     struct wire_build_list list;
 
     sched_account_all();
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_cpus_results_init_root(&builder, &root);
     (void)diagnostics_cpus_results_init_cpus(&root, cpu_count, &list);
     for (uint32_t i = 0; i < cpu_count; i++) {
@@ -185,7 +170,7 @@ static enum status diagnostics_cpus(struct method *method)
         cpu_info_set_switches(&info, cpus[i]->switch_count);
         cpu_info_set_interrupts(&info, cpus[i]->interrupt_count);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_log(struct method *method)
@@ -204,12 +189,12 @@ static enum status diagnostics_log(struct method *method)
     uint8_t *text = this_cpu()->message_scratch;
     const size_t length = log_read(parameters->sequence, text, LOG_CHUNK, &next, &lost);
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_log_results_init_root(&builder, &root);
     diagnostics_log_results_set_next(&root, next);
     diagnostics_log_results_set_lost(&root, lost);
     (void)diagnostics_log_results_set_text(&root, text, length);
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_trace_control(struct method *method)
@@ -222,14 +207,14 @@ static enum status diagnostics_trace_control(struct method *method)
     struct wire_builder builder;
     struct wire_build_struct root;
 
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_trace_control_results_init_root(&builder, &root);
     diagnostics_trace_control_results_set_running(&root, trace_is_on);
     diagnostics_trace_control_results_set_cpu_count(&root, cpu_count);
     diagnostics_trace_control_results_set_capacity(&root, trace_capacity());
     diagnostics_trace_control_results_set_boot_ticks(&root, clock_boot_ticks);
     diagnostics_trace_control_results_set_ticks_per_second(&root, clock_ticks_per_second());
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 static enum status diagnostics_trace(struct method *method)
@@ -248,7 +233,7 @@ static enum status diagnostics_trace(struct method *method)
     while (count < LIST_MAX && trace_read(parameters->cpu, start + count, &found, &none) != NULL) {
         count++;
     }
-    begin(method, &builder);
+    answer_begin(method, &builder);
     (void)diagnostics_trace_results_init_root(&builder, &root);
     diagnostics_trace_results_set_next(&root, start + count);
     diagnostics_trace_results_set_lost(&root, lost);
@@ -265,7 +250,7 @@ static enum status diagnostics_trace(struct method *method)
         trace_record_set_word2(&record, from->words[2]);
         trace_record_set_kind(&record, (enum trace_kind)from->kind);
     }
-    return finish(method, &builder);
+    return answer_finish(method, &builder);
 }
 
 method_function *const diagnostics_methods[] = {
@@ -277,7 +262,7 @@ method_function *const diagnostics_methods[] = {
     [DIAGNOSTICS_FUNCTIONS] = device_list_functions,
     [DIAGNOSTICS_INTERRUPTS] = device_list_interrupts,
     [DIAGNOSTICS_DMA] = device_list_dma,
-    [DIAGNOSTICS_AUDIT] = device_list_audit,
+    [DIAGNOSTICS_QUARANTINE] = device_list_quarantine,
     [DIAGNOSTICS_IOMMUS] = device_list_iommus,
     [DIAGNOSTICS_TRACE_CONTROL] = diagnostics_trace_control,
     [DIAGNOSTICS_TRACE] = diagnostics_trace,

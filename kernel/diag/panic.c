@@ -103,7 +103,6 @@ void panic_trap(const struct trap_frame *frame)
 void panic_stop_this_cpu(void)
 {
     for (;;) {
-        interrupts_off();
-        __asm__ volatile("hlt");
+        sleep_uninterrupted();
     }
 }

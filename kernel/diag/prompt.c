@@ -6,6 +6,7 @@
 #include "arch/x86_64/uart.h"
 #include "diag/log.h"
 #include "diag/reports.h"
+#include "diag/trace.h"
 #include "lock.h"
 #include "object/console.h"
 #include "report/input_line.h"
@@ -159,23 +160,52 @@ static void print_report(const struct report *report, uint64_t argument, bool as
  * Commands
  * ------------------------------------------------------------------------------------------ */
 
-static void print_help(void)
+/** The prompt's own commands; all others are reports. */
+static const struct {
+    const char *name, *summary;
+} own_commands[] = {
+    {"page", "[LINES] how many lines before a stop; 0: never"},
+    {"help", "[COMMAND] this, or the line of one command"},
+    {"continue", "go on booting"},
+    {"reboot", "start the machine again"},
+    {"halt", "stop the machine"},
+};
+
+static bool is_word(const struct report_words *words, uint32_t index, const char *word)
+{
+    return words->length[index] == strlen(word) &&
+           memcmp(words->word[index], word, strlen(word)) == 0;
+}
+
+/** Its line of the list, if it was asked for: by name, or by naming none. */
+static bool help_line(const struct report_words *words, const char *name, const char *summary)
+{
+    if (words->count == 2 && !is_word(words, 1, name)) {
+        return false;
+    }
+    text_format(prompt.line, sizeof(prompt.line), "  %-9s %s\n", name, summary);
+    say(prompt.line);
+    return true;
+}
+
+/** Returns: whether there is such a command. */
+static bool print_help(const struct report_words *words)
 {
     const struct report *report;
+    bool found = false;
 
     for (uint32_t i = 0; (report = report_in_help(i)) != NULL; i++) {
         if (report->summary != NULL) {
-            text_format(prompt.line, sizeof(prompt.line), "  %-9s %s\n", report->name,
-                        report->summary);
-            say(prompt.line);
+            found |= help_line(words, report->name, report->summary);
         }
     }
-    say("  page      [LINES] how many lines before a stop; 0: never\n"
-        "  help      this\n"
-        "  continue  go on booting\n"
-        "  reboot    start the machine again\n"
-        "  halt      stop the machine\n"
-        "Reports take -j: JSON objects, one a line. ^C stops one.\n");
+    for (size_t i = 0; i < ARRAY_COUNT(own_commands); i++) {
+        found |= help_line(words, own_commands[i].name, own_commands[i].summary);
+    }
+    if (words->count == 1) {
+        say("Reports take -j: JSON objects, one a line. ^C stops one.\n");
+    }
+    return found;
 }
 
 static void set_page(const struct report_words *words)
@@ -218,9 +248,16 @@ static bool show_report(const struct report_words *words)
     return true;
 }
 
-static bool is_word(const struct report_words *words, const char *word)
+/** Recording from here on shows how the first process starts. False: `trace` wants to be read. */
+static bool control_trace(const struct report_words *words)
 {
-    return words->length[0] == strlen(word) && memcmp(words->word[0], word, strlen(word)) == 0;
+    if (words->count != 2 || (!is_word(words, 1, "on") && !is_word(words, 1, "off"))) {
+        return false;
+    }
+    spin_lock(&kernel_lock);
+    trace_control(is_word(words, 1, "on") ? TRACE_COMMAND_START : TRACE_COMMAND_STOP);
+    spin_unlock(&kernel_lock);
+    return true;
 }
 
 /** Carry out the line; false: go on booting. */
@@ -233,17 +270,21 @@ static bool execute(void)
     if (words.count == 0) {
         return true;
     }
-    if (is_word(&words, "continue")) {
+    if (is_word(&words, 0, "continue")) {
         return false;
     }
-    if (is_word(&words, "help")) {
-        print_help();
-    } else if (is_word(&words, "page")) {
+    if (is_word(&words, 0, "help") && words.count <= 2) {
+        if (!print_help(&words)) {
+            say("no such command; help lists them\n");
+        }
+    } else if (is_word(&words, 0, "page")) {
         set_page(&words);
-    } else if (is_word(&words, "reboot")) {
+    } else if (is_word(&words, 0, "reboot")) {
         power_reboot();
-    } else if (is_word(&words, "halt")) {
+    } else if (is_word(&words, 0, "halt")) {
         power_halt();
+    } else if (is_word(&words, 0, "trace") && control_trace(&words)) {
+        say(trace_is_on ? "recording\n" : "not recording\n");
     } else if (!show_report(&words)) {
         say("no such command; help lists them\n");
     }

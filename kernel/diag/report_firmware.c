@@ -93,6 +93,48 @@ static const struct report_column override_columns[] = {
     {"ACTIVE", "active", 6, REPORT_TEXT},
 };
 
+static const char *trigger_name(enum acpi_trigger trigger)
+{
+    switch (trigger) {
+    case ACPI_TRIGGER_EDGE:
+        return "edge";
+    case ACPI_TRIGGER_LEVEL:
+        return "level";
+    case ACPI_TRIGGER_BUS:
+        break;
+    }
+    return "bus";
+}
+
+static bool nmi_row(uint64_t argument, uint32_t *place, struct report_row *row)
+{
+    (void)argument;
+    if (*place >= firmware.nmi_count) {
+        return false;
+    }
+    const struct firmware_nmi *nmi = &firmware.nmis[(*place)++];
+
+    report_set_text(row, 0, nmi->is_local ? "LINT" : "I/O APIC");
+    report_set_number(row, 1, nmi->input);
+    if (!nmi->is_local || nmi->is_of_all) {
+        report_set_text(row, 2, nmi->is_local ? "all" : "");
+    } else {
+        report_set_made(row, 2, "%u", nmi->processor);
+    }
+    report_set_text(row, 3, trigger_name(nmi->flags.trigger));
+    report_set_text(row, 4,
+                    nmi->flags.polarity == ACPI_POLARITY_LOW    ? "low"
+                    : nmi->flags.polarity == ACPI_POLARITY_HIGH ? "high"
+                                                                : "bus");
+    return true;
+}
+
+static const struct report_column nmi_columns[] = {
+    {"NMI-AT", "at", 8, REPORT_TEXT},           {"INPUT", "input", 5, REPORT_DECIMAL},
+    {"PROCESSOR", "processor", 9, REPORT_TEXT}, {"TRIGGER", "trigger", 7, REPORT_TEXT},
+    {"ACTIVE", "active", 6, REPORT_TEXT},
+};
+
 static bool segment_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
     (void)argument;
@@ -120,6 +162,7 @@ static const struct report_table acpi_tables[] = {
      ARRAY_COUNT(table_columns), table_row},
     {"ioApic", "no I/O APIC", io_apic_columns, ARRAY_COUNT(io_apic_columns), io_apic_row},
     {"isaOverride", NULL, override_columns, ARRAY_COUNT(override_columns), override_row},
+    {"nmi", NULL, nmi_columns, ARRAY_COUNT(nmi_columns), nmi_row},
     {"configurationSpace", "no memory-mapped configuration space: ports reach 256 bytes of it",
      segment_columns, ARRAY_COUNT(segment_columns), segment_row},
 };

@@ -7,6 +7,8 @@
 #include "pci/capability.h"
 #include "pci/class.h"
 #include "pci/inventory.h"
+#include "pci/names.h"
+#include "text/text.h"
 
 /* ------------------------------------------------------------------------------------------
  * All functions
@@ -24,6 +26,32 @@ static void set_name(struct report_row *row, uint32_t column, uint32_t index)
     }
 }
 
+/** As lspci has it: place, kind, vendor and device by name, and by number what has none. */
+static void set_line(struct report_row *row, uint32_t column, const struct pci_function *function)
+{
+    const struct pci_header *header = &function->header;
+    const char *vendor = pci_vendor_name(header->vendor);
+    const char *device = pci_device_name(header->vendor, header->device);
+    char place[PCI_NAME_BYTES];
+    char numbers[16];
+
+    pci_function_name(function, place);
+    text_format(numbers, sizeof(numbers), "%04x:%04x", header->vendor, header->device);
+    report_set_long(row, column, "%s %s: %s %s (rev %02x)", place,
+                    pci_class_name(header->class_code), vendor == NULL ? "device" : vendor,
+                    device == NULL ? numbers : device, header->revision);
+}
+
+/** Absent if there is none. */
+static void set_known_name(struct report_row *row, uint32_t column, const char *name)
+{
+    if (name == NULL) {
+        report_set_absent(row, column);
+    } else {
+        report_set_text(row, column, name);
+    }
+}
+
 static bool function_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
     (void)argument;
@@ -34,26 +62,32 @@ static bool function_row(uint64_t argument, uint32_t *place, struct report_row *
     const struct pci_function *function = &pci_functions[index];
     const struct pci_header *header = &function->header;
 
-    set_name(row, 0, index);
-    report_set_made(row, 1, "%04x:%04x", header->vendor, header->device);
-    report_set_made(row, 2, "%04x", header->class_code >> 8);
-    report_set_made(row, 3, "%02x", header->revision);
-    set_name(row, 4, function->found.parent);
-    report_set_number(row, 5, function->has_msi ? function->msi.count : 0);
-    report_set_number(row, 6, function->has_msix ? function->msix.count : 0);
-    report_set_text(row, 7, pci_class_name(header->class_code));
+    set_line(row, 0, function);
+    set_name(row, 1, index);
+    report_set_made(row, 2, "%04x:%04x", header->vendor, header->device);
+    report_set_made(row, 3, "%04x", header->class_code >> 8);
+    report_set_made(row, 4, "%02x", header->revision);
+    set_name(row, 5, function->found.parent);
+    report_set_number(row, 6, function->has_msi ? function->msi.count : 0);
+    report_set_number(row, 7, function->has_msix ? function->msix.count : 0);
+    report_set_text(row, 8, pci_class_name(header->class_code));
+    set_known_name(row, 9, pci_vendor_name(header->vendor));
+    set_known_name(row, 10, pci_device_name(header->vendor, header->device));
     return true;
 }
 
 static const struct report_column function_columns[] = {
-    {"BDF", "bdf", 12, REPORT_TEXT},
-    {"ID", "id", 9, REPORT_TEXT},
-    {"CLS", "class", 4, REPORT_TEXT},
-    {"RV", "revision", 2, REPORT_TEXT},
-    {"BEHIND", "behind", 12, REPORT_TEXT},
-    {"MSI", "msiVectors", 3, REPORT_DECIMAL},
-    {"MSI-X", "msixVectors", 5, REPORT_DECIMAL},
-    {"KIND", "kind", 0, REPORT_TEXT},
+    {"FUNCTION", "line", 0, REPORT_TEXT},
+    {NULL, "bdf", 0, REPORT_TEXT},
+    {NULL, "id", 0, REPORT_TEXT},
+    {NULL, "class", 0, REPORT_TEXT},
+    {NULL, "revision", 0, REPORT_TEXT},
+    {NULL, "behind", 0, REPORT_TEXT},
+    {NULL, "msiVectors", 0, REPORT_DECIMAL},
+    {NULL, "msixVectors", 0, REPORT_DECIMAL},
+    {NULL, "kind", 0, REPORT_TEXT},
+    {NULL, "vendor", 0, REPORT_TEXT},
+    {NULL, "device", 0, REPORT_TEXT},
 };
 
 static const struct report_table pci_tables[] = {
@@ -94,6 +128,7 @@ enum fact {
     FACT_BUSES,
     FACT_EXPRESS,
     FACT_LINK,
+    FACT_SLOT,
     FACT_RESET,
     FACT_MSI,
     FACT_MSIX,
@@ -113,6 +148,7 @@ static const char *const fact_names[FACT_COUNT] = {
     [FACT_BUSES] = "buses behind it",
     [FACT_EXPRESS] = "PCI Express",
     [FACT_LINK] = "link",
+    [FACT_SLOT] = "slot",
     [FACT_RESET] = "resets",
     [FACT_MSI] = "MSI vectors",
     [FACT_MSIX] = "MSI-X vectors",
@@ -132,6 +168,13 @@ static void set_resets(struct report_row *row, const struct pci_function *functi
     report_set_made(row, 1, "%s%s%s",
                     function->has_express && function->express.has_flr ? "FLR " : "",
                     function->has_af ? "AF " : "", function->has_pm ? "PM" : "");
+}
+
+/** Whether there is a device in the port's slot, now. */
+static bool is_occupied(const struct pci_function *function)
+{
+    return (pci_read16(&function->config, function->express.offset + PCI_EXPRESS_SLOT_STATUS) &
+            PCI_EXPRESS_OCCUPIED) != 0;
 }
 
 /** False: it has nothing of the kind. */
@@ -177,6 +220,10 @@ static bool set_fact(struct report_row *row, const struct pci_function *function
         report_set_made(row, 1, "x%u of x%u, generation %u", express->current_width,
                         express->link_width, express->current_speed);
         return function->has_express && express->link_width != 0;
+    case FACT_SLOT:
+        report_set_made(row, 1, "%u, %s%s", express->slot, is_occupied(function) ? "full" : "empty",
+                        express->can_hotplug ? ", hot plug" : "");
+        return function->has_express && express->has_slot;
     case FACT_RESET:
         set_resets(row, function);
         return function->has_pm || function->has_af || (function->has_express && express->has_flr);
@@ -231,6 +278,27 @@ static const char *bar_kind(const struct pci_bar *bar)
     return "none";
 }
 
+/** Whether firmware has given it its address, or the kernel, and why. */
+static void set_placed(struct report_row *row, uint32_t column, const struct pci_function *function,
+                       uint32_t index)
+{
+    const char *why = pci_misplacement_name(function->misplacements[index]);
+
+    switch (function->placements[index]) {
+    case PCI_PLACEMENT_NONE:
+    case PCI_PLACEMENT_KEPT:
+    case PCI_PLACEMENT_WANTED:
+        report_set_text(row, column, "by firmware");
+        break;
+    case PCI_PLACEMENT_MOVED:
+        report_set_made(row, column, "moved: %s", why);
+        break;
+    case PCI_PLACEMENT_REFUSED:
+        report_set_made(row, column, "nowhere: %s", why);
+        break;
+    }
+}
+
 /** The columns of a BAR from `column` on: number, address, bytes, prefetchable, kind. */
 static void set_bar(struct report_row *row, uint32_t column, const struct pci_bar *bar,
                     uint32_t index)
@@ -250,6 +318,7 @@ static bool bar_row(uint64_t argument, uint32_t *place, struct report_row *row)
         if (function->bars[i].kind != PCI_BAR_NONE) {
             *place = i + 1;
             set_bar(row, 0, &function->bars[i], i);
+            set_placed(row, 5, function, i);
             return true;
         }
     }
@@ -259,7 +328,29 @@ static bool bar_row(uint64_t argument, uint32_t *place, struct report_row *row)
 static const struct report_column bar_columns[] = {
     {"BAR", "bar", 3, REPORT_DECIMAL},  {"ADDRESS", "address", 16, REPORT_HEX},
     {"BYTES", "bytes", 16, REPORT_HEX}, {"PRE", "prefetchable", 3, REPORT_YES_NO},
-    {"KIND", "kind", 0, REPORT_TEXT},
+    {"KIND", "kind", 14, REPORT_TEXT},  {"PLACED", "placed", 0, REPORT_TEXT},
+};
+
+static bool window_row(uint64_t argument, uint32_t *place, struct report_row *row)
+{
+    const struct pci_function *function = find_function(argument);
+
+    for (uint32_t i = *place; function != NULL && i < PCI_WINDOW_COUNT; i++) {
+        if (function->has_window[i] && function->windows[i].is_open) {
+            *place = i + 1;
+            report_set_text(row, 0, pci_window_name((enum pci_window_kind)i));
+            report_set_number(row, 1, function->windows[i].first);
+            report_set_number(row, 2, function->windows[i].last);
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct report_column window_columns[] = {
+    {"FORWARDS", "window", 12, REPORT_TEXT},
+    {"FIRST", "first", 16, REPORT_HEX},
+    {"LAST", "last", 16, REPORT_HEX},
 };
 
 /** Places: how many capabilities of both lists are before. Each walk is bounded by lib/pci. */
@@ -304,6 +395,7 @@ static const struct report_column capability_columns[] = {
 static const struct report_table pci_function_tables[] = {
     {"pciFact", "there is no such function", fact_columns, ARRAY_COUNT(fact_columns), fact_row},
     {"pciBar", NULL, bar_columns, ARRAY_COUNT(bar_columns), bar_row},
+    {"pciWindow", NULL, window_columns, ARRAY_COUNT(window_columns), window_row},
     {"pciCapability", NULL, capability_columns, ARRAY_COUNT(capability_columns), capability_row},
 };
 

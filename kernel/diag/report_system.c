@@ -207,9 +207,21 @@ const struct report budgets_report = {"budgets", "what each process may hold, an
 
 static const char *const lock_names[LOCK_RANK_COUNT] = {
     [LOCK_RANK_KERNEL] = "kernel",
+    [LOCK_RANK_PCI_DEVICE_MANAGER] = "device manager",
+    [LOCK_RANK_DEVICE_INTERRUPT_ROUTES] = "interrupt routes",
     [LOCK_RANK_FRAMES] = "frames",
     [LOCK_RANK_LOG] = "log",
     [LOCK_RANK_UART] = "uart",
+};
+
+static const struct report_column lock_columns[] = {
+    {"RANK", "rank", 4, REPORT_DECIMAL},
+    {"LOCK", "lock", 6, REPORT_TEXT},
+    {"WAITS", "waits", 10, REPORT_DECIMAL},
+    {"LONGEST-US", "longestUs", 10, REPORT_DECIMAL},
+    {"HELD-NS", "longestHeldNs", 10, REPORT_DECIMAL}, /* in debug builds, as what follows */
+    {"TAKEN", "takenAt", 16, REPORT_TEXT},
+    {"GIVEN-BACK", "givenBackAt", 16, REPORT_TEXT},
 };
 
 static bool lock_row(uint64_t argument, uint32_t *place, struct report_row *row)
@@ -226,16 +238,18 @@ static bool lock_row(uint64_t argument, uint32_t *place, struct report_row *row)
     report_set_number(row, 3,
                       clock_duration_ns(__atomic_load_n(&waits->worst_ticks, __ATOMIC_RELAXED)) /
                           NS_PER_US);
+#ifdef CAPOS_LOCK_TIMES
+    report_set_number(row, 4, clock_duration_ns(lock_holds[*place].worst_ticks));
+    report_set_made(row, 5, "%llx", (unsigned long long)lock_holds[*place].taken);
+    report_set_made(row, 6, "%llx", (unsigned long long)lock_holds[*place].given_back);
+#else
+    for (uint32_t column = 4; column < ARRAY_COUNT(lock_columns); column++) {
+        report_set_absent(row, column);
+    }
+#endif
     (*place)++;
     return true;
 }
-
-static const struct report_column lock_columns[] = {
-    {"RANK", "rank", 4, REPORT_DECIMAL},
-    {"LOCK", "lock", 12, REPORT_TEXT},
-    {"WAITS", "waits", 14, REPORT_DECIMAL},
-    {"LONGEST-US", "longestUs", 12, REPORT_DECIMAL},
-};
 
 static const struct report_table lock_tables[] = {
     {"lock", NULL, lock_columns, ARRAY_COUNT(lock_columns), lock_row},

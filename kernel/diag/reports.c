@@ -26,6 +26,7 @@ static const struct report *const topics[] = {
     [REPORT_TOPIC_BUDGETS] = &budgets_report,
     [REPORT_TOPIC_AUDIT] = &audit_report,
     [REPORT_TOPIC_LOCKS] = &locks_report,
+    [REPORT_TOPIC_TRACE] = &trace_report,
 };
 
 const struct report *report_of_topic(uint16_t topic)
@@ -67,6 +68,9 @@ enum status diagnostics_report(struct method *method)
 
     if (report == NULL || parameters->format > 1) {
         return STATUS_NOT_FOUND;
+    }
+    if (parameters->topic == REPORT_TOPIC_AUDIT) {
+        return STATUS_DENIED; /* that takes an AuditLog */
     }
     /* The message page of this CPU is free: this method's parameters are inline. */
     uint8_t *text = this_cpu()->message_scratch;

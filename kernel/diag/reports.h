@@ -30,6 +30,9 @@ extern const struct report caps_of_report; /* argument: pid */
 extern const struct report budgets_report;
 extern const struct report locks_report;
 
+/* diag/trace.c */
+extern const struct report trace_report;
+
 /* device_manager/reports.c: it alone knows its records */
 extern const struct report devices_report;
 extern const struct report irqs_report;

@@ -5,6 +5,7 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "diag/log.h"
+#include "diag/reports.h"
 #include "mm/frames.h"
 #include "object/process.h"
 #include "sched/thread.h"
@@ -13,6 +14,7 @@
 #define TRACE_ORDER    4u /* frames of a ring: 64 KiB */
 #define TRACE_CAPACITY ((PAGE_BYTES << TRACE_ORDER) / sizeof(struct trace_record))
 #define NO_NUMBER      UINT64_MAX
+#define NS_PER_US      1000u
 
 /* Submissions of one system call that are recorded; a batch must not push out everything else. */
 #define SUBMISSIONS_MAX 8u
@@ -113,6 +115,60 @@ const struct trace_record *trace_read(uint32_t cpu, uint64_t sequence, uint64_t 
     }
     return &ring->records[*found % ring->capacity];
 }
+
+/* ------------------------------------------------------------------------------------------
+ * The report. Places: CPU << 24 | how many records of it are before. While the trace runs the
+ * oldest are overwritten meanwhile, and some of the report is left out; it ends all the same.
+ * ------------------------------------------------------------------------------------------ */
+
+#define PLACE_CPU_SHIFT 24u
+static_assert(MAX_CPUS <= 1u << (32 - PLACE_CPU_SHIFT), "a place holds a CPU's number");
+
+static bool record_row(uint64_t argument, uint32_t *place, struct report_row *row)
+{
+    (void)argument;
+    for (uint32_t cpu = *place >> PLACE_CPU_SHIFT; cpu < cpu_count; cpu++) {
+        const bool is_first = cpu != *place >> PLACE_CPU_SHIFT;
+        const uint32_t before = is_first ? 0 : *place & ((1u << PLACE_CPU_SHIFT) - 1);
+        const struct trace_record *record;
+        uint64_t number;
+        uint64_t lost;
+
+        if (trace_read(cpu, 0, &number, &lost) == NULL) {
+            continue;
+        }
+        record = trace_read(cpu, number + before, &number, &lost);
+        if (record == NULL) {
+            continue;
+        }
+        *place = (cpu << PLACE_CPU_SHIFT | before) + 1;
+        report_set_number(row, 0, cpu);
+        report_set_number(row, 1, clock_duration_ns(record->ticks - clock_boot_ticks) / NS_PER_US);
+        report_set_text(row, 2, trace_kind_name(record->kind));
+        report_set_number(row, 3, record->pid);
+        for (uint32_t i = 0; i < ARRAY_COUNT(record->words); i++) {
+            report_set_made(row, 4 + i, "0x%llx", (unsigned long long)record->words[i]);
+        }
+        report_set_number(row, 7, number);
+        return true;
+    }
+    return false;
+}
+
+static const struct report_column record_columns[] = {
+    {"CPU", "cpu", 3, REPORT_DECIMAL},    {"MICROS", "micros", 10, REPORT_DECIMAL},
+    {"KIND", "kind", 12, REPORT_TEXT},    {"PID", "pid", 5, REPORT_DECIMAL},
+    {"WORD-0", "word0", 14, REPORT_TEXT}, {"WORD-1", "word1", 14, REPORT_TEXT},
+    {"WORD-2", "word2", 0, REPORT_TEXT},  {NULL, "number", 0, REPORT_DECIMAL},
+};
+
+static const struct report_table trace_tables[] = {
+    {"trace", "no records; `trace on` begins to record", record_columns,
+     ARRAY_COUNT(record_columns), record_row},
+};
+
+const struct report trace_report = {"trace", "[on|off] what each CPU did", trace_tables,
+                                    ARRAY_COUNT(trace_tables)};
 
 void trace_write(enum trace_kind kind, uint64_t first, uint64_t second, uint64_t third)
 {

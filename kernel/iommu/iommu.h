@@ -139,6 +139,24 @@ MUST_CHECK bool iommu_domain_fini(struct iommu_domain *domain);
 /** Frames of a domain's tables, all of them charged to its account. */
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain);
 
+/** Have another account pay for a domain's tables. Takes time by table. */
+void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account);
+
+/**
+ * End of a domain whose unit has failed and whose sources can send no requests any more, whatever
+ * it maps: they were reset and master no bus, and are never attached again.
+ */
+void iommu_domain_forget(struct iommu_domain *domain);
+
+/** Whether operations on the domain are under way. */
+static inline bool iommu_domain_is_busy(const struct iommu_domain *domain)
+{
+    return domain->pending != 0;
+}
+
+/** Whether the unit has stopped answering. */
+bool iommu_is_dead(const struct iommu *unit);
+
 /** Whether pages can be mapped there: aligned, below the limit, not page 0, not 0xFEExxxxx. */
 bool iommu_range_is_valid(const struct iommu_domain *domain, struct iova iova, uint64_t page_count);
 
@@ -227,11 +245,17 @@ MUST_CHECK bool iommu_route_clear(struct iommu *unit, uint32_t index, struct iom
 struct iommu_message iommu_route_message(const struct iommu *unit, uint32_t index);
 
 /**
- * An I/O APIC's input, by the I/O APIC's id in the MADT: writes the redirection entry, unmasked.
- * False: interrupts of that I/O APIC are not remapped. Boot CPU, until all are routed.
+ * Who remaps the interrupts of an I/O APIC, by its id in the MADT, and as which requester (the DMAR
+ * table's scope for it). False: nobody, its interrupts go to CPUs as they are.
  */
-MUST_CHECK bool iommu_route_io_apic(uint8_t io_apic_id, const struct iommu_route *route,
-                                    bool is_active_low, uint64_t *entry);
+MUST_CHECK bool iommu_io_apic(uint8_t io_apic_id, struct iommu **unit, uint16_t *source);
+
+/**
+ * An entry for an I/O APIC's input (`route->source` is not used), in force at once: its index, for
+ * the redirection entry. False: none is to be had. Boot CPU, alone.
+ */
+MUST_CHECK bool iommu_route_at_boot(uint8_t io_apic_id, const struct iommu_route *route,
+                                    uint16_t *index);
 
 /* ------------------------------------------------------------------------ faults */
 

@@ -32,9 +32,9 @@ void vtd_write_back_slowly(const void *start, uint64_t bytes)
 
     for (uintptr_t at = (uintptr_t)start & ~(uintptr_t)(CACHE_LINE - 1); at < end;
          at += CACHE_LINE) {
-        __asm__ volatile("clflush (%0)" : : "r"(at) : "memory");
+        cache_line_flush(at);
     }
-    __asm__ volatile("mfence" : : : "memory");
+    memory_fence();
 }
 
 void *vtd_take_frames(const struct iommu *unit, uint32_t order)
@@ -308,6 +308,11 @@ void iommu_init(iommu_secondary_bus *secondary_bus)
         start_unit(&iommu_units[i], no_remapping);
     }
     iommu_firmware_memory_init(secondary_bus);
+}
+
+bool iommu_is_dead(const struct iommu *unit)
+{
+    return unit->is_dead;
 }
 
 /* ------------------------------------------------------------------------ diagnostics */

@@ -91,13 +91,17 @@ struct iommu_message iommu_route_message(const struct iommu *unit, uint32_t inde
     return (struct iommu_message){.address = vtd_message_address((uint16_t)index)};
 }
 
-bool iommu_route_io_apic(uint8_t io_apic_id, const struct iommu_route *route, bool is_active_low,
-                         uint64_t *entry)
+bool iommu_io_apic(uint8_t io_apic_id, struct iommu **unit, uint16_t *source)
+{
+    return iommu_find_io_apic(io_apic_id, unit, source) && (*unit)->remaps_interrupts;
+}
+
+bool iommu_route_at_boot(uint8_t io_apic_id, const struct iommu_route *route, uint16_t *number)
 {
     struct iommu_route from_here = *route;
     struct iommu *unit;
 
-    if (!iommu_find_io_apic(io_apic_id, &unit, &from_here.source) || !unit->remaps_interrupts ||
+    if (!iommu_io_apic(io_apic_id, &unit, &from_here.source) ||
         !iommu_can_reach_cpu(unit, route->apic_id)) {
         return false;
     }
@@ -114,6 +118,6 @@ bool iommu_route_io_apic(uint8_t io_apic_id, const struct iommu_route *route, bo
         vtd_give_up(unit, "it did not complete an invalidation in time");
         return false;
     }
-    *entry = vtd_redirection_entry((uint16_t)index, route->vector, route->is_level, is_active_low);
+    *number = (uint16_t)index;
     return true;
 }

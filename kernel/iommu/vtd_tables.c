@@ -89,6 +89,76 @@ bool iommu_domain_fini(struct iommu_domain *domain)
     return true;
 }
 
+static void give_chain(struct iommu_domain *domain, uint32_t chain)
+{
+    while (chain != FRAME_NONE) {
+        const uint32_t next = frame_record(chain)->next;
+
+        frames_give(chain, 0, domain->account);
+        domain->table_count--;
+        chain = next;
+    }
+}
+
+/** A walk through all tables of a domain, those below a table before itself. */
+struct table_walk {
+    uint64_t *tables[LEVELS_MAX];
+    uint32_t next[LEVELS_MAX];
+    uint32_t depth;
+    bool is_over;
+};
+
+/** The next table's frame, which is not looked at again. False: there is none. */
+static bool walk_next(const struct iommu_domain *domain, struct table_walk *walk, uint32_t *frame)
+{
+    if (walk->is_over) {
+        return false;
+    }
+    while (walk->depth + 1 < domain->levels && walk->next[walk->depth] < VTD_TABLE_ENTRIES) {
+        const uint64_t entry = walk->tables[walk->depth][walk->next[walk->depth]++];
+
+        if (entry != 0) {
+            walk->tables[++walk->depth] = table_of(entry);
+            walk->next[walk->depth] = 0;
+        }
+    }
+    *frame = pointer_frame(walk->tables[walk->depth]);
+    walk->is_over = walk->depth == 0;
+    walk->depth -= walk->is_over ? 0 : 1;
+    return true;
+}
+
+void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account)
+{
+    struct table_walk walk = {.tables = {domain->root}};
+    uint32_t frame;
+
+    while (walk_next(domain, &walk, &frame)) {
+        frames_move(frame, domain->account, account);
+    }
+    for (frame = domain->stranded; frame != FRAME_NONE; frame = frame_record(frame)->next) {
+        frames_move(frame, domain->account, account);
+    }
+    domain->account = account;
+}
+
+void iommu_domain_forget(struct iommu_domain *domain)
+{
+    struct table_walk walk = {.tables = {domain->root}};
+    uint32_t frame;
+
+    KVERIFY(domain->pending == 0);
+    give_chain(domain, domain->stranded);
+    domain->stranded = FRAME_NONE;
+    while (walk_next(domain, &walk, &frame)) {
+        frames_give(frame, 0, domain->account);
+        domain->table_count--;
+    }
+    vtd_bit_give(domain->unit->domain_ids, domain->id);
+    domain->unit->domain_count--;
+    domain->root = NULL;
+}
+
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain)
 {
     return domain->table_count;
@@ -154,17 +224,6 @@ static uint64_t count_missing(const struct iommu_domain *domain, uint64_t start,
         }
     }
     return missing;
-}
-
-static void give_chain(struct iommu_domain *domain, uint32_t chain)
-{
-    while (chain != FRAME_NONE) {
-        const uint32_t next = frame_record(chain)->next;
-
-        frames_give(chain, 0, domain->account);
-        domain->table_count--;
-        chain = next;
-    }
 }
 
 /** Hook the tables that are missing for an address, from a chain that has enough of them. */

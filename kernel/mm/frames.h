@@ -51,6 +51,16 @@ MUST_CHECK enum status frames_take(uint32_t order, enum frame_kind kind, struct 
 /** Give back what frames_take() returned, with the same order and account. */
 void frames_give(uint32_t first, uint32_t order, struct account *account);
 
+/**
+ * Cleared memory for a table that is made at boot, of FRAME_TABLE, at least one page; panics with
+ * `what` if there is none. frames_give_boot() gives it back, with the same number of bytes.
+ */
+void *frames_take_boot(uint64_t bytes, const char *what);
+void frames_give_boot(void *pointer, uint64_t bytes);
+
+/** Have another account pay for one frame that was taken with order 0. */
+void frames_move(uint32_t frame, struct account *from, struct account *to);
+
 /** The record of a frame. */
 struct buddy_frame *frame_record(uint32_t frame);
 

@@ -22,9 +22,15 @@ static const struct {
     enum object_kind kind;
     const char *name;
 } gifts[] = {
-    {OBJECT_KIND_MEMORY, "bootPackage"},      {OBJECT_KIND_CONSOLE, "console"},
-    {OBJECT_KIND_DIAGNOSTICS, "diagnostics"}, {OBJECT_KIND_POWER, "power"},
-    {OBJECT_KIND_PROCESS_SPAWNER, "spawner"}, {OBJECT_KIND_DEVICE_MANAGER, "deviceManager"},
+    {OBJECT_KIND_MEMORY, "bootPackage"},
+    {OBJECT_KIND_CONSOLE, "console"},
+    {OBJECT_KIND_DIAGNOSTICS, "diagnostics"},
+    {OBJECT_KIND_POWER, "power"},
+    {OBJECT_KIND_PROCESS_SPAWNER, "spawner"},
+    {OBJECT_KIND_DEVICE_MANAGER, "deviceManager"},
+    {OBJECT_KIND_AUDIT_LOG, "auditLog"},
+    {OBJECT_KIND_INTERRUPT_ROUTING, "interruptRouting"},
+    {OBJECT_KIND_ACPI_FIRMWARE, "acpiFirmware"},
 };
 
 static struct boot_package package;

@@ -8,6 +8,9 @@
 /** Bytes have arrived at the UART: hand them to whoever waits, keep a bounded rest. */
 void console_input(void);
 
+/** There is no interrupt for COM1: look for bytes from time to time. On the boot CPU, once. */
+void console_poll(void);
+
 /** A byte that somebody else took from the UART before there were readers. */
 void console_type(uint8_t byte);
 

@@ -121,6 +121,12 @@ void memory_mapping_removed(struct memory *memory);
 void memory_pin(struct memory *memory);
 void memory_unpin(struct memory *memory);
 
+/**
+ * Have `heir` pay for an object, and for the frames of a root. Takes time by frame: for what is in
+ * quarantine.
+ */
+void memory_bequeath(struct memory *memory, struct process *heir);
+
 /** Whether a revocation is still removing mappings; a second one has to wait. */
 bool memory_is_revoking(const struct memory *memory);
 

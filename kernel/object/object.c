@@ -277,6 +277,11 @@ void object_revoke_all(struct object *object)
     object_put(object);
 }
 
+const struct object *object_at(uint32_t number)
+{
+    return number < place_page_count * PLACES_PER_PAGE ? place_at(number)->object : NULL;
+}
+
 uint32_t object_count(void)
 {
     return live_count;

@@ -149,5 +149,8 @@ void object_free(struct object *object);
 /** Make sure that a process can take `count` more capabilities without a further allocation. */
 MUST_CHECK enum status object_reserve_slots(struct process *process, uint32_t count);
 
+/** The object at a place of the object table, or NULL. For the audit log. */
+const struct object *object_at(uint32_t number);
+
 /** Live objects, for the diagnostics. */
 uint32_t object_count(void);

@@ -19,6 +19,9 @@ struct account root_account;
 static struct list processes = LIST_INIT(processes); /* by kernel_lock */
 static uint64_t last_pid;
 
+/* By kernel_lock. Its limits grow and shrink with what it is charged. */
+static struct process quarantine;
+
 static bool teardown_step(struct work *work);
 
 enum status process_create(struct process *parent, const char *name,
@@ -174,6 +177,7 @@ static bool teardown_step(struct work *work)
         process->teardown_paused = true;
         return true; /* process_claims_changed() goes on */
     }
+    device_quarantine_inherit(process);
     if (process->doomed_count > 0) {
         return false; /* whoever waits for the end may want to use what it held at once */
     }
@@ -191,8 +195,49 @@ static bool teardown_step(struct work *work)
     return true;
 }
 
+struct process *process_quarantine(void)
+{
+    static const uint32_t nothing[ACCOUNT_RESOURCE_COUNT];
+    static const char name[] = "quarantine";
+
+    if (quarantine.pid == 0) {
+        quarantine.pid = ++last_pid;
+        quarantine.state = PROCESS_STATE_RUNNING;
+        memcpy(quarantine.name, name, sizeof(name));
+        cap_table_init(&quarantine.caps);
+
+        list_init(&quarantine.threads);
+        list_init(&quarantine.throttled_threads);
+        list_init(&quarantine.all);
+        KVERIFY(
+            account_open(&quarantine.account, &root_account, (uint32_t)quarantine.pid, nothing));
+    }
+    if (!list_is_linked(&quarantine.all)) {
+        list_append(&processes, &quarantine.all);
+    }
+    return &quarantine;
+}
+
+/** Quarantine has less: init may give it out again. */
+static void settle_quarantine(void)
+{
+    struct process *init = process_next(NULL);
+
+    for (uint32_t i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
+        account_move_limit(&quarantine.account, &init->account, i,
+                           account_left(&quarantine.account, i));
+    }
+    if (account_is_empty(&quarantine.account) && list_is_linked(&quarantine.all)) {
+        list_remove(&quarantine.all);
+    }
+}
+
 void process_account_changed(struct process *process)
 {
+    if (UNLIKELY(process == &quarantine)) {
+        settle_quarantine();
+        return;
+    }
     /* A parent that is gone itself may have been kept by this child alone, and so on. */
     while (process != NULL && process->state == PROCESS_STATE_GONE &&
            account_is_empty(&process->account)) {

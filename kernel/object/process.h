@@ -81,6 +81,12 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
 /** An object or mapping that the process paid for is gone: perhaps the record can go too. */
 void process_account_changed(struct process *process);
 
+/**
+ * Who pays for what devices in quarantine may still reach: a process that never ran. It is in the
+ * list of processes while it is charged for anything.
+ */
+struct process *process_quarantine(void);
+
 /** No mapping of the process waits for a flush any more. */
 void process_mappings_gone(struct process *process);
 

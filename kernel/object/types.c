@@ -23,8 +23,11 @@ const struct object_type *const object_types[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_DIAGNOSTICS] = &permission_type,
     [OBJECT_KIND_POWER] = &permission_type,
     [OBJECT_KIND_DEVICE_MANAGER] = &permission_type,
+    [OBJECT_KIND_ACPI_FIRMWARE] = &permission_type,
     [OBJECT_KIND_DEVICE_MMIO] = &device_mmio_type,
     [OBJECT_KIND_INTERRUPT] = &interrupt_type,
     [OBJECT_KIND_DMA_POOL] = &dma_pool_type,
     [OBJECT_KIND_DMA_BUFFER] = &dma_buffer_type,
+    [OBJECT_KIND_AUDIT_LOG] = &permission_type,
+    [OBJECT_KIND_INTERRUPT_ROUTING] = &permission_type,
 };

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "pci/config_space.h"
 
-#include "arch/x86_64/asm.h"
 #include "arch/x86_64/firmware.h"
+#include "arch/x86_64/pci_ports.h"
 #include "mm/kernel_map.h"
-
-#define PORT_ADDRESS 0xcf8u
-#define PORT_DATA    0xcfcu
-#define PORT_ENABLE  0x80000000u
-
-#define BUS_SHIFT    20u
 
 static const struct acpi_mcfg_entry *find_segment(uint32_t segment, uint8_t bus)
 {
@@ -67,35 +61,18 @@ static void ecam_write(const struct pci_access *access, struct pci_address addre
     }
 }
 
-static void port_select(struct pci_address address, uint32_t offset)
-{
-    outl(PORT_ADDRESS, PORT_ENABLE | (uint32_t)pci_address_id(address) << 8 | (offset & ~3u));
-}
-
 static uint32_t port_read(const struct pci_access *access, struct pci_address address,
                           uint32_t offset, uint32_t width)
 {
     (void)access;
-    port_select(address, offset);
-    const uint32_t value = inl(PORT_DATA) >> (offset % 4 * 8);
-
-    return width == 4 ? value : value & ((1u << width * 8) - 1);
+    return pci_ports_read(pci_address_id(address), offset, width);
 }
 
 static void port_write(const struct pci_access *access, struct pci_address address, uint32_t offset,
                        uint32_t width, uint32_t value)
 {
     (void)access;
-    port_select(address, offset);
-    const uint16_t port = (uint16_t)(PORT_DATA + offset % 4);
-
-    if (width == 1) {
-        outb(port, (uint8_t)value);
-    } else if (width == 2) {
-        outw(port, (uint16_t)value);
-    } else {
-        outl(port, value);
-    }
+    pci_ports_write(pci_address_id(address), offset, width, value);
 }
 
 static const struct pci_access ecam = {ecam_read, ecam_write, PCI_EXPRESS_BYTES};
@@ -106,19 +83,5 @@ const struct pci_access *config_space_access(uint32_t segment, uint8_t bus)
     if (find_segment(segment, bus) != NULL) {
         return &ecam;
     }
-    return segment == 0 && firmware.segment_count == 0 ? &ports : NULL;
-}
-
-bool config_space_overlaps(uint64_t start, uint64_t end)
-{
-    for (uint32_t i = 0; i < firmware.segment_count; i++) {
-        const struct acpi_mcfg_entry *entry = &firmware.segments[i];
-        const uint64_t first = entry->base + ((uint64_t)entry->first_bus << BUS_SHIFT);
-        const uint64_t last = entry->base + ((entry->last_bus + 1ull) << BUS_SHIFT);
-
-        if (start < last && first < end) {
-            return true;
-        }
-    }
-    return false;
+    return segment == 0 && firmware.segment_count == 0 && pci_ports_exist() ? &ports : NULL;
 }

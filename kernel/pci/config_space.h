@@ -10,8 +10,7 @@
 #include "pci/config.h"
 #include "types.h"
 
+#define CONFIG_BUS_SHIFT 20u /* memory-mapped configuration space of a bus, in bits */
+
 /** The access for a segment's bus, or NULL if nothing leads there. */
 const struct pci_access *config_space_access(uint32_t segment, uint8_t bus);
-
-/** Whether memory-mapped configuration space is at [start, end). */
-bool config_space_overlaps(uint64_t start, uint64_t end);

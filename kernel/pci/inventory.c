@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "pci/inventory.h"
 
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/firmware.h"
 #include "diag/log.h"
 #include "mm/frames.h"
 #include "pci/config_space.h"
 #include "pci/extended.h"
 #include "pci/groups.h"
+#include "pci/number.h"
+#include "pci/place.h"
+#include "pci/resources.h"
 #include "pci/sizing.h"
 #include "pci/virtio.h"
 #include "text/text.h"
 
 /* More functions than this are reported and left alone, stopped. */
-#define FUNCTIONS_MAX    1024u
+#define FUNCTIONS_MAX 1024u
 
-#define LOCAL_APIC_FIRST 0xfee00000ull
-#define LOCAL_APIC_END   0xfef00000ull
+#define ROM_ENABLE    0x1u
 
 struct pci_function *pci_functions;
 uint32_t pci_function_count;
@@ -23,32 +27,68 @@ uint32_t pci_function_count;
 static struct pci_found *found_storage; /* of pci_enumerate(), during boot */
 static uint32_t found_count;
 
-static uint32_t order_of(uint64_t bytes)
+static void scan_once(struct pci_enumeration *enumeration)
 {
-    uint32_t order = 0;
+    struct pci_address place;
 
-    while ((PAGE_BYTES << order) < bytes) {
-        order++;
+    if (pci_enumerate(enumeration, &place) != PCI_OK) {
+        log_info("pci", "more than %u functions: those from %x:%x.%x on are not used",
+                 FUNCTIONS_MAX, place.bus, place.device, place.function);
     }
-    return order;
 }
 
-static void *take_cleared(uint64_t bytes)
+/** What firmware has left for others to do is done, and then everything is looked for again. */
+static void scan(struct pci_enumeration *enumeration)
 {
-    const uint32_t order = order_of(bytes);
-    uint32_t frame;
+    static struct pci_numbering numbering;
 
-    if (frames_take(order, FRAME_TABLE, NULL, &frame) != STATUS_OK) {
-        PANIC("memory: too little for the list of PCI functions");
+    uint32_t numbered = 0;
+
+    scan_once(enumeration);
+    for (uint32_t i = 0; i < PCI_NUMBERING_ROUNDS && pci_number_buses(&numbering, enumeration);
+         i++) {
+        numbered += numbering.numbered_count;
+        scan_once(enumeration);
     }
-    memset(frame_pointer(frame), 0, PAGE_BYTES << order);
-    return frame_pointer(frame);
+    if (numbered != 0 || numbering.refused_count != 0) {
+        log_info("pci", "%u bridges were given bus numbers, %u have none", numbered,
+                 numbering.refused_count);
+    }
+    if (pci_forward_ari(enumeration)) {
+        scan_once(enumeration);
+    }
+}
+
+/**
+ * Root buses as firmware's descriptions of host bridges have them, if these account for every bus.
+ * Otherwise there may be more of them, and all buses are asked, which takes as long as 100
+ * functions.
+ */
+static void find_roots(struct pci_enumeration *enumeration)
+{
+    uint32_t bus = enumeration->first_bus;
+    bool is_covered = enumeration->segment == 0;
+
+    while (is_covered && bus <= enumeration->last_bus) {
+        uint32_t next = bus;
+
+        for (uint32_t i = 0; i < firmware.host_bridge_count; i++) {
+            const struct acpi_host_bridge *bridge = &firmware.host_bridges[i];
+
+            enumeration->root_buses[bridge->first_bus / 64] |= 1ull << bridge->first_bus % 64;
+            if (bridge->first_bus <= bus && bridge->last_bus >= bus) {
+                next = bridge->last_bus + 1u;
+            }
+        }
+        is_covered = next > bus;
+        bus = next;
+    }
+    enumeration->roots = is_covered ? PCI_ROOTS_LISTED : PCI_ROOTS_ALL;
 }
 
 static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
 {
     static struct pci_enumeration enumeration; /* 1 KiB and more: not for the stack */
-    struct pci_address place;
     const uint32_t base = found_count;
 
     enumeration = (struct pci_enumeration){
@@ -56,14 +96,15 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         .segment = segment,
         .first_bus = first_bus,
         .last_bus = last_bus,
-        .roots = PCI_ROOTS_ALL,
         .found = &found_storage[base],
         .capacity = FUNCTIONS_MAX - base,
     };
-    if (pci_enumerate(&enumeration, &place) != PCI_OK) {
-        log_info("pci", "more than %u functions: those from %x:%x.%x on are not used",
-                 FUNCTIONS_MAX, place.bus, place.device, place.function);
+    if (enumeration.access == NULL) {
+        log_info("pci", "no way to configuration space of segment %u", segment);
+        return;
     }
+    find_roots(&enumeration);
+    scan(&enumeration);
     struct pci_found *found = &found_storage[base];
 
     /* Ports are made to keep apart what is below them, as far as they can: groups depend on it. */
@@ -84,35 +125,22 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
     found_count += enumeration.count;
 }
 
-/** Whether a BAR lies where other things are. */
-static bool is_misplaced(const struct boot_info *info, const struct pci_bar *bar)
+/** Nobody runs what is in ROMs, and one that answers has an address that nobody looks after. */
+static void turn_off_rom(struct pci_function *function)
 {
-    const uint64_t end = bar->address + bar->size;
+    uint32_t *value = &function->bar_values[PCI_BAR_ROM];
 
-    if (bar->address == 0 || end < bar->address || config_space_overlaps(bar->address, end) ||
-        (bar->address < LOCAL_APIC_END && LOCAL_APIC_FIRST < end)) {
-        return true;
+    if (function->bars[PCI_BAR_ROM].is_enabled) {
+        *value &= ~ROM_ENABLE;
+        pci_write(&function->config, function->header.rom_offset, 4, *value);
+        function->bars[PCI_BAR_ROM].is_enabled = false;
     }
-    for (uint32_t i = 0; i < info->range_count; i++) {
-        const struct boot_range *range = &info->ranges[i];
-
-        if (range->type == BOOT_MEMORY_USABLE && bar->address < range->end && range->start < end) {
-            return true;
-        }
-    }
-    for (uint32_t i = 0; i < firmware.io_apic_count; i++) {
-        const uint64_t io_apic = firmware.io_apics[i].address.value;
-
-        if (bar->address < io_apic + PAGE_BYTES && io_apic < end) {
-            return true;
-        }
-    }
-    return false;
 }
 
-static void read_bars(struct pci_function *function, const struct boot_info *info)
+static void read_bars(struct pci_function *function)
 {
     static struct pci_sizing sizing;
+    struct pci_bar legacy;
     struct pci_fault fault;
 
     pci_sizing_run(&sizing, &function->config, &function->header);
@@ -128,10 +156,15 @@ static void read_bars(struct pci_function *function, const struct boot_info *inf
                      function->config.address.device, function->config.address.function, i,
                      pci_error_name(fault.error));
             function->refusal = CLAIM_REFUSAL_BAD_CONFIGURATION;
-        } else if (bar->kind == PCI_BAR_MEMORY && is_misplaced(info, bar)) {
-            function->refusal = CLAIM_REFUSAL_BAD_BAR;
+        }
+        if (pci_bar_legacy(&function->header, i, &legacy)) {
+            *bar = legacy;
         }
     }
+    turn_off_rom(function);
+    pci_windows_read(&function->config, &function->header, function->windows);
+    pci_windows_probe(&function->config, &function->header, function->windows,
+                      function->has_window);
     if (function->has_msix) {
         if (pci_msix_check(&function->msix, &function->header, &sizing.values, &fault) != PCI_OK) {
             function->refusal = CLAIM_REFUSAL_BAD_CONFIGURATION;
@@ -148,7 +181,7 @@ static void read_virtio(struct pci_function *function, const struct pci_capabili
     if (pci_virtio_is(&function->header) &&
         pci_virtio_read(&function->config, capability, &virtio, &fault) == PCI_OK &&
         virtio.kind == PCI_VIRTIO_COMMON && function->virtio_common.value == 0) {
-        /* BAR and offset for now: the BARs are read after the capabilities. */
+        /* BAR and offset: place_virtio() makes an address of them, once the BARs have been read. */
         function->virtio_common.value = (uint64_t)virtio.bar << 32 | (uint32_t)virtio.at;
     }
 }
@@ -240,8 +273,7 @@ static void place_virtio(struct pci_function *function)
     }
 }
 
-static void add_function(struct pci_function *function, const struct pci_found *found,
-                         const struct boot_info *info)
+static void add_function(struct pci_function *function, const struct pci_found *found)
 {
     struct pci_fault fault;
 
@@ -256,64 +288,73 @@ static void add_function(struct pci_function *function, const struct pci_found *
     function->config.bytes = pci_config_size(&function->config, &function->header);
     read_capabilities(function);
     stop_function(function);
-    read_bars(function, info);
-    place_virtio(function);
+    read_bars(function);
     if (found->is_bridge || function->header.class_code >> 16 == 0x06) {
         function->refusal = CLAIM_REFUSAL_BRIDGE;
     }
 }
 
-/** BARs of two functions at one address: neither can be trusted to answer alone. */
-static void refuse_overlaps(void)
+/** Whether an earlier entry of the MCFG is of the same segment. */
+static bool is_repeated(uint32_t index)
 {
-    for (uint32_t i = 0; i < pci_function_count * PCI_BAR_REGISTERS; i++) {
-        struct pci_function *a = &pci_functions[i / PCI_BAR_REGISTERS];
-        const struct pci_bar *one = &a->bars[i % PCI_BAR_REGISTERS];
-
-        if (one->kind != PCI_BAR_MEMORY) {
-            continue;
-        }
-        for (uint32_t j = i + 1; j < pci_function_count * PCI_BAR_REGISTERS; j++) {
-            struct pci_function *b = &pci_functions[j / PCI_BAR_REGISTERS];
-            const struct pci_bar *other = &b->bars[j % PCI_BAR_REGISTERS];
-
-            if (other->kind == PCI_BAR_MEMORY && one->address < other->address + other->size &&
-                other->address < one->address + one->size) {
-                a->refusal = a->refusal == CLAIM_REFUSAL_NONE ? CLAIM_REFUSAL_BAD_BAR : a->refusal;
-                b->refusal = b->refusal == CLAIM_REFUSAL_NONE ? CLAIM_REFUSAL_BAD_BAR : b->refusal;
-            }
+    for (uint32_t i = 0; i < index; i++) {
+        if (firmware.segments[i].segment == firmware.segments[index].segment) {
+            return true;
         }
     }
+    return false;
+}
+
+/** All buses of a segment at once: a bridge may lead from one range of buses to another. */
+static void enumerate_segment(uint32_t segment)
+{
+    uint8_t first_bus = UINT8_MAX;
+    uint8_t last_bus = 0;
+
+    for (uint32_t i = 0; i < firmware.segment_count; i++) {
+        const struct acpi_mcfg_entry *entry = &firmware.segments[i];
+
+        if (entry->segment == segment) {
+            first_bus = entry->first_bus < first_bus ? entry->first_bus : first_bus;
+            last_bus = entry->last_bus > last_bus ? entry->last_bus : last_bus;
+        }
+    }
+    enumerate(segment, first_bus, last_bus);
 }
 
 void pci_inventory_init(const struct boot_info *info)
 {
+    const uint64_t started = rdtsc();
     const uint64_t found_bytes = FUNCTIONS_MAX * sizeof(*found_storage);
     uint32_t refused = 0;
 
-    found_storage = take_cleared(found_bytes);
+    found_storage = frames_take_boot(found_bytes, "the search for PCI functions");
     if (firmware.segment_count == 0) {
         enumerate(0, 0, PCI_BUSES - 1);
     }
     for (uint32_t i = 0; i < firmware.segment_count; i++) {
-        enumerate(firmware.segments[i].segment, firmware.segments[i].first_bus,
-                  firmware.segments[i].last_bus);
+        if (!is_repeated(i)) {
+            enumerate_segment(firmware.segments[i].segment);
+        }
     }
-    pci_functions = take_cleared(found_count * sizeof(*pci_functions) + 1);
+    pci_functions =
+        frames_take_boot(found_count * sizeof(*pci_functions), "the list of PCI functions");
     for (uint32_t i = 0; i < found_count; i++) {
-        add_function(&pci_functions[i], &found_storage[i], info);
+        add_function(&pci_functions[i], &found_storage[i]);
     }
     pci_function_count = found_count;
-    frames_give(pointer_frame(found_storage), order_of(found_bytes), NULL);
-    refuse_overlaps();
+    frames_give_boot(found_storage, found_bytes);
+    pci_resources_place(info);
     for (uint32_t i = 0; i < pci_function_count; i++) {
+        place_virtio(&pci_functions[i]);
         refused += pci_functions[i].refusal != CLAIM_REFUSAL_NONE &&
                            pci_functions[i].refusal != CLAIM_REFUSAL_BRIDGE
                        ? 1
                        : 0;
     }
-    log_info("pci", "%u functions%s, %u of them not usable; bus mastering is off for all",
-             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "", refused);
+    log_info("pci", "%u functions%s in %lu us, %u of them not usable; bus mastering is off for all",
+             pci_function_count, firmware.segment_count == 0 ? " (by ports)" : "",
+             (unsigned long)(clock_duration_ns(rdtsc() - started) / 1000), refused);
 }
 
 void pci_function_path(const struct pci_function *function, struct vtd_path *path)

@@ -10,6 +10,7 @@
  */
 
 #include "bootinfo/bootinfo.h"
+#include "pci/assign.h"
 #include "pci/bar.h"
 #include "pci/enumerate.h"
 #include "pci/express.h"
@@ -24,8 +25,15 @@ struct pci_function {
     struct pci_config config;
     struct pci_header header;
     struct pci_bar bars[PCI_BAR_REGISTERS];
-    uint32_t bar_values[PCI_BAR_REGISTERS]; /* of the registers, as firmware left them */
-    enum claim_refusal refusal;             /* why nobody can have it, as far as is known here */
+    uint32_t bar_values[PCI_BAR_REGISTERS]; /* of the registers, as they are to be */
+    enum pci_placement placements[PCI_BAR_REGISTERS];
+    enum pci_misplacement misplacements[PCI_BAR_REGISTERS]; /* why they did not stay */
+    struct pci_window windows[PCI_WINDOW_COUNT];            /* of a bridge */
+    bool has_window[PCI_WINDOW_COUNT];
+    uint16_t command; /* as it was before addresses were written, if is_stopped */
+    bool is_stopped;
+    bool is_stuck;              /* its decoding cannot be turned off */
+    enum claim_refusal refusal; /* why nobody can have it, as far as is known here */
     bool has_msix;
     struct pci_msix msix;
     bool has_msi;

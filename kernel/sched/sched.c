@@ -124,8 +124,7 @@ static void hand_over(struct cpu *cpu, struct thread *thread)
     }
 }
 
-/** Queue a ready thread where it will run soonest. */
-static void place(struct thread *thread)
+void sched_place(struct thread *thread)
 {
     hand_over(choose_cpu(thread), thread);
 }
@@ -144,11 +143,6 @@ static NOINLINE void preempt_slowly(struct cpu *cpu, struct thread *current)
      * equals might wait for ever. */
     current->slice_left = cpu->slice_end > now ? cpu->slice_end - now : 0;
     enqueue(cpu, current, current->slice_left != 0);
-}
-
-NOINLINE bool sched_has_choice(void)
-{
-    return cpu_count > 1;
 }
 
 NOINLINE void sched_preempt(struct cpu *cpu, struct thread *current)
@@ -199,7 +193,7 @@ void sched_wake_slowly(struct thread *thread)
             thread = displaced;
         }
     }
-    place(thread);
+    sched_place(thread);
 }
 
 void sched_forget(struct thread *thread)
@@ -230,7 +224,7 @@ void sched_set_priority(struct thread *thread, uint8_t priority)
 
     dequeue(thread);
     thread->priority = priority;
-    place(thread); /* perhaps another CPU is the better one now */
+    sched_place(thread); /* perhaps another CPU is the better one now */
 }
 
 void sched_interrupt(struct thread *thread)
@@ -246,91 +240,6 @@ void sched_kick_for_work(void)
         idle->idle = false;
         cpu_mask_clear(&idle_cpus, idle->index);
         kick(idle);
-    }
-}
-
-/* ---- Time ----------------------------------------------------------------------------------- */
-
-/** The next period: who has overdrawn more than a period's budget waits for another. */
-static void refill(struct timer *timer)
-{
-    struct process *process = CONTAINER_OF(timer, struct process, refill);
-
-    if (process->overspent < process->budget_ticks) {
-        sched_unthrottle(process);
-        return;
-    }
-    process->overspent -= process->budget_ticks;
-    process->period_end += process->period_ticks;
-    timer_arm(&process->refill, process->period_end, refill);
-}
-
-/** A new period begins, less what was overspent; less than a whole budget, if it may run. */
-static void begin_period(struct process *process, uint64_t start)
-{
-    process->period_end = start + process->period_ticks;
-    process->budget_left = process->budget_ticks - process->overspent;
-    process->overspent = 0;
-}
-
-void sched_spend(struct process *process, uint64_t now, uint64_t ticks)
-{
-    if (now >= process->period_end && !process->throttled) {
-        /* What was run before the old period's end was in its budget, the timer saw to that. The
-         * new one begins there, or when the process began to run again. */
-        const uint64_t began = now - ticks;
-        uint64_t start = began > process->period_end ? began : process->period_end;
-
-        start += (now - start) / process->period_ticks * process->period_ticks;
-        ticks = now - start;
-        begin_period(process, start);
-    }
-    if (ticks < process->budget_left) {
-        process->budget_left -= ticks;
-        return;
-    }
-    /* Threads on several CPUs spend the same budget before any of them is stopped, and a timer may
-     * be late. Beyond a period the CPUs stood still, if they are virtual. */
-    const uint64_t most = process->period_ticks * cpu_count;
-
-    process->overspent += ticks - process->budget_left;
-    process->overspent = process->overspent < most ? process->overspent : most;
-    process->budget_left = 0;
-    if (!process->throttled) {
-        process->throttled = true;
-        timer_arm(&process->refill, process->period_end, refill);
-    }
-}
-
-void sched_account(void)
-{
-    struct cpu *cpu = this_cpu();
-
-    sched_account_time(cpu, cpu->current);
-}
-
-void sched_account_all(void)
-{
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        struct cpu *cpu = cpus[i];
-
-        /* Clocks may differ a little: what another CPU has charged already is not yet here. */
-        if ((int64_t)(rdtsc() - cpu->charged_until) > 0) {
-            sched_account_time(cpu, cpu->current);
-        }
-    }
-}
-
-void sched_unthrottle(struct process *process)
-{
-    timer_disarm(&process->refill);
-    process->throttled = false;
-    begin_period(process, rdtsc());
-    while (!list_is_empty(&process->throttled_threads)) {
-        struct thread *thread = LIST_FIRST(&process->throttled_threads, struct thread, queue);
-
-        list_remove(&thread->queue);
-        place(thread);
     }
 }
 
@@ -422,7 +331,8 @@ NORETURN static void go_idle(struct cpu *cpu)
     trap_restart_on_stack(cpu->stack_top, idle_loop);
 }
 
-void sched_run_next(struct cpu *cpu)
+/* Flattened: the calls would be a fifth of it, for whoever waits for a device. */
+__attribute__((flatten)) void sched_run_next(struct cpu *cpu)
 {
     struct thread *next = take_top(cpu);
 
@@ -458,7 +368,7 @@ NORETURN static void exit_slowly(struct cpu *cpu)
             list_append(&handoff->process->throttled_threads, &handoff->queue);
         } else if (current != NULL && current->state == THREAD_RUNNING &&
                    (handoff->priority <= current->priority || find_idle_cpu() != NULL)) {
-            place(handoff);
+            sched_place(handoff);
         } else {
             /* Behind its equals: whoever is woken often must not overtake those who wait. */
             enqueue(cpu, handoff, false);

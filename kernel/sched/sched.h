@@ -15,6 +15,7 @@
  * Under the kernel lock.
  */
 
+#include "arch/x86_64/cpu.h"
 #include "types.h"
 
 struct process;
@@ -29,8 +30,14 @@ struct thread;
  */
 void sched_wake_slowly(struct thread *thread);
 
+/** Queue a ready thread where it will run soonest. */
+void sched_place(struct thread *thread);
+
 /** Whether there are several CPUs, one of which may be the better one for a thread. */
-bool sched_has_choice(void);
+static ALWAYS_INLINE bool sched_has_choice(void)
+{
+    return cpu_count > 1;
+}
 
 /** The current thread of the only CPU has to make way: queue it before its equals. */
 struct cpu;

@@ -65,7 +65,7 @@ static ALWAYS_INLINE void sched_switch_to(struct cpu *cpu, struct thread *previo
     cpu->switch_count++;
     cpu->tss.rsp0 = (uint64_t)(uintptr_t)(&next->frame + 1);
     /* Always: a thread changes the base unseen when it loads the FS selector. */
-    wrmsr_from(MSR_FS_BASE, &next->fs_base);
+    set_thread_base_from(&next->fs_base);
     next->cpu = cpu;
     sched_load_space(cpu, &next->process->space);
 }

@@ -219,7 +219,7 @@ void thread_update_priority(struct thread *thread)
 void thread_load_tls(const struct thread *thread)
 {
     if (this_cpu()->current == thread) {
-        wrmsr(MSR_FS_BASE, thread->fs_base);
+        set_thread_base(thread->fs_base);
     }
 }
 

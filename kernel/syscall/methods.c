@@ -3,6 +3,7 @@
 
 #include "device_manager/device_manager.h"
 
+#include "arch/x86_64/acpi_firmware.h"
 #include "arch/x86_64/cpu.h"
 #include "object/message.h"
 #include "object/notification_inline.h"
@@ -73,10 +74,13 @@ static const struct interface interfaces[OBJECT_KIND_COUNT] = {
     [OBJECT_KIND_CONSOLE] = INTERFACE(console_methods),
     [OBJECT_KIND_DIAGNOSTICS] = INTERFACE(diagnostics_methods),
     [OBJECT_KIND_DEVICE_MANAGER] = INTERFACE(device_manager_methods),
+    [OBJECT_KIND_ACPI_FIRMWARE] = INTERFACE(acpi_firmware_methods),
     [OBJECT_KIND_DEVICE_MMIO] = INTERFACE(device_mmio_methods),
     [OBJECT_KIND_INTERRUPT] = INTERFACE(interrupt_methods),
     [OBJECT_KIND_DMA_POOL] = INTERFACE(dma_pool_methods),
     [OBJECT_KIND_DMA_BUFFER] = INTERFACE(dma_buffer_methods),
+    [OBJECT_KIND_AUDIT_LOG] = INTERFACE(audit_log_methods),
+    [OBJECT_KIND_INTERRUPT_ROUTING] = INTERFACE(interrupt_routing_methods),
 };
 
 /** Copy an area message into this CPU's scratch page: what is checked is what is used. */
@@ -186,6 +190,7 @@ enum status method_call(struct object *object, struct thread *thread, const stru
             return status;
         }
     }
+    LOCK_REGION(device_region_of(object->kind));
     const enum status status = interface->methods[sqe->method](&method);
 
     if (!method.later) {

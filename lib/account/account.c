@@ -44,6 +44,28 @@ void account_close(struct account *account)
     }
 }
 
+void account_move_limit(struct account *from, struct account *to, enum account_resource resource,
+                        uint32_t count)
+{
+    /* A child's limit is a charge of its parent's; the root's own never changes. */
+    for (struct account *at = from; at->parent != NULL; at = at->parent) {
+        at->limit[resource] -= count;
+        at->parent->used[resource] -= count;
+    }
+    for (struct account *at = to; at->parent != NULL; at = at->parent) {
+        at->limit[resource] += count;
+        at->parent->used[resource] += count;
+    }
+}
+
+void account_move(struct account *from, struct account *to, enum account_resource resource,
+                  uint32_t count)
+{
+    from->used[resource] -= count;
+    account_move_limit(from, to, resource, count);
+    to->used[resource] += count;
+}
+
 bool account_is_empty(const struct account *account)
 {
     for (uint32_t i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {

@@ -49,6 +49,17 @@ MUST_CHECK bool account_open(struct account *child, struct account *parent, uint
 /** Give the limits of an account back to its parent. It holds nothing any more, see below. */
 void account_close(struct account *account);
 
+/**
+ * Move limits that `from` has not used up to another account of the same tree. What lies between
+ * either of them and the root has so much less, or more, to give.
+ */
+void account_move_limit(struct account *from, struct account *to, enum account_resource resource,
+                        uint32_t count);
+
+/** Move a charge, and the limit that paid for it. */
+void account_move(struct account *from, struct account *to, enum account_resource resource,
+                  uint32_t count);
+
 /** Whether nothing is charged. */
 bool account_is_empty(const struct account *account);
 

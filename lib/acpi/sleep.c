@@ -13,7 +13,6 @@
 #define AML_PACKAGE      0x12u
 #define AML_ROOT         0x5cu
 
-#define SLEEP_TYPE_LAST  7u
 #define OBJECT_NAME_SIZE 4u
 
 /* A place in the table; reading moves on, and never beyond the end. */
@@ -102,7 +101,7 @@ static bool take_sleep_types(struct reader *reader, struct acpi_soft_off *off)
     } else if (!take_integer(reader, &b)) {
         return false;
     }
-    if (a > SLEEP_TYPE_LAST || b > SLEEP_TYPE_LAST) {
+    if (a > ACPI_SLEEP_TYPE_LAST || b > ACPI_SLEEP_TYPE_LAST) {
         return false;
     }
     *off = (struct acpi_soft_off){.type_a = (uint8_t)a, .type_b = (uint8_t)b};

@@ -26,6 +26,7 @@ enum {
     TYPE_COMMAND_LINE = 1,
     TYPE_MODULE = 3,
     TYPE_MEMORY_MAP = 6,
+    TYPE_EFI64_SYSTEM_TABLE = 12,
     TYPE_RSDP_V1 = 14,
     TYPE_RSDP_V2 = 15,
     TYPE_EFI_MEMORY_MAP = 17,
@@ -67,8 +68,12 @@ enum {
     EFI_ACPI_NVS = 10
 };
 
-#define RSDP_V1_BYTES 20u
-#define RSDP_V2_BYTES 36u
+/* §3.6.12 */
+#define SYSTEM_TABLE_POINTER 8u
+#define SYSTEM_TABLE_BYTES   16u
+
+#define RSDP_V1_BYTES        20u
+#define RSDP_V2_BYTES        36u
 
 /* One tag, its size checked against the structure. */
 struct tag {
@@ -83,6 +88,7 @@ struct walk {
     bool boot_services;
     bool has_command_line;
     bool has_rsdp_v2;
+    uint64_t system_table; /* of UEFI: physical; 0: none */
 };
 
 static bool read_module(struct boot_reading *reading, const struct tag *tag)
@@ -197,6 +203,16 @@ static bool read_rsdp(struct boot_reading *reading, const struct tag *tag, struc
     return true;
 }
 
+static bool read_system_table(struct boot_reading *reading, const struct tag *tag,
+                              struct walk *walk)
+{
+    if (tag->size < SYSTEM_TABLE_BYTES) {
+        return boot_refuse(reading, BOOT_BAD_SIZE, tag->place + TAG_SIZE);
+    }
+    walk->system_table = bytes_u64(tag->bytes + SYSTEM_TABLE_POINTER);
+    return true;
+}
+
 static bool read_tag(struct boot_reading *reading, const struct tag *tag, struct walk *walk)
 {
     switch (tag->type) {
@@ -212,6 +228,8 @@ static bool read_tag(struct boot_reading *reading, const struct tag *tag, struct
         return read_memory_map(reading, tag);
     case TYPE_EFI_MEMORY_MAP:
         return read_efi_memory_map(reading, tag, walk->boot_services);
+    case TYPE_EFI64_SYSTEM_TABLE:
+        return read_system_table(reading, tag, walk);
     case TYPE_RSDP_V1:
     case TYPE_RSDP_V2:
         return read_rsdp(reading, tag, walk);
@@ -281,8 +299,14 @@ static bool read_information(struct boot_reading *reading, uint64_t place)
     }
     reading->info->loader_address = place;
     reading->info->loader_bytes = total;
-    return walk_tags(reading, info, place, total, &walk, true) &&
-           walk_tags(reading, info, place, total, &walk, false);
+    if (!walk_tags(reading, info, place, total, &walk, true) ||
+        !walk_tags(reading, info, place, total, &walk, false)) {
+        return false;
+    }
+    if (reading->info->rsdp_address == 0 && walk.system_table != 0) {
+        reading->info->rsdp_address = boot_rsdp_from_efi(reading->window, walk.system_table);
+    }
+    return true;
 }
 
 enum boot_error boot_info_from_multiboot2(const struct boot_window *window, uint64_t address,

@@ -34,6 +34,9 @@ bool boot_add_module(struct boot_reading *reading, uint64_t address, uint64_t by
 /** Take over the command line, at most `limit` bytes at `from` unless a zero byte ends it. */
 void boot_set_command_line(struct boot_info *info, const uint8_t *from, uint64_t limit);
 
+/** The RSDP that 64-bit UEFI's system table leads to, the newer one first; 0 if there is none. */
+uint64_t boot_rsdp_from_efi(const struct boot_window *window, uint64_t system_table);
+
 /** The meaning of an address range type of ACPI 6.5 §15, which both formats use. */
 enum boot_memory boot_memory_from_acpi(uint32_t type);
 

@@ -13,6 +13,7 @@
  *          |              revoking <----------------------------+
  *          | finish          | reset_begin
  *          +------------- resetting ----> quarantined, retired
+ *          +--------------------------- recover --+
  *
  * It decides and remembers; it does nothing. The kernel's device manager asks (`*_check` may
  * refuse and changes nothing, L8), does what has to be done to hardware, and records it (`*_commit`
@@ -54,6 +55,7 @@ enum ledger_evidence {
     LEDGER_MASKED = 1u << 2,   /* no vector of it can reach a CPU */
     LEDGER_DETACHED = 1u << 3, /* the IOMMU has forgotten its domain, and said so */
     LEDGER_RESET = 1u << 4,    /* the device was seen to have been reset */
+    LEDGER_INERT = 1u << 5,    /* in quarantine: ledger_recover() */
 };
 
 /** Without these nothing that the device could reach is given back. */
@@ -64,7 +66,7 @@ enum ledger_evidence {
 
 struct ledger_function {
     enum function_state state;
-    enum claim_refusal refusal; /* why it can never be claimed; none: it can */
+    enum claim_refusal refusal; /* why it cannot be claimed; none: it can */
     uint32_t group;             /* isolation group: functions of one have one owner (L1) */
     uint64_t generation;        /* grows with each revocation */
     uint64_t owner;             /* pid, or DEVICE_NOBODY */
@@ -169,6 +171,14 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
             ledger->functions[function].generation == generation; */
 MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t function,
                                           uint64_t generation, uint64_t pid);
+
+/**
+ * Let nobody claim a function, or everybody again. One that nobody can claim for another reason
+ * stays as it is. Who owns it goes on to: that is for the caller to take back.
+ *
+ * Returns: whether anything has changed.
+ */
+bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
 
 /** The claim, with registers and a pool. `address_end` is one past the highest address. */
 /*@ requires ledger_stored(ledger) && ledger_claimable(ledger, function, pid);
@@ -468,7 +478,8 @@ void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
 
 /**
  * Whether an ending buffer's pages may be given back: it was unmapped and the IOMMU has said that
- * it forgot them (`is_invalidated`), or the whole function can reach nothing (L4).
+ * it forgot them (`is_invalidated`), or the whole function can reach nothing (L4): it was detached,
+ * or recovered from quarantine.
  */
 /*@ requires ledger_stored(ledger) && ledger_has_buffer(ledger, slot);
     requires ledger_has_function(ledger, ledger->buffers[slot].function);
@@ -607,8 +618,8 @@ MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t functio
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
 
 /**
- * The other end: it was not seen to come to rest. What it could reach stays its own for good,
- * routes and buffers included. Ignored while it is owned: it is revoked first.
+ * The other end: it was not seen to come to rest. What it could reach stays its own, routes and
+ * buffers included, until it is recovered. Ignored while it is owned: it is revoked first.
  */
 /*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
     requires function_sound(&ledger->functions[function]);
@@ -625,6 +636,21 @@ enum function_state ledger_finish(struct ledger *ledger, uint32_t function);
     complete behaviors;
     disjoint behaviors; */
 void ledger_quarantine(struct ledger *ledger, uint32_t function);
+
+/* ------------------------------------------------------------------------ quarantine */
+
+/**
+ * The way out of quarantine: the whole function, not only what its class's registers reach, was
+ * reset by the kernel and seen to be; it masters no bus, no transaction of it is pending, no vector
+ * of it can arrive. So it reaches nothing, whatever the IOMMU does. Ignored in other states.
+ */
+void ledger_recover(struct ledger *ledger, uint32_t function);
+
+/**
+ * An inert function in quarantine, of which nothing is left, becomes free, or retired as in
+ * ledger_finish(). Returns: whether it did.
+ */
+bool ledger_leave_quarantine(struct ledger *ledger, uint32_t function);
 
 /* ------------------------------------------------------------------------ audit */
 

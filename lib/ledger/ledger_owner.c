@@ -80,6 +80,18 @@ enum status ledger_claim_check(const struct ledger *ledger, uint32_t function, u
     return group_check(ledger, function, pid);
 }
 
+bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled)
+{
+    struct ledger_function *record = &ledger->functions[function];
+    const enum claim_refusal from = is_disabled ? CLAIM_REFUSAL_NONE : CLAIM_REFUSAL_DISABLED;
+
+    if (record->refusal != from) {
+        return false;
+    }
+    record->refusal = is_disabled ? CLAIM_REFUSAL_DISABLED : CLAIM_REFUSAL_NONE;
+    return true;
+}
+
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
                          uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
                          struct device_handle *pool)

@@ -222,7 +222,8 @@ bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot, bo
     const uint32_t evidence = ledger->functions[buffer->function].evidence;
 
     return buffer->use == LEDGER_ENDING &&
-           (is_invalidated || (evidence & LEDGER_UNREACHABLE) == LEDGER_UNREACHABLE);
+           (is_invalidated || (evidence & LEDGER_UNREACHABLE) == LEDGER_UNREACHABLE ||
+            (evidence & LEDGER_INERT) != 0);
 }
 
 void ledger_buffer_ended(struct ledger *ledger, uint32_t slot)

@@ -107,18 +107,22 @@ bool ledger_is_released(const struct ledger *ledger, uint32_t function)
            record->mmio_pages == 0 && (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
 }
 
+/** Whether there can be no next owner: generations or addresses are used up (L7). */
+static bool is_used_up(const struct ledger_function *record)
+{
+    return record->is_exhausted || record->generation >= LEDGER_GENERATION_END - 1 ||
+           record->owner_generation >= LEDGER_GENERATION_END - 1;
+}
+
 enum function_state ledger_finish(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
-    const bool is_used_up = record->is_exhausted ||
-                            record->generation >= LEDGER_GENERATION_END - 1 ||
-                            record->owner_generation >= LEDGER_GENERATION_END - 1;
 
     record->not_reset = (record->evidence & LEDGER_RESET) == 0;
     record->owner = DEVICE_NOBODY;
     record->former_owner = DEVICE_NOBODY;
     record->pool_limit = 0;
-    record->state = is_used_up ? FUNCTION_STATE_RETIRED : FUNCTION_STATE_FREE;
+    record->state = is_used_up(record) ? FUNCTION_STATE_RETIRED : FUNCTION_STATE_FREE;
     return record->state;
 }
 
@@ -131,4 +135,25 @@ void ledger_quarantine(struct ledger *ledger, uint32_t function)
         record->owner = DEVICE_NOBODY;
         record->former_owner = DEVICE_NOBODY;
     }
+}
+
+void ledger_recover(struct ledger *ledger, uint32_t function)
+{
+    if (ledger->functions[function].state == FUNCTION_STATE_QUARANTINED) {
+        ledger->functions[function].evidence |= LEDGER_INERT;
+    }
+}
+
+bool ledger_leave_quarantine(struct ledger *ledger, uint32_t function)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    if (record->state != FUNCTION_STATE_QUARANTINED || (record->evidence & LEDGER_INERT) == 0 ||
+        record->buffer_count != 0 || record->route_count != 0 || record->mmio_pages != 0) {
+        return false;
+    }
+    record->pool_limit = 0;
+    record->not_reset = false;
+    record->state = is_used_up(record) ? FUNCTION_STATE_RETIRED : FUNCTION_STATE_FREE;
+    return true;
 }

@@ -107,11 +107,11 @@ enum manifest_error boot_package_open(struct boot_package *package, const void *
                                      BOOT_PACKAGE_SEGMENTS, &package->length);
     if (error != WIRE_OK) {
         fault->wire.error = error;
-        return manifest_fail(fault, MANIFEST_BAD_WIRE, "boot package");
+        return manifest_fail(fault, MANIFEST_BAD_WIRE, "%s", "");
     }
     package->words_limit = package->message.words_left;
     if (wire_read_root(&package->message, &root) != WIRE_OK) {
-        return manifest_fail_wire(package, fault, "boot package");
+        return manifest_fail_wire(package, fault, "");
     }
     level = boot_package_get_abi_level(root);
     if (level != CAPOS_ABI_LEVEL) {
@@ -194,6 +194,7 @@ static bool device_read(struct wire_struct fields, struct manifest_device *devic
     device->pool_pages = device_grant_get_pool_pages(fields);
     device->interrupts = device_grant_get_interrupts(fields);
     device->address_bits = device_grant_get_address_bits(fields);
+    device->by_pin = device_grant_get_by_pin(fields);
     device->device_count = ids.count;
     for (uint32_t i = 0; i < ids.count && i < MANIFEST_DEVICE_IDS_MAX; i++) {
         device->devices[i] = wire_list_get_u16(&ids, i);
@@ -228,6 +229,9 @@ bool manifest_read_grant(const struct manifest_program *program, uint32_t index,
     case GRANT_SOURCE_WHICH_BOOT_PACKAGE:
     case GRANT_SOURCE_WHICH_TIMER:
     case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
+    case GRANT_SOURCE_WHICH_AUDIT_LOG:
+    case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
+    case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
     case GRANT_SOURCE_WHICH_COUNT:
         break;
     }

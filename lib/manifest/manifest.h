@@ -101,6 +101,7 @@ struct manifest_device {
     uint16_t interrupts;
     uint16_t devices[MANIFEST_DEVICE_IDS_MAX];
     uint8_t address_bits;
+    bool by_pin;           /* its interrupt is the pin's, though it may have messages */
     uint32_t device_count; /* as it stands there; not above the maximum once it was checked */
     uint32_t pool_pages;
 };

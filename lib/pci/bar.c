@@ -12,11 +12,13 @@
 #define ROM_ADDRESS      0xfffff800u
 #define CLASS_IDE        0x0101u
 
-/* Values that tell what kind of BAR it is: hard-wired bits, so in the mask as in the value. */
+/*
+ * What kind of BAR it is. These bits are hard-wired, so in the mask as in the value; where they are
+ * not (QEMU's pvpanic-pci has a BAR of two bytes), the value says what Linux believes.
+ */
 static uint32_t flags_of(const struct pci_bar_values *values, uint32_t index)
 {
-    return values->is_sized && values->error[index] == PCI_OK ? values->mask[index]
-                                                              : values->value[index];
+    return values->value[index];
 }
 
 /* Bits 2 and 1 mean 64 bits, 32 bits, and two things of the past that Linux takes for 32 bits. */

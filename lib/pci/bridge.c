@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "pci/bridge.h"
 
-#define IO_BASE             0x1cu
-#define IO_LIMIT            0x1du
-#define IO_BASE_HIGH        0x30u
-#define IO_LIMIT_HIGH       0x32u
-#define IO_MASK             0xf0u
-#define IO_REST             0xfffu
-#define MEMORY_BASE         0x20u
-#define MEMORY_LIMIT        0x22u
-#define PREFETCH_BASE       0x24u
-#define PREFETCH_LIMIT      0x26u
-#define PREFETCH_BASE_HIGH  0x28u
-#define PREFETCH_LIMIT_HIGH 0x2cu
-#define MEMORY_MASK         0xfff0u
-#define MEMORY_REST         0xfffffu
-#define TYPE_MASK           0x0fu
-#define TYPE_WIDE           0x01u
+#include "pci/bridge_registers.h"
 
 const char *pci_window_name(enum pci_window_kind kind)
 {
@@ -56,42 +41,44 @@ static struct pci_window window_of(uint64_t base, uint64_t limit, uint64_t rest,
 
 static struct pci_window io_read(const struct pci_config *config)
 {
-    const uint32_t base = pci_read8(config, IO_BASE);
-    const uint32_t limit = pci_read8(config, IO_LIMIT);
-    const bool is_wide = (base & TYPE_MASK) == TYPE_WIDE;
+    const uint32_t base = pci_read8(config, BRIDGE_IO_BASE);
+    const uint32_t limit = pci_read8(config, BRIDGE_IO_LIMIT);
+    const bool is_wide = (base & BRIDGE_TYPE_MASK) == BRIDGE_TYPE_WIDE;
     uint32_t high_base = 0;
     uint32_t high_limit = 0;
 
     if (is_wide) {
-        high_base = (uint32_t)pci_read16(config, IO_BASE_HIGH) << 16;
-        high_limit = (uint32_t)pci_read16(config, IO_LIMIT_HIGH) << 16;
+        high_base = (uint32_t)pci_read16(config, BRIDGE_IO_BASE_HIGH) << 16;
+        high_limit = (uint32_t)pci_read16(config, BRIDGE_IO_LIMIT_HIGH) << 16;
     }
-    return window_of((base & IO_MASK) << 8 | high_base, (limit & IO_MASK) << 8 | high_limit,
-                     IO_REST, is_wide);
+    return window_of((base & BRIDGE_IO_MASK) << 8 | high_base,
+                     (limit & BRIDGE_IO_MASK) << 8 | high_limit, BRIDGE_IO_REST, is_wide);
 }
 
 static struct pci_window memory_read(const struct pci_config *config)
 {
-    const uint32_t base = pci_read16(config, MEMORY_BASE);
-    const uint32_t limit = pci_read16(config, MEMORY_LIMIT);
+    const uint32_t base = pci_read16(config, BRIDGE_MEMORY_BASE);
+    const uint32_t limit = pci_read16(config, BRIDGE_MEMORY_LIMIT);
 
-    return window_of((base & MEMORY_MASK) << 16, (limit & MEMORY_MASK) << 16, MEMORY_REST, false);
+    return window_of((base & BRIDGE_MEMORY_MASK) << 16, (limit & BRIDGE_MEMORY_MASK) << 16,
+                     BRIDGE_MEMORY_REST, false);
 }
 
 static struct pci_window prefetchable_read(const struct pci_config *config)
 {
-    const uint32_t base = pci_read16(config, PREFETCH_BASE);
-    const uint32_t limit = pci_read16(config, PREFETCH_LIMIT);
-    const bool is_wide = (base & TYPE_MASK) == TYPE_WIDE;
+    const uint32_t base = pci_read16(config, BRIDGE_PREFETCH_BASE);
+    const uint32_t limit = pci_read16(config, BRIDGE_PREFETCH_LIMIT);
+    const bool is_wide = (base & BRIDGE_TYPE_MASK) == BRIDGE_TYPE_WIDE;
     uint64_t high_base = 0;
     uint64_t high_limit = 0;
 
     if (is_wide) {
-        high_base = (uint64_t)pci_read32(config, PREFETCH_BASE_HIGH) << 32;
-        high_limit = (uint64_t)pci_read32(config, PREFETCH_LIMIT_HIGH) << 32;
+        high_base = (uint64_t)pci_read32(config, BRIDGE_PREFETCH_BASE_HIGH) << 32;
+        high_limit = (uint64_t)pci_read32(config, BRIDGE_PREFETCH_LIMIT_HIGH) << 32;
     }
-    return window_of((uint64_t)(base & MEMORY_MASK) << 16 | high_base,
-                     (uint64_t)(limit & MEMORY_MASK) << 16 | high_limit, MEMORY_REST, is_wide);
+    return window_of((uint64_t)(base & BRIDGE_MEMORY_MASK) << 16 | high_base,
+                     (uint64_t)(limit & BRIDGE_MEMORY_MASK) << 16 | high_limit, BRIDGE_MEMORY_REST,
+                     is_wide);
 }
 
 void pci_windows_read(const struct pci_config *config, const struct pci_header *header,

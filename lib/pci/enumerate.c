@@ -245,7 +245,9 @@ static bool bus_is_wanted(const struct pci_enumeration *enumeration, uint8_t bus
     if (owner != PCI_NOBODY) {
         return enumeration->found[owner].buses.secondary == bus;
     }
-    return bus == enumeration->first_bus || enumeration->roots == PCI_ROOTS_ALL;
+    return bus == enumeration->first_bus || enumeration->roots == PCI_ROOTS_ALL ||
+           (enumeration->roots == PCI_ROOTS_LISTED &&
+            (enumeration->root_buses[bus / 64] >> bus % 64 & 1) != 0);
 }
 
 enum pci_error pci_enumerate(struct pci_enumeration *enumeration, struct pci_address *place)

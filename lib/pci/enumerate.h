@@ -46,7 +46,8 @@ struct pci_found {
 
 enum pci_roots {
     PCI_ROOTS_FIRST, /* the first bus is the only root */
-    PCI_ROOTS_ALL    /* a bus that no bridge claims and that has a device is a root as well */
+    PCI_ROOTS_ALL,   /* a bus that no bridge claims and that has a device is a root as well */
+    PCI_ROOTS_LISTED /* those in root_buses, and the first */
 };
 
 struct pci_enumeration {
@@ -56,7 +57,8 @@ struct pci_enumeration {
     uint8_t first_bus;
     uint8_t last_bus;
     enum pci_roots roots;
-    struct pci_found *found; /* storage */
+    uint64_t root_buses[PCI_BUSES / 64]; /* a bit for each bus, if PCI_ROOTS_LISTED */
+    struct pci_found *found;             /* storage */
     uint32_t capacity;
     /** Called for each function when it is complete, and for each slot refused. May be NULL. */
     void (*progress)(struct pci_enumeration *enumeration, struct pci_address address,

@@ -10,9 +10,11 @@
 
 #define PCI_EXPRESS_DEVICE_CONTROL  8u /* offsets in the capability, 16 bits each */
 #define PCI_EXPRESS_DEVICE_STATUS   10u
+#define PCI_EXPRESS_SLOT_STATUS     26u
 #define PCI_EXPRESS_DEVICE_CONTROL2 40u
 #define PCI_EXPRESS_START_FLR       0x8000u /* in the control */
 #define PCI_EXPRESS_PENDING         0x0020u /* in the status: transactions */
+#define PCI_EXPRESS_OCCUPIED        0x0040u /* in the slot's status */
 #define PCI_EXPRESS_ARI_ENABLE      0x0020u /* in the second control */
 
 /** Values as in hardware. Others are reserved. */

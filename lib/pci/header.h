@@ -24,6 +24,7 @@
 #define PCI_COMMAND_MEMORY      0x0002u /* decodes memory addresses */
 #define PCI_COMMAND_MASTER      0x0004u /* may start transfers of its own */
 #define PCI_COMMAND_NO_INTX     0x0400u
+#define PCI_STATUS_INTERRUPT    0x0008u /* asserts its pin, or would (PCI 2.3 and later) */
 #define PCI_STATUS_CAPABILITIES 0x0010u
 
 /** Class and subclass, the upper two of three bytes. */

@@ -82,21 +82,7 @@ enum queue_result queue_producer_put(struct queue_producer *queue, const void *e
 
 bool queue_producer_publish(struct queue_producer *queue)
 {
-    struct queue_header *header = &queue->memory->header;
-
-    if (UNLIKELY(queue->poisoned) || queue->published == queue->tail) {
-        return false;
-    }
-    queue->published = queue->tail;
-    atomic_store_release_u32(&header->tail, queue->tail);
-
-    /* Pairs with the fence in queue_consumer_prepare_wait(): see the file comment of queue.h. */
-    atomic_fence_seq_cst();
-    if (atomic_load_relaxed_u32(&header->consumer_signalled) != 0) {
-        return false;
-    }
-    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
-    return true;
+    return queue_producer_publish_inline(queue);
 }
 
 /* ------------------------------------------------------------------------------------------
@@ -110,35 +96,10 @@ enum queue_result queue_consumer_take(struct queue_consumer *queue, void *entry)
 
 void queue_consumer_release(struct queue_consumer *queue)
 {
-    if (UNLIKELY(queue->poisoned) || queue->released == queue->head) {
-        return;
-    }
-    queue->released = queue->head;
-    atomic_store_release_u32(&queue->memory->header.head, queue->head);
+    queue_consumer_release_inline(queue);
 }
 
 enum queue_result queue_consumer_prepare_wait(struct queue_consumer *queue)
 {
-    struct queue_header *header = &queue->memory->header;
-
-    if (UNLIKELY(queue->poisoned)) {
-        return QUEUE_POISONED;
-    }
-    queue_consumer_release(queue);
-    if (queue->tail_seen != queue->head) {
-        return QUEUE_OK;
-    }
-
-    atomic_store_relaxed_u32(&header->consumer_signalled, 0);
-    /* Pairs with the fence in queue_producer_publish(): see the file comment of queue.h. */
-    atomic_fence_seq_cst();
-    if (!queue_consumer_look(queue)) {
-        return QUEUE_POISONED;
-    }
-    if (queue->tail_seen == queue->head) {
-        return QUEUE_EMPTY;
-    }
-    /* Awake after all: spare the producer the signal, if it has not decided yet. */
-    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
-    return QUEUE_OK;
+    return queue_consumer_prepare_wait_inline(queue);
 }

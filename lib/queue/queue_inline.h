@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * What each entry goes through, in the caller's own code: for queues whose entry size is a constant
- * there, which makes of the copying loops a few moves. All else is in queue.h; queue.c has the same
- * two for any size.
+ * What each entry and each round goes through, in the caller's own code: for those who move entries
+ * all the time, and whose entry size is a constant, which makes of the copying loops a few moves.
+ * All else is in queue.h; queue.c has the same as functions, for entries of any size.
  */
 
 #include "base/atomic.h"
@@ -62,6 +62,27 @@ queue_producer_put_words(struct queue_producer *queue, const void *entry, uint32
     return QUEUE_OK;
 }
 
+/** queue_producer_publish(). */
+MUST_CHECK static ALWAYS_INLINE bool queue_producer_publish_inline(struct queue_producer *queue)
+{
+    struct queue_header *header = &queue->memory->header;
+
+    if (UNLIKELY(queue->poisoned) || queue->published == queue->tail) {
+        return false;
+    }
+    queue->published = queue->tail;
+    atomic_store_release_u32(&header->tail, queue->tail);
+
+    /* Pairs with the fence in queue_consumer_prepare_wait_inline(): see the file comment of
+     * queue.h. */
+    atomic_fence_seq_cst();
+    if (atomic_load_relaxed_u32(&header->consumer_signalled) != 0) {
+        return false;
+    }
+    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
+    return true;
+}
+
 /* Read the producer's index, and poison the queue if no honest producer can have written it. */
 static ALWAYS_INLINE bool queue_consumer_look(struct queue_consumer *queue)
 {
@@ -111,6 +132,44 @@ queue_consumer_take_words(struct queue_consumer *queue, void *entry, uint32_t en
 static ALWAYS_INLINE bool queue_consumer_is_drained(const struct queue_consumer *queue)
 {
     return queue->head == queue->tail_seen;
+}
+
+/** queue_consumer_release(). */
+static ALWAYS_INLINE void queue_consumer_release_inline(struct queue_consumer *queue)
+{
+    if (UNLIKELY(queue->poisoned) || queue->released == queue->head) {
+        return;
+    }
+    queue->released = queue->head;
+    atomic_store_release_u32(&queue->memory->header.head, queue->head);
+}
+
+/** queue_consumer_prepare_wait(). */
+MUST_CHECK static ALWAYS_INLINE enum queue_result
+queue_consumer_prepare_wait_inline(struct queue_consumer *queue)
+{
+    struct queue_header *header = &queue->memory->header;
+
+    if (UNLIKELY(queue->poisoned)) {
+        return QUEUE_POISONED;
+    }
+    queue_consumer_release_inline(queue);
+    if (queue->tail_seen != queue->head) {
+        return QUEUE_OK;
+    }
+
+    atomic_store_relaxed_u32(&header->consumer_signalled, 0);
+    /* Pairs with the fence in queue_producer_publish_inline(): see the file comment of queue.h. */
+    atomic_fence_seq_cst();
+    if (!queue_consumer_look(queue)) {
+        return QUEUE_POISONED;
+    }
+    if (queue->tail_seen == queue->head) {
+        return QUEUE_EMPTY;
+    }
+    /* Awake after all: spare the producer the signal, if it has not decided yet. */
+    atomic_store_relaxed_u32(&header->consumer_signalled, 1);
+    return QUEUE_OK;
 }
 
 /* Put and take, for a pointer to the structure that the queue is of. */

@@ -48,6 +48,17 @@ static char printable(char byte)
     return byte >= ' ' && byte < 0x7f ? byte : '?';
 }
 
+/** How many columns a person sees. */
+static uint32_t visible_count(const struct report_table *table)
+{
+    uint32_t count = table->column_count;
+
+    while (count > 0 && table->columns[count - 1].heading == NULL) {
+        count--;
+    }
+    return count;
+}
+
 /** Width of a column: the last one, if it says so, gets what is left of the line. */
 static size_t width_of(const struct report_table *table, uint32_t column, const struct line *line)
 {
@@ -88,7 +99,7 @@ static void put_cell(struct line *line, const struct report_table *table, uint32
 {
     const enum report_kind kind = table->columns[column].kind;
     const size_t width = width_of(table, column, line);
-    const bool is_last = column + 1 == table->column_count;
+    const bool is_last = column + 1 == visible_count(table);
     char number[24];
 
     if (cell->is_absent && (kind == REPORT_DECIMAL || kind == REPORT_HEX)) {
@@ -127,9 +138,10 @@ static void trim(struct line *line)
 
 size_t report_heading(const struct report_table *table, char *out)
 {
+    const uint32_t count = visible_count(table);
     struct line line = {.bytes = out, .capacity = REPORT_TEXT_COLUMNS};
 
-    for (uint32_t i = 0; i < table->column_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const struct report_column *column = &table->columns[i];
         const size_t width = width_of(table, i, &line);
 
@@ -138,7 +150,7 @@ size_t report_heading(const struct report_table *table, char *out)
         } else {
             put_right(&line, column->heading, width);
         }
-        if (i + 1 < table->column_count) {
+        if (i + 1 < count) {
             put(&line, ' ');
         }
     }
@@ -149,11 +161,12 @@ size_t report_heading(const struct report_table *table, char *out)
 
 size_t report_text(const struct report_table *table, const struct report_row *row, char *out)
 {
+    const uint32_t count = visible_count(table);
     struct line line = {.bytes = out, .capacity = REPORT_TEXT_COLUMNS};
 
-    for (uint32_t i = 0; i < table->column_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         put_cell(&line, table, i, &row->cells[i]);
-        if (i + 1 < table->column_count) {
+        if (i + 1 < count) {
             put(&line, ' ');
         }
     }
@@ -249,6 +262,16 @@ void report_set_made(struct report_row *row, uint32_t column, const char *format
         va_end(arguments);
         report_set_text(row, column, text);
     }
+}
+
+void report_set_long(struct report_row *row, uint32_t column, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)text_vformat(row->long_scratch, REPORT_LONG_SCRATCH, format, arguments);
+    va_end(arguments);
+    report_set_text(row, column, row->long_scratch);
 }
 
 /* ------------------------------------------------------------------------------------------

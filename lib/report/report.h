@@ -25,6 +25,7 @@
 #define REPORT_LINE_BYTES   512u /* room for any line, its newline and zero included */
 #define REPORT_SCRATCH_MAX  6u   /* texts that a row can bring along for its cells */
 #define REPORT_SCRATCH      32u  /* bytes of each, the zero included */
+#define REPORT_LONG_SCRATCH 128u /* one text of a row can be as long as a line, and longer */
 
 enum report_kind {
     REPORT_TEXT,    /* left, cut with a + at its end when it is too wide */
@@ -34,11 +35,13 @@ enum report_kind {
 };
 
 struct report_column {
-    const char *heading; /* in capitals, no wider than the column */
+    const char *heading; /* in capitals, no wider than the column; NULL: in JSON alone, see below */
     const char *key;     /* in JSON */
     uint8_t width;       /* characters; of the last column, if it is text: 0, as much as is left */
     enum report_kind kind;
 };
+
+/* Columns that are in JSON alone come behind those that a person sees. */
 
 struct report_cell {
     bool is_absent;   /* there is nothing to say: shown as - and left out of JSON */
@@ -50,6 +53,7 @@ struct report_row {
     struct report_cell cells[REPORT_COLUMNS_MAX];
     char scratch[REPORT_SCRATCH_MAX][REPORT_SCRATCH]; /* for texts that have to be made */
     uint32_t scratch_count;
+    char long_scratch[REPORT_LONG_SCRATCH];
 };
 
 /**
@@ -110,6 +114,10 @@ static inline void report_set_flag(struct report_row *row, uint32_t column, bool
 
 /** A text made for this row; at most REPORT_SCRATCH_MAX of them. */
 void report_set_made(struct report_row *row, uint32_t column, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+
+/** Likewise a long one: one in a row. */
+void report_set_long(struct report_row *row, uint32_t column, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 static inline void report_set_absent(struct report_row *row, uint32_t column)

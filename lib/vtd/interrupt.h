@@ -49,17 +49,6 @@ static inline uint32_t vtd_message_address(uint16_t index)
     return 0xfee00000u | (uint32_t)(index & 0x7fff) << 5 | 1u << 4 | (uint32_t)(index >> 15) << 2;
 }
 
-/**
- * §5.1.5.1: a redirection entry of an I/O APIC in remappable format, unmasked. Trigger mode and
- * vector are the same as in the remapping entry: the I/O APIC needs them for the end of interrupt.
- */
-static inline uint64_t vtd_redirection_entry(uint16_t index, uint8_t vector, bool is_level,
-                                             bool is_active_low)
-{
-    return (uint64_t)(index & 0x7fff) << 49 | 1ull << 48 | (is_level ? 1ull << 15 : 0) |
-           (is_active_low ? 1ull << 13 : 0) | (uint64_t)(index >> 15) << 11 | vector;
-}
-
 /** SDM vol. 3A §11.11: an MSI in compatibility format: what a unit's own fault event uses. */
 static inline uint32_t vtd_event_address(uint32_t apic_id)
 {

@@ -9,6 +9,7 @@
 #include "acpi/dbg2.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/host_bridge.h"
 #include "acpi/hpet.h"
 #include "acpi/ivrs.h"
 #include "acpi/madt.h"
@@ -231,8 +232,27 @@ static void read_ivrs_summed(struct acpi_bytes table)
     free(copy);
 }
 
+static void read_host_bridges(struct acpi_bytes table)
+{
+    struct acpi_host_bridge bridge;
+    struct acpi_fault fault;
+    uint64_t cursor = 0;
+    uint64_t last = 0;
+    uint64_t base;
+
+    while (acpi_host_bridge_next(table, &cursor, &bridge)) {
+        check(cursor > last && cursor <= table.length && bridge.first_bus <= bridge.last_bus &&
+              bridge.window_count <= ACPI_BRIDGE_WINDOWS);
+        for (uint32_t i = 0; i < bridge.window_count; i++) {
+            check(bridge.windows[i].first <= bridge.windows[i].last);
+        }
+        last = cursor;
+    }
+    check(acpi_config_base_find(table, &base, &fault) != ACPI_OK || base != 0);
+}
+
 /* What the first byte chooses; the rest is a table of that kind, or memory to walk. */
-#define TABLE_KINDS 14u
+#define TABLE_KINDS 15u
 #define WALK        6u
 
 static void read_table(uint8_t kind, struct acpi_bytes table)
@@ -287,6 +307,9 @@ static void read_table(uint8_t kind, struct acpi_bytes table)
         break;
     case 13:
         check(acpi_waet_open(table, &waet, &fault) == ACPI_OK || table.length < 40);
+        break;
+    case 14:
+        read_host_bridges(table);
         break;
     default:
         break;

@@ -221,6 +221,8 @@ const devices :Capos.BootPackage = (
   manifest = (programs = [
     (name = "a", image = "i", start = device, budget = .deviceBudget, grants = [
       (name = "m", source = (deviceManager = void)),
+      (name = "r", source = (interruptRouting = void)),
+      (name = "a", source = (acpiFirmware = void)),
       (name = "d", source = (device = (vendor = 0x1af4, devices = [0x1042, 0x1001], nth = 1,
         poolPages = 60, interrupts = 2))),
       (name = "e", source = (device = (vendor = 0x1234, devices = [0x11e8], poolPages = 4))),

@@ -142,6 +142,50 @@ static void test_open(void **state)
     }
 }
 
+/* A charge goes from a grandchild to an account beside it, and its limit back to a third. */
+static void test_move(void **state)
+{
+    const enum account_resource other = ACCOUNT_OBJECTS;
+    const uint32_t plenty[ACCOUNT_RESOURCE_COUNT] = {100, 100, 100, 100, 100, 100, 100};
+    const uint32_t some[ACCOUNT_RESOURCE_COUNT] = {60, 60, 60, 60, 60, 60, 60};
+    const uint32_t few[ACCOUNT_RESOURCE_COUNT] = {30, 30, 30, 30, 30, 30, 30};
+    struct account root, parent, child, keeper;
+    (void)state;
+
+    account_init_root(&root, 0, plenty);
+    assert_true(account_open(&parent, &root, 1, some));
+    assert_true(account_open(&child, &parent, 2, few));
+    assert_true(account_open(&keeper, &root, 3, nothing));
+    for (enum account_resource i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
+        assert_true(account_charge(&child, i, 20));
+    }
+    account_move(&child, &keeper, ACCOUNT_FRAMES, 20);
+    assert_int_equal(child.used[ACCOUNT_FRAMES], 0);
+    assert_int_equal(child.limit[ACCOUNT_FRAMES], 10);
+    assert_int_equal(parent.used[ACCOUNT_FRAMES], 10);
+    assert_int_equal(parent.limit[ACCOUNT_FRAMES], 40);
+    assert_int_equal(keeper.used[ACCOUNT_FRAMES], 20);
+    assert_int_equal(keeper.limit[ACCOUNT_FRAMES], 20);
+    assert_int_equal(root.used[ACCOUNT_FRAMES], 60);
+    assert_int_equal(root.limit[ACCOUNT_FRAMES], 100);
+    /* Of the others nothing has changed. */
+    assert_int_equal(child.used[other], 20);
+    assert_int_equal(child.limit[other], 30);
+    assert_int_equal(keeper.limit[other], 0);
+    /* The child's end gives its parent what is left of its limit. */
+    account_close(&child);
+    assert_int_equal(parent.used[ACCOUNT_FRAMES], 0);
+    account_refund(&keeper, ACCOUNT_FRAMES, 15);
+    account_move_limit(&keeper, &parent, ACCOUNT_FRAMES, 15);
+    assert_int_equal(keeper.limit[ACCOUNT_FRAMES], 5);
+    assert_int_equal(keeper.used[ACCOUNT_FRAMES], 5);
+    assert_int_equal(parent.limit[ACCOUNT_FRAMES], 55);
+    assert_int_equal(root.used[ACCOUNT_FRAMES], 60);
+    account_move(&keeper, &keeper, ACCOUNT_FRAMES, 5);
+    assert_int_equal(keeper.limit[ACCOUNT_FRAMES], 5);
+    assert_int_equal(keeper.used[ACCOUNT_FRAMES], 5);
+}
+
 static void test_close_root(void **state)
 {
     const uint32_t limit[ACCOUNT_RESOURCE_COUNT] = {1, 2, 3, 4};
@@ -365,7 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_init_root), cmocka_unit_test(test_charge),
         cmocka_unit_test(test_open),      cmocka_unit_test(test_close_root),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_move),      cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

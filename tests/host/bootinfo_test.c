@@ -771,6 +771,82 @@ static void test_rsdp_and_command_line_choice(void **state)
     assert_int_equal(info.rsdp_address, new + 8);
 }
 
+/** A system table of UEFI with configuration tables, at these places. */
+enum { EFI_SYSTEM = 0x3000, EFI_TABLES = 0x3100 };
+
+static const uint8_t acpi_20[16] = {0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
+                                    0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81};
+static const uint8_t acpi_10[16] = {0x30, 0x2d, 0x9d, 0xeb, 0x88, 0x2d, 0xd3, 0x11,
+                                    0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d};
+
+static void efi_table(struct machine *machine, uint32_t index, const uint8_t guid[16],
+                      uint64_t address)
+{
+    memcpy(machine->memory + EFI_TABLES + index * 24, guid, 16);
+    put(machine, EFI_TABLES + index * 24 + 16, 8, address);
+}
+
+static uint64_t efi_rsdp(struct machine *machine)
+{
+    static const struct acpi_entry map = {0, 0x10000, 1, 0};
+    uint8_t pointer[8] = {EFI_SYSTEM & 0xff, EFI_SYSTEM >> 8};
+    struct boot_fault fault;
+    struct boot_info info;
+
+    machine->at = 8;
+    acpi_map(machine, &map, 1);
+    tag(machine, 12, pointer, 8);
+    tag(machine, 0, NULL, 0);
+    assert_int_equal(mb_read(machine, &info, &fault), BOOT_OK);
+    return info.rsdp_address;
+}
+
+/** The RSDP of UEFI's configuration tables; whatever is wrong there keeps nobody from booting. */
+static void test_rsdp_from_efi(void **state)
+{
+    struct machine *machine = *state;
+    static const uint8_t other[16] = {1, 2, 3};
+    static const struct acpi_entry map = {0, 0x10000, 1, 0};
+    struct boot_fault fault;
+    struct boot_info info;
+    uint64_t old;
+
+    assert_int_equal(efi_rsdp(machine), 0); /* no signature */
+    memcpy(machine->memory + EFI_SYSTEM, "IBI SYST", 8);
+    assert_int_equal(efi_rsdp(machine), 0); /* no tables */
+    put(machine, EFI_SYSTEM + 104, 8, 3);
+    put(machine, EFI_SYSTEM + 112, 8, EFI_TABLES);
+    efi_table(machine, 0, other, 0x1111);
+    assert_int_equal(efi_rsdp(machine), 0);
+    efi_table(machine, 1, acpi_10, 0x2222);
+    assert_int_equal(efi_rsdp(machine), 0x2222);
+    efi_table(machine, 2, acpi_20, 0x123456789);
+    assert_int_equal(efi_rsdp(machine), 0x123456789);
+    put(machine, EFI_SYSTEM + 104, 8, 2); /* the third one does not count */
+    assert_int_equal(efi_rsdp(machine), 0x2222);
+    put(machine, EFI_SYSTEM + 104, 8, UINT64_MAX); /* up to the end of the window */
+    assert_int_equal(efi_rsdp(machine), 0x123456789);
+    put(machine, EFI_SYSTEM + 112, 8, MEMORY_BYTES - 40); /* one, and a part of another */
+    assert_int_equal(efi_rsdp(machine), 0);
+    put(machine, EFI_SYSTEM + 112, 8, UINT64_MAX - 8);
+    assert_int_equal(efi_rsdp(machine), 0);
+
+    /* A copy of the RSDP in a tag is better, and a tag that is too short is refused. */
+    put(machine, EFI_SYSTEM + 112, 8, EFI_TABLES);
+    machine->at = 8;
+    acpi_map(machine, &map, 1);
+    tag(machine, 12, "\0\x30\0\0\0\0\0", 8);
+    old = tag(machine, 14, "RSD PTR ............", 20);
+    tag(machine, 0, NULL, 0);
+    assert_int_equal(mb_read(machine, &info, &fault), BOOT_OK);
+    assert_int_equal(info.rsdp_address, old + 8);
+    machine->at = 8;
+    acpi_map(machine, &map, 1);
+    tag(machine, 12, "\0\x30\0\0", 4);
+    tag(machine, 0, NULL, 0);
+    assert_int_equal(mb_read(machine, &info, &fault), BOOT_BAD_SIZE);
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -800,6 +876,7 @@ int main(void)
         TEST(test_multiboot2_too_many_entries),
         TEST(test_efi_map),
         TEST(test_rsdp_and_command_line_choice),
+        TEST(test_rsdp_from_efi),
         TEST(test_names),
     };
 

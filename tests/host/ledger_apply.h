@@ -353,11 +353,7 @@ static inline const char *model_do_teardown(struct model *model, struct ledger *
             return "released, or not, against the evidence (L4)";
         }
         if (!*is_refused) {
-            const bool is_retired = function->is_used_up ||
-                                    function->epoch >= LEDGER_GENERATION_END - 1 ||
-                                    function->owner_epoch >= LEDGER_GENERATION_END - 1;
-
-            model_did_leave(function, is_retired ? MODEL_RETIRED : MODEL_FREE);
+            model_did_leave(function, model_is_retired(function) ? MODEL_RETIRED : MODEL_FREE);
             if (!model_is_state(function, ledger_finish(ledger, op->place)) ||
                 ledger->functions[op->place].not_reset != ((function->seen & LEDGER_RESET) == 0)) {
                 return "another end of a teardown";
@@ -370,6 +366,29 @@ static inline const char *model_do_teardown(struct model *model, struct ledger *
         if (!*is_refused) {
             model_did_leave(function, MODEL_QUARANTINED);
         }
+        return NULL;
+    case MODEL_RECOVER:
+        *is_refused = function->phase != MODEL_QUARANTINED;
+        ledger_recover(ledger, op->place);
+        function->seen |= *is_refused ? 0 : LEDGER_INERT;
+        return NULL;
+    case MODEL_LEAVE:
+        *is_refused = function->phase != MODEL_QUARANTINED ||
+                      (function->seen & LEDGER_INERT) == 0 || !model_has_nothing(model, op->place);
+        if (ledger_leave_quarantine(ledger, op->place) == *is_refused) {
+            return "out of quarantine, or not, against the evidence (L4)";
+        }
+        if (!*is_refused) {
+            model_did_leave(function, model_is_retired(function) ? MODEL_RETIRED : MODEL_FREE);
+        }
+        return NULL;
+    case MODEL_DISABLE:
+    case MODEL_ENABLE:
+        *is_refused = function->is_disabled == (op->kind == MODEL_DISABLE);
+        if (ledger_disable(ledger, op->place, op->kind == MODEL_DISABLE) == *is_refused) {
+            return "disabled or enabled twice, or not at all";
+        }
+        function->is_disabled = op->kind == MODEL_DISABLE;
         return NULL;
     default:
         return "no such operation";
@@ -402,6 +421,10 @@ static inline const char *model_apply(struct model *model, struct ledger *ledger
     case MODEL_RESET:
     case MODEL_FINISH:
     case MODEL_QUARANTINE:
+    case MODEL_RECOVER:
+    case MODEL_LEAVE:
+    case MODEL_DISABLE:
+    case MODEL_ENABLE:
         flaw = model_do_teardown(model, ledger, op, &is_refused);
         break;
     default:

@@ -34,7 +34,7 @@ struct model_issued {
 
 struct model_function {
     enum model_phase phase;
-    bool was_claimed, is_active, is_resetting, is_used_up;
+    bool was_claimed, is_active, is_resetting, is_used_up, is_disabled;
     uint32_t group, seen, mmio_pages;
     uint64_t owner, former, epoch, owner_epoch;
     uint64_t given_low, given_high; /* past what was ever given out, with the page behind it */
@@ -78,6 +78,10 @@ enum model_kind {
     MODEL_RESET,
     MODEL_FINISH,
     MODEL_QUARANTINE,
+    MODEL_RECOVER,
+    MODEL_LEAVE, /* quarantine */
+    MODEL_DISABLE,
+    MODEL_ENABLE,
     MODEL_KINDS
 };
 
@@ -92,6 +96,7 @@ static const char *const model_kind_names[MODEL_KINDS] = {
     "claim",     "move",      "map",         "unmap",  "part end",   "route",
     "arm",       "route end", "route ended", "buffer", "buffer end", "invalidated",
     "give back", "revoke",    "witness",     "reset",  "finish",     "quarantine",
+    "recover",   "leave",     "disable",     "enable",
 };
 
 /* ------------------------------------------------------------------------ the set of handles */
@@ -225,6 +230,7 @@ static inline enum status model_claim(const struct model *model, uint32_t functi
         return by_phase[model->functions[function].phase];
     }
     return generation != model->functions[function].epoch ? STATUS_STALE
+           : model->functions[function].is_disabled       ? STATUS_UNSUPPORTED
                                                           : model_group(model, function, pid);
 }
 
@@ -342,7 +348,9 @@ static inline enum status model_buffer(struct model *model, const struct device_
     return place->iova == 0 ? STATUS_RETIRED : STATUS_OK;
 }
 
-/** L4: the buffer alone was unmapped and forgotten, or its device neither asks nor is translated.
+/**
+ * L4: the buffer alone was unmapped and forgotten, or its device neither asks nor is translated, or
+ * it was brought to rest in quarantine.
  */
 static inline bool model_may_give_back(const struct model *model, uint32_t slot)
 {
@@ -351,7 +359,26 @@ static inline bool model_may_give_back(const struct model *model, uint32_t slot)
 
     return buffer->exists && buffer->is_ending &&
            (buffer->is_invalidated ||
-            ((seen & LEDGER_STOPPED) != 0 && (seen & LEDGER_DETACHED) != 0));
+            ((seen & LEDGER_STOPPED) != 0 && (seen & LEDGER_DETACHED) != 0) ||
+            (seen & LEDGER_INERT) != 0);
+}
+
+static inline bool model_has_nothing(const struct model *model, uint32_t index)
+{
+    bool has_nothing = model->functions[index].mmio_pages == 0;
+
+    for (uint32_t i = 0; i < MODEL_SLOTS; i++) {
+        has_nothing = has_nothing &&
+                      !(model->routes[i].exists && model->routes[i].function == index) &&
+                      !(model->buffers[i].exists && model->buffers[i].function == index);
+    }
+    return has_nothing;
+}
+
+static inline bool model_is_retired(const struct model_function *function)
+{
+    return function->is_used_up || function->epoch >= LEDGER_GENERATION_END - 1 ||
+           function->owner_epoch >= LEDGER_GENERATION_END - 1;
 }
 
 static inline bool model_is_released(const struct model *model, uint32_t index)
@@ -359,15 +386,10 @@ static inline bool model_is_released(const struct model *model, uint32_t index)
     static const uint32_t wanted[] = {LEDGER_UNMAPPED, LEDGER_STOPPED, LEDGER_MASKED,
                                       LEDGER_DETACHED};
     const struct model_function *function = &model->functions[index];
-    bool is_released = function->phase == MODEL_TEARDOWN && function->mmio_pages == 0;
+    bool is_released = function->phase == MODEL_TEARDOWN && model_has_nothing(model, index);
 
     for (uint32_t i = 0; i < ARRAY_COUNT(wanted); i++) {
         is_released = is_released && (function->seen & wanted[i]) != 0;
-    }
-    for (uint32_t i = 0; i < MODEL_SLOTS; i++) {
-        is_released = is_released &&
-                      !(model->routes[i].exists && model->routes[i].function == index) &&
-                      !(model->buffers[i].exists && model->buffers[i].function == index);
     }
     return is_released;
 }

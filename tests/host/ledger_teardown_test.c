@@ -226,6 +226,62 @@ static void test_quarantine_keeps(void **state)
     assert_int_not_equal(world_route(&world, 3, &route), route_slot);
 }
 
+/* Out of quarantine: only by a recovery, and only when nothing is left; nowhere else does it help.
+ */
+static void test_way_out_of_quarantine(void **state)
+{
+    struct world world;
+    struct device_handle route, buffer;
+    (void)state;
+
+    world_init(&world);
+    assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
+    assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
+    world_claim(&world, 2, ANNA);
+    const uint32_t route_slot = world_route(&world, 2, &route);
+    const uint32_t buffer_slot = world_buffer(&world, 2, 7, &buffer);
+    assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
+    assert_true(ledger_revoke(&world.ledger, 2));
+    assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
+    /* A reset that the teardown has seen is not enough: the IOMMU was to keep the device from
+     * memory. */
+    ledger_witness(&world.ledger, 2, LEDGER_STOPPED | LEDGER_RESET | LEDGER_MASKED);
+    ledger_quarantine(&world.ledger, 2);
+    assert_false(ledger_buffer_is_unreachable(&world.ledger, buffer_slot, false));
+    assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
+    ledger_recover(&world.ledger, 2);
+    assert_true(ledger_buffer_is_unreachable(&world.ledger, buffer_slot, false));
+    assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
+    ledger_buffer_ended(&world.ledger, buffer_slot);
+    assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
+    ledger_route_ended(&world.ledger, route_slot);
+    assert_true(ledger_leave_quarantine(&world.ledger, 2));
+    world_audit(&world);
+    assert_int_equal(world.functions[2].state, FUNCTION_STATE_FREE);
+    assert_false(world.functions[2].not_reset);
+    assert_int_equal(ledger_check(&world.ledger, &buffer, ANNA), STATUS_STALE);
+    world_claim(&world, 2, BERT);
+}
+
+/* A function that is disabled can be claimed by nobody; what it could not be for before, stays so.
+ */
+static void test_disable(void **state)
+{
+    struct world world;
+    (void)state;
+
+    world_init(&world);
+    assert_refused(&world, ledger_disable(&world.ledger, 2, false), false);
+    assert_true(ledger_disable(&world.ledger, 2, true));
+    assert_refused(&world, ledger_disable(&world.ledger, 2, true), false);
+    assert_refused(&world, ledger_claim_check(&world.ledger, 2, 1, ANNA), STATUS_UNSUPPORTED);
+    assert_true(ledger_disable(&world.ledger, 2, false));
+    world_claim(&world, 2, ANNA);
+    world.functions[3].refusal = CLAIM_REFUSAL_BAD_BAR;
+    assert_refused(&world, ledger_disable(&world.ledger, 3, true), false);
+    assert_refused(&world, ledger_disable(&world.ledger, 3, false), false);
+}
+
 /* ------------------------------------------------------------------------ audit */
 
 static enum ledger_flaw flaw_of(const struct world *world)
@@ -423,7 +479,8 @@ int main(void)
         cmocka_unit_test(test_revoke_states),    cmocka_unit_test(test_revoke_reaches_all),
         cmocka_unit_test(test_buffer_evidence),  cmocka_unit_test(test_evidence_is_of_one_teardown),
         cmocka_unit_test(test_released),         cmocka_unit_test(test_not_reset),
-        cmocka_unit_test(test_quarantine_keeps), cmocka_unit_test(test_audit_sees),
+        cmocka_unit_test(test_quarantine_keeps), cmocka_unit_test(test_way_out_of_quarantine),
+        cmocka_unit_test(test_disable),          cmocka_unit_test(test_audit_sees),
         cmocka_unit_test(test_flaw_names),       cmocka_unit_test(test_evidence_outside),
         cmocka_unit_test(test_ended_twice),      cmocka_unit_test(test_late_effects),
     };

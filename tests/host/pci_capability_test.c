@@ -503,6 +503,7 @@ static void test_msix(void **state)
     values.mask[1] = 0xfffffff0;
     check_error(pci_msix_check(&msix, &dump.header, &values, &fault), fault, PCI_OUTSIDE_BAR, 0x9c);
     values.mask[1] = 0xffffffe1;
+    values.value[1] = 1;
     check_error(pci_msix_check(&msix, &dump.header, &values, &fault), fault, PCI_BAD_BAR, 0x9c);
     dump.header.bar_count = 1;
     check_error(pci_msix_read(&dump.config, &dump.header, &capability, &msix, &fault), fault,
@@ -633,6 +634,7 @@ static void test_virtio(void **state)
     capability = place_capability(&dump, 0x40, cases[0].words, 6);
     assert_int_equal(pci_virtio_read(&dump.config, &capability, &virtio, &fault), PCI_OK);
     check_error(pci_virtio_check(&virtio, &dump.header, &values, &fault), fault, PCI_BAD_BAR, 0x44);
+    values.value[4] = 0xc;
     values.mask[4] = 0xffffc00c;
     values.mask[5] = UINT32_MAX;
     check_error(pci_virtio_check(&virtio, &dump.header, &values, &fault), fault, PCI_OK, 0);

@@ -119,6 +119,13 @@ static void test_tree(void **state)
     assert_int_equal(machine->enumeration.count, 10);
     expect_found(machine, 7, at(0x80, 0, 0), PCI_NOBODY);
     expect_found(machine, 9, at(0x81, 0, 0), 8);
+    machine->enumeration.roots = PCI_ROOTS_LISTED;
+    run(machine);
+    assert_int_equal(machine->enumeration.count, 7);
+    machine->enumeration.root_buses[2] = 1; /* 0x80 */
+    run(machine);
+    assert_int_equal(machine->enumeration.count, 10);
+    assert_int_equal(machine->enumeration.bus_count, 6);
     machine->enumeration.first_bus = 3; /* a segment that starts later */
     machine->enumeration.last_bus = 4;
     machine->enumeration.roots = PCI_ROOTS_FIRST;

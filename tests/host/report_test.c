@@ -161,6 +161,36 @@ static void test_made(void **state)
     assert_string_equal(row.cells[REPORT_SCRATCH_MAX - 2].text, "4");
 }
 
+/** Columns for JSON alone come behind the others and change no line of text; a long text is whole
+ * in JSON and cut at the end of a line. */
+static void test_json_alone(void **state)
+{
+    static const struct report_column columns[] = {
+        {"LINE", "line", 0, REPORT_TEXT},
+        {NULL, "at", 0, REPORT_HEX},
+        {NULL, "name", 0, REPORT_TEXT},
+    };
+    static const char end[] = "0007\",\"at\":\"0xab\"}\n";
+    const struct report_table named = {"named", NULL, columns, 3, NULL};
+    struct report_row row = {0};
+    char line[REPORT_LINE_BYTES];
+    size_t length;
+
+    (void)state;
+    report_set_long(&row, 0, "%0100u", 7u);
+    assert_int_equal(strlen(row.cells[0].text), 100);
+    report_set_number(&row, 1, 0xab);
+    report_set_absent(&row, 2);
+    assert_int_equal(report_heading(&named, line), 5);
+    assert_string_equal(line, "LINE\n");
+    assert_int_equal(report_text(&named, &row, line), REPORT_TEXT_COLUMNS + 1);
+    assert_string_equal(line + REPORT_TEXT_COLUMNS - 2, "0+\n");
+    length = report_json(&named, &row, line);
+    assert_string_equal(line + length - strlen(end), end);
+    report_set_long(&row, 0, "%0300u", 7u);
+    assert_int_equal(strlen(row.cells[0].text), REPORT_LONG_SCRATCH - 1);
+}
+
 /* ------------------------------------------------------------------------------------------
  * Whole reports
  * ------------------------------------------------------------------------------------------ */
@@ -420,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_too_wide_a_table),
         cmocka_unit_test(test_json_too_long),
         cmocka_unit_test(test_made),
+        cmocka_unit_test(test_json_alone),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_cursors),
         cmocka_unit_test(test_requests),

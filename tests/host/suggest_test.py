@@ -43,6 +43,10 @@ def make(*arguments):
     (["run", "MEN=4"], "nothing uses MEN=; did you mean `MEM`?"),
     (["help", "COLOUR=1"], "nothing uses COLOUR=; `make` lists the variables"),
     (["test-lib", "T=elff"], "T=elff: there is no such test; did you mean `elf`?"),
+    (["run", "BOOT=uefy"], "BOOT=uefy: there is no uefy; did you mean `uefi`?"),
+    (["run", "IOMMU=maybe"], "IOMMU=maybe: there is no maybe; there are: on off no"),
+    (["bench", "BENCH=ring-nop-1 foo"], "there is no foo; there are: calibrator null-call"),
+    (["bench", "BENCH=notify-blokced"], "there is no notify-blokced; did you mean `notify-blocked`?"),
     (["fuzz", "F=wier"], "F=wier: there is no such test; did you mean `wire`?"),
 ])
 def test_make_names_mistakes(arguments, complaint):
@@ -54,12 +58,17 @@ def test_make_names_mistakes(arguments, complaint):
 
 @pytest.mark.parametrize("arguments", [
     [], ["help"], ["help", "V=1", "SMP=3", "QEMU=qemu"], ["README.md"], ["help", "APPEND=it's a b"],
-    ["help", "T=elf"], ["help", "T=e*"], ["help", "F=elf"], ["help", "KCC=clang", "DEBUG=1"],
+    ["help", "BOOT=uefi", "BENCH=ring-nop-1 map-page", "IOMMU=off"], ["help", "BENCH="], ["help", "T=elf"], ["help", "T=e*"], ["help", "F=elf"], ["help", "KCC=clang", "DEBUG=1"],
 ])
 def test_make_takes_what_is_right(arguments):
     """What make knows passes without a word of complaint."""
     status, output = make(*arguments)
     assert status == 0 and "make: " not in output.replace("make: Nothing to be done", ""), output
+
+
+# Values that are looked at beforehand.
+TAKEN = {"T": "elf", "F": "elf", "BOOT": "uefi", "ACCEL": "tcg", "IOMMU": "off", "BENCH": "map-page",
+         "FORMAT": "raw"}
 
 
 def test_help_is_known():
@@ -69,7 +78,7 @@ def test_help_is_known():
     names = sorted(set(re.findall(r"\b([A-Z][A-Z_]*)=", text)))
     assert len(names) > 8
     for name in names:
-        status, output = make("help", f"{name}={'elf' if name in ('T', 'F') else '1'}")
+        status, output = make("help", f"{name}={TAKEN.get(name, '1')}")
         assert status == 0, output
 
 

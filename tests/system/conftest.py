@@ -13,10 +13,12 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import oracle  # noqa: E402
 from harness import Machine  # noqa: E402
 from harness.deadline import Deadline  # noqa: E402
 
 DEFAULT_DEADLINE_S = 60  # as in tests/conftest.py, which ends tests that outlive it
+LAST_LOOK_S = 30
 LOGS = pathlib.Path("build/system")
 
 
@@ -42,15 +44,40 @@ def deadline(request):
     return Deadline(mark.args[0] if mark else DEFAULT_DEADLINE_S)
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if call.when == "call":
+        item.has_passed = report.passed
+
+
+def last_look(machine):
+    """Everything of a machine with devices must agree at its end, whatever the test itself has looked at."""
+    if machine.looked_at != len(machine.output):  # else the test has, and nothing was said since
+        machine.deadline = Deadline(LAST_LOOK_S)
+        oracle.inspect(machine)
+
+
 @pytest.fixture
-def boot(logs, deadline):
-    """boot(**options) starts a Machine; all are killed at the end of the test."""
+def boot(request, logs, deadline):
+    """boot(**options) starts a Machine; all are killed at the end of the test.
+
+    If a machine has devices, the oracle has the last word on it: before it halts, or when the test has
+    passed and it still runs. Not with @pytest.mark.no_last_look(why)."""
     machines = []
+    look = request.node.get_closest_marker("no_last_look") is None
 
     def start(**options):
         machines.append(Machine(logs, deadline, **options))
+        if look and options.get("devices") is not None:
+            machines[-1].last_look = last_look
         return machines[-1]
 
     yield start
-    for machine in machines:
-        machine.close()
+    try:
+        for machine in machines:
+            if machine.last_look and getattr(request.node, "has_passed", False) and machine.is_at_prompt():
+                machine.last_look(machine)
+    finally:
+        for machine in machines:
+            machine.close()

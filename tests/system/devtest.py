@@ -17,7 +17,8 @@ SERVICES = {"init", "echo", "share", "shell"}
 
 
 def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):
-    """The standard package without drivers, with devtest owning a device of these ids."""
+    """The standard package without drivers, with devtest owning a device of these ids: its file; or, for
+    more of them, what was made of `base`."""
     made = base or Package()
     for program in made.programs.values():
         if program["start"] == "device":
@@ -31,6 +32,12 @@ def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):
     ], budget={"frames": 1024, "capSlots": 256, "objects": 512, "threads": 2, "dmaPages": 4 * pool_pages,
                "mmioPages": 1024, "interrupts": 4})
     made.programs[name]["image"] = "devtest"
+    if "manage" not in made.programs:
+        made.add("manage", like="demo", grants=[
+            {"name": "console", "source": {"console": None}},
+            {"name": "deviceManager", "source": {"deviceManager": None}}],
+                 budget={"frames": 160, "capSlots": 32, "objects": 32, "threads": 2, "interrupts": 1})
+        made.programs["manage"]["image"] = "devtest"
     return made.write(logs) if base is None else made
 
 

@@ -5,7 +5,7 @@ import re
 import time
 
 from harness import Devices, Unexpected, disk_image
-from shell import claim, fresh_prompt, process_table
+from shell import claim, fresh_prompt, process_table, wait_said
 
 SECTOR = 512
 SIZE = 4 << 20
@@ -33,16 +33,6 @@ def start(boot, logs, *, machine=None, devices=None, **disk):
     wait_said(started, READY)
     wait_served(started)
     return started, devices, path
-
-
-def wait_said(machine, text, times=1, seconds=10):
-    """Until the machine has said something so many times since its start, and a prompt behind it."""
-    end = time.monotonic() + machine.deadline.left(seconds)
-    while machine.output.count(text) < times:
-        if time.monotonic() > end:
-            raise Unexpected(f"{text!r} {times} times", machine.tail())
-        time.sleep(0.01)
-    fresh_prompt(machine)
 
 
 def wait_served(machine, disk="", seconds=10):

@@ -56,6 +56,23 @@ def partitions(data):
     return found[0]
 
 
+class Ends:
+    """The start and the end of a large disk, as `partitions` wants to see it."""
+
+    def __init__(self, start, end, size):
+        self.start, self.end, self.size = start, end, size
+
+    def __len__(self):
+        return self.size
+
+    def __getitem__(self, part):
+        first = part.start
+        if first < len(self.start):
+            return self.start[part]
+        behind = self.size - len(self.end)
+        return self.end[first - behind:None if part.stop is None else part.stop - behind]
+
+
 class Changed:
     """A copy of the standard image whose files can be replaced and removed."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the shell's tables say, as numbers, and how a test states a claim."""
 
+import json
 import re
 import time
 
@@ -19,6 +20,16 @@ def fresh_prompt(machine):
     machine.write("echo here I am\r")
     # Lines of others may come between; they end before the prompt.
     machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
+
+
+def wait_said(machine, text, times=1, seconds=10):
+    """Until the machine has said something so many times since its start, and a prompt behind it."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while machine.output.count(text) < times:
+        if time.monotonic() > end:
+            raise Unexpected(f"{text!r} {times} times", machine.tail())
+        time.sleep(0.01)
+    fresh_prompt(machine)
 
 
 def process_table(machine):
@@ -52,3 +63,14 @@ def memory_table(machine):
     """`mem` as {use: frames}."""
     rows = machine.shell("mem").splitlines()
     return {line[:19].strip(): int(line[19:].split()[0]) for line in rows[1:]}
+
+
+def report_rows(machine, command, table):
+    """The rows of one table of a report, from its JSON lines."""
+    rows = []
+    for line in machine.shell(f"{command} -j").splitlines():
+        if line.startswith("{"):  # another program's line may stand between
+            row = json.loads(line)
+            if row.pop("table") == table:
+                rows.append(row)
+    return rows

@@ -6,10 +6,12 @@ import re
 
 import devtest
 import disks
+import intx
 import oracle
 from harness import Devices
 from oracle import pci
 from outside_edu import MMCONFIG, OutsideEdu
+from packages import Package
 from shell import claim, fresh_prompt, wait_processes
 
 
@@ -89,9 +91,13 @@ def test_small_bar(boot, logs):
     """A BAR smaller than a page, which shares its page with others', is not mapped; its registers are read
     through the kernel. Else: a mapping that succeeds."""
     devices = Devices()
-    devices.add("sdhci-pci")  # 256 bytes
-    machine = boot(devices=devices, package=devtest.package(logs, {"vendor": 0x1B36, "devices": [7]}))
+    devices.add("sdhci-pci")  # 256 bytes, and a pin for interrupts
+    made = Package()
+    intx.add_routing(made)
+    devtest.package(logs, {"vendor": 0x1B36, "devices": [7]}, base=made)
+    machine = boot(devices=devices, package=made.write(logs))
     machine.expect(machine.PROMPT)
+    intx.run(machine, "routing declare")
     devtest.run_twice(machine, "small")
     machine.halt()
 

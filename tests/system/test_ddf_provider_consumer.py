@@ -10,7 +10,7 @@ import disks
 import oracle
 import pytest
 from oracle import pci
-from shell import claim, fresh_prompt, process_table, wait_processes
+from shell import claim, fresh_prompt, process_table, wait_processes, wait_said
 
 RUNNING = disks.SERVICES | {disks.DRIVER}
 
@@ -56,7 +56,7 @@ def test_teardown_in_the_middle(boot, logs, cpus):
     ends, before = 4, None
     disks.background(machine, f"blktest outlive {ends}")
     for end in range(ends):
-        disks.wait_said(machine, f"blktest: session {end + 1}")
+        wait_said(machine, f"blktest: session {end + 1}")
         time.sleep(0.1 + 0.07 * end)
         fresh_prompt(machine)
         machine.write(f"kill {disks.DRIVER}\r")
@@ -70,7 +70,7 @@ def test_teardown_in_the_middle(boot, logs, cpus):
             after.must_equal(before)
         before = after
         disks.background(machine, disks.DRIVER)
-    disks.wait_said(machine, " claims failed", seconds=20)
+    wait_said(machine, " claims failed", seconds=20)
     disks.must_pass(machine.output)
     claim(machine.output.count("PASS what was acknowledged is on the disk") == ends + 1,
           "every time a look at the disk", machine.tail(30))

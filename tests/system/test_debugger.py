@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 from harness import Devices, Unexpected, disk_image
-from shell import claim, fresh_prompt, process_table
+from shell import claim, fresh_prompt, process_table, report_rows
 
 DEBUG = pathlib.Path("tools/gdb/debug")
 DRIVER = "virtio-blk"
@@ -113,7 +113,7 @@ def test_agrees_with_the_shell(boot, logs, kernel):
     caps = machine.shell(f"caps {table[DRIVER]['pid']}").splitlines()[1:]
     devices = machine.shell("devices").splitlines()
     buffers = machine.shell("dma").splitlines()[1:]
-    routes = machine.shell("irqs").splitlines()[1:]
+    routes = report_rows(machine, "irqs", "route")
     machine.shell("echo quiet")
     attached = Attached(machine, logs)
     commands = ["ps", f"caps {DRIVER}", "ledger", "log 400", "rings shell", "cpus"]
@@ -143,9 +143,10 @@ def test_agrees_with_the_shell(boot, logs, kernel):
     claim(len(owned) == 1 and owned[0][2] == "active", "one active function of the driver", ledger)
     claim(any(line.split()[0] == owned[0][0] or line.split()[1] == owned[0][0] for line in devices),
           f"{owned[0][0]} in the list of devices", devices)
-    for kind, lines in (("buffer", buffers), ("route", routes)):
+    for kind, told in (("buffer", [int(line.split()[0]) for line in buffers]),
+                       ("route", [row["route"] for row in routes])):
         there = [int(line.split()[1]) for line in ledger if line.startswith(kind)]
-        claim(there == [int(line.split()[0]) for line in lines], lines, ledger)
+        claim(there == told, told, ledger)
     for line in buffers:
         claim(any(line.split()[2] in part for part in ledger), line, ledger)
 

@@ -23,8 +23,10 @@ from shell import claim, fresh_prompt
 DIAG = "diag> "
 CTRL_C, CTRL_D = "\x03", "\x04"
 DISK_VECTORS = 5
+PCI_IDS = pathlib.Path("/usr/share/misc/pci.ids")
 TOPICS = ["acpi", "pci", "irqs", "cpus", "mem", "iommu", "dma", "mmio", "devices", "caps", "budgets",
-          "audit", "locks"]
+          "audit", "locks", "trace"]
+SHELL_TOPICS = [topic for topic in TOPICS if topic != "audit"]  # which takes an AuditLog
 COLUMNS = 79
 KERNEL_ADDRESS = re.compile(r"\bf{4,}[0-9a-f]{8,}\b", re.IGNORECASE)
 
@@ -158,6 +160,11 @@ def check_interrupts(machine, seen):
     same("inputs that are open", live, [(pin.number, pin.entry & 0xFF) for pin in seen.inputs if pin.active])
     same("the only open input", [row["use"] for row in told["input"] if not row["masked"]],
          ["ISA 4, COM1"])
+    sources = {row["irq"]: row for row in told["interrupt"]}
+    same("the console's interrupt", (sources["4"]["what"], sources["4"]["by"], sources["4"]["trigger"]),
+         ("COM1, the console", "IO-APIC", "edge"))
+    same("sources of interrupts", set(sources), {"4", "LOC", "RES", "TLB", "FEN", "IOM", "SPU"})
+    same("nobody's", sources["SPU"]["count"], 0)
     vectors = {row["bdf"]: row for row in told["messageInterrupts"]}
     same("functions with messages", sorted(vectors),
          sorted(pci.name_of(bdf) for bdf, function in seen.functions.items()
@@ -167,6 +174,32 @@ def check_interrupts(machine, seen):
     claim(not any(vector.active for function in seen.functions.values() for vector in function.vectors),
           "no vector is unmasked", "one that the kernel says is not")
     same("routes", told.get("route", []), [])
+
+
+def pci_names():
+    """{"8086:29c0": (vendor, device)} from Debian's pci.ids, read here and not by the tool."""
+    names, vendor, vendor_name = {}, None, None
+    for line in PCI_IDS.read_text(encoding="utf-8", errors="replace").splitlines():
+        if re.match(r"[0-9a-f]{4}  ", line):
+            vendor, vendor_name = line[:4], line[6:]
+        elif re.match(r"\t[0-9a-f]{4}  ", line):
+            names[f"{vendor}:{line[1:5]}"] = (vendor_name, line[7:])
+    return names
+
+
+def check_names(machine, rows):
+    """What lspci would say: kind, vendor, device and revision; numbers for what has no name."""
+    names = pci_names()
+    lines = {line[:7]: line for line in machine.shell("pci").splitlines()[1:]}
+    same("lines of pci", sorted(lines), sorted(rows))
+    for bdf, row in rows.items():
+        vendor, device = names.get(row["id"], ("device", row["id"]))
+        if "device" in row or "vendor" in row:
+            same(f"name of {bdf}", (row["vendor"], row["device"]), (vendor, device))
+        whole = f"{bdf} {row['kind']}: {vendor} {device} (rev {row['revision']})"
+        same(f"line of {bdf}", lines[bdf], whole if len(whole) <= COLUMNS else whole[:COLUMNS - 1] + "+")
+    for ids in ("8086:29c0", "8086:2918", "1af4:1042"):
+        claim(any(row["id"] == ids and "device" in row for row in rows.values()), f"a name for {ids}", rows)
 
 
 def check_dma(machine, seen, level):
@@ -197,6 +230,7 @@ def test_describes_the_machine(boot, logs, cpus, memory):
                                ("entropy0", "1af4:1044", 2), ("disk0", "1af4:1042", DISK_VECTORS)):
         row = rows[pci.name_of(machine.bdf(name))]
         same(name, (row["id"], row["msixVectors"]), (ids, vectors))
+    check_names(machine, rows)
     check_acpi(machine, tables)
     check_interrupts(machine, seen)
     check_dma(machine, seen, "confined")
@@ -217,7 +251,8 @@ def test_describes_the_machine(boot, logs, cpus, memory):
     same("frames", sum(row["frames"] for row in told["memoryUse"]), usable_end >> 12)
     for topic, words in (("caps", "no process exists"), ("caps 1", "no such process, or it has none"),
                          ("budgets", "no process exists"), ("audit", "no records: nobody has had a device"),
-                         ("pci 1f:00.0", "there is no such function")):
+                         ("pci 1f:00.0", "there is no such function"),
+                         ("trace", "no records; `trace on` begins to record")):
         same(topic, machine.shell(topic), words)
     go_on(machine)
     machine.halt()
@@ -260,8 +295,16 @@ def test_reads_well(boot, logs):
     for topic in ("acpi", "pci 00:1f.3", "mmio"):
         same(topic, machine.shell(topic), before[topic])
     same("report acpi", machine.shell("report acpi"), before["acpi"])
-    for topic in TOPICS:
+    same("trace", machine.shell("trace on").split(";")[0], "the trace is on")
+    for topic in SHELL_TOPICS:
         claim(read_tables(machine.shell(f"report {topic} -j")), f"report {topic} -j", machine.tail())
+        told = read_tables(machine.shell(f"{topic} -j"))
+        claim(told and all(told.values()), f"{topic} -j is JSON", machine.tail())
+    machine.shell("trace off")
+    for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "report caps", "report mem", "report trace"]:
+        if topic not in ("caps", "trace"):  # which want a word more, or a verb
+            for line in machine.shell(topic).splitlines():
+                claim(len(line) <= COLUMNS and line.isprintable(), f"80 columns in {topic}", line)
     told = read_tables(machine.shell("report dma -j"))
     claim(any(row["attached"] and row["busMaster"] for row in told["reach"]) and told["buffer"],
           "the disk's driver can be seen", told)
@@ -275,25 +318,39 @@ def test_reads_well(boot, logs):
 
 # ---- The prompt itself
 
-def test_pages(boot):
-    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
-    nothing is lost. Else: a prompt too early, or rows that are missing."""
-    machine = early(boot)
-    whole = machine.shell("irqs").splitlines()
+def check_pages(machine, prompt, command):
+    """`page 5`, and what each key does."""
+    whole = machine.shell(command).splitlines()
     same("page", machine.shell("page 5"), "")
     for keys, lines in (("q", 5), (CTRL_C, 5), ("\rq", 10), ("a", len(whole))):
         start = len(machine.output)
-        machine.write("irqs\r")
+        machine.write(f"{command}\r")
         for key in keys:
             machine.expect("-- more: Enter, a for all, q to stop --")
             machine.write(key)
-        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(DIAG)))
+        machine.expect(re.compile(r"(?<=[\n\r])" + re.escape(prompt)))
         text = re.sub(r"-- more[^\n]*?--\r +\r", "", machine.output[start:]).replace("\r\n", "\n")
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
         same(f"lines after {keys!r}", text.splitlines()[1:-1][:lines + 1] if lines == len(whole)
              else text.splitlines()[1:lines + 1], whole[:lines])
         claim(text.count("\n") == lines + 1, f"{lines} lines after {keys!r}", text)
+    # A report of as many lines as a page has does not ask.
+    claim("-- more" not in machine.shell(f"page {len(whole)}") + machine.shell(command), "no question",
+          machine.tail())
+    machine.shell("page 0")
+
+
+def test_pages(boot):
+    """A long report stops after a page: Enter goes on, `a` prints the rest, q and ^C stop it; in between
+    nothing is lost. So it is at the shell, for every command. Else: a prompt too early, rows that are
+    missing, or a question behind the last line."""
+    machine = early(boot)
+    check_pages(machine, DIAG, "irqs")
     same("page", machine.shell("page 2001"), "usage: page [LINES]")
     go_on(machine)
+    for command in ("help", "report acpi"):
+        check_pages(machine, machine.PROMPT, command)
+    claim("at most 2000" in machine.shell("page 2001"), "a limit", machine.tail())
     machine.halt()
 
 
@@ -325,6 +382,10 @@ def test_hostile_input(boot):
         same(f"answer to {words!r}", machine.shell(words), answer)
     claim("panic" not in machine.output, "no panic", machine.tail())
     claim("continue" in machine.shell("help"), "help", machine.tail())
+    for words, start in (("help pci", "  pci  "), ("help halt", "  halt      stop"),
+                         ("help pcix", "no such command; help lists them")):
+        text = machine.shell(words)
+        claim(text.startswith(start) and "\n" not in text, f"{words}: one line", text)
     go_on(machine)
     machine.halt()
 
@@ -359,6 +420,48 @@ def test_called_by_key(boot):
     machine = boot(append="diag=0")
     machine.expect(machine.PROMPT)
     claim(DIAG not in machine.output and "^D within" not in machine.output, "no prompt", machine.tail())
+    machine.halt()
+
+
+def static_objects(path, *names):
+    """{name: (address, bytes)} of objects that only their own file knows."""
+    found = {}
+    for line in subprocess.run(["nm", "-S", path], check=True, capture_output=True, text=True).stdout.splitlines():
+        fields = line.split()
+        if len(fields) == 4 and fields[2] in "bBdD" and fields[3].split(".")[0] in names:
+            found[fields[3].split(".")[0]] = (int(fields[0], 16), int(fields[1], 16))
+    claim(set(found) == set(names), f"{names} in {path}", found)
+    return found
+
+
+def test_without_a_heap(boot):
+    """With the allocators of frames and of objects overwritten, every command of the early prompt still
+    answers, and the machine can be halted. Else: a panic, a hang, or an empty report."""
+    machine = early(boot)
+    gdb = machine.gdb()
+    for address, length in static_objects(qemu_command.KERNEL, "buddy", "classes").values():
+        gdb.write_memory(address, b"\xa5" * length)
+    gdb.resume()
+    for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "help", "trace on", "trace -j", "mem -j"]:
+        claim(machine.shell(topic), f"an answer to {topic}", machine.tail())
+    claim("panic" not in machine.output, "no panic", machine.tail())
+    machine.write("halt\r")
+    machine.wait_exit(machine.EXIT_HALT)
+
+
+def test_trace_from_the_start(boot):
+    """`trace on` at the early prompt records how the first process starts; the shell reads it afterwards.
+    Else: no record of init's start."""
+    machine = early(boot)
+    same("trace on", machine.shell("trace on"), "recording")
+    same("CPUs", {row["kind"] for row in ask(machine, "trace")["trace"]}, {"begin"})
+    go_on(machine)
+    machine.shell("trace off")
+    records = read_tables(machine.shell("trace -j"))["trace"]
+    name = "0x" + b"init"[::-1].hex()
+    claim(any(row["kind"] == "processStart" and row["word1"] == name for row in records),
+          "the start of init", records[:5])
+    same("order", records, sorted(records, key=lambda row: (row["cpu"], row["number"])))
     machine.halt()
 
 

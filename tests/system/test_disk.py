@@ -11,7 +11,7 @@ import oracle
 import pytest
 from disks import SECTOR, SIZE
 from harness import Devices, disk_image
-from shell import claim, memory_table
+from shell import claim, memory_table, wait_said
 
 LAST_MIB = SIZE - (1 << 20)  # what blktest writes to
 DEPTH = 32
@@ -190,8 +190,8 @@ def test_two_disks_by_id_order(boot, logs, slots):
     devices.disk(paths[1], slot=slots[2], serial="two", name="second")
     machine = boot(devices=devices)
     machine.expect(machine.PROMPT)
-    disks.wait_said(machine, disks.READY, 2)
-    disks.wait_said(machine, "serving entropy")
+    wait_said(machine, disks.READY, 2)
+    wait_said(machine, "serving entropy")
     order = sorted(((slots[1], "one", 1), (slots[2], "two", 2)))
     for disk, (_, serial, seed) in zip(("disk", "disk1"), order):
         claim(f'"{serial}"' in disks.wait_served(machine, disk), f"{disk} is {serial}", machine.tail())

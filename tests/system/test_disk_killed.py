@@ -11,7 +11,7 @@ import disks
 import oracle
 import pytest
 from oracle import pci
-from shell import claim, fresh_prompt, process_table, wait_processes
+from shell import claim, fresh_prompt, process_table, wait_processes, wait_said
 
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 1 << 31)
@@ -80,7 +80,7 @@ def test_client_killed_in_flight(boot, logs, end):
     """A client that ends with requests in flight leaves its pages pinned, and reachable by the device,
     until the device has answered; then everything is as before. The driver serves others meanwhile. Else:
     a frame that is free while the device reaches it, or a difference at the end."""
-    machine, devices, _ = disks.start(boot, logs, limit=8)
+    machine, devices, _ = disks.start(boot, logs, limit=4)
     before = None
     for _ in range(2):
         disks.wait_served(machine)
@@ -123,7 +123,7 @@ def test_hostile_client(boot, logs):
     machine.expect("PASS a poisoned queue ends its session", 20)
     machine.expect("PASS a good session has lived through all that", 20)
     machine.expect("blktest: 20000 requests, at most 32 at once", 40)
-    disks.wait_said(machine, "blktest: 0 claims failed", 3)
+    wait_said(machine, "blktest: 0 claims failed", 3)
     claim("FAIL" not in machine.output, "no claim failed", machine.tail(30))
     wait_processes(machine, RUNNING)
     claim(process_table(machine)[disks.DRIVER]["pid"] == pid, "the same driver", process_table(machine))

@@ -17,7 +17,7 @@ PAGE = 4096
 
 
 @pytest.mark.deadline(120)
-@pytest.mark.parametrize("test", ["pool", "buffer"])
+@pytest.mark.parametrize("test", ["pool", "buffer", "poor"])
 def test_grant(boot, logs, test):
     """The owner of edu can let its device reach its memory, up to the pool's limit, in the ways that it
     may itself, at addresses that are never used twice; when a buffer has ended the device reaches it no

@@ -165,34 +165,3 @@ def test_shell_commands(boot, monkeypatch):
     assert machine.shell("a b").splitlines() == ["a b: no such command"]
     assert machine.shell("twice").splitlines()[0] == "one"
     machine.halt()
-
-
-def test_figures_are_collected(tmp_path):
-    """bench-collect writes a complete record for each figure and mode, and bench-report takes it."""
-    for name in ("build/kernel/capos.elf", "build/capos.pkg"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(name)
-    environment = {**os.environ, "QEMU": str(FAKE), "ACCEL": "tcg"}
-    subprocess.run([str(TOOLS / "bench-collect"), "--no-devices", "--boots", "3", "--rounds", "2"],
-                   cwd=tmp_path, env=environment, check=True)
-    records = json.loads((tmp_path / "build/bench/results.json").read_text())
-    assert len(records) == 6 + 6 + 1
-    for record in records:
-        assert set(record) == {"name", "system", "mode", "unit", "value", "min", "p50", "p99", "runs",
-                               "conditions"}
-    found = {(record["name"], record["mode"]): record for record in records}
-    assert found["ring-nop-1", "icount"]["value"] == 20
-    assert found["ring-nop-1", "icount"]["unit"] == "instructions"
-    assert found["ring-nop-1", "wall"]["value"] == 40.0  # 80 ticks at 2 GHz
-    assert found["ring-nop-1", "wall"]["runs"] == 4000
-    assert found["boot-to-init", "wall"]["unit"] == "ms"
-    report = subprocess.run(
-        [str(TOOLS / "bench-report"), "--figures", TOOLS.parent / "bench/figures.json",
-         "--recorded", tmp_path / "recorded.json", "--svg", tmp_path / "picture.svg"],
-        cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert report.returncode == 1 and "recorded.json is missing" in report.stderr
-    (tmp_path / "recorded.json").write_text("[]")
-    subprocess.run(
-        [str(TOOLS / "bench-report"), "--figures", TOOLS.parent / "bench/figures.json",
-         "--recorded", tmp_path / "recorded.json", "--record"], cwd=tmp_path, check=True)
-    assert len(json.loads((tmp_path / "recorded.json").read_text())) == 6

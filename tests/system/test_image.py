@@ -10,7 +10,7 @@ import oracle
 import pytest
 from harness import Unexpected
 from packages import Package
-from shell import claim, fresh_prompt
+from shell import claim, fresh_prompt, report_rows
 
 import disk_image
 from qemu_command import BOOTS
@@ -18,6 +18,8 @@ from qemu_devices import Devices
 
 FIRMWARE = [way for way in BOOTS if way != "pvh"]
 SEED = 0x1CE
+NETWORK = ["-netdev", "user,id=network,restrict=on",
+           "-device", "virtio-net-pci,netdev=network,disable-legacy=on,iommu_platform=on,romfile="]
 PAGE = 4096
 LOW_MEMORY_END = 640 << 10
 FAT_TIME_STEP_S = 2
@@ -51,10 +53,10 @@ def disk_bytes(machine, disk, offset, length):
 @pytest.mark.parametrize("way", BOOTS)
 def test_boots(boot, logs, way):
     """However the machine starts, it comes to the prompt with all CPUs, its drivers at work behind
-    VT-d, `disk` is the same disk, and the oracle finds nothing wrong. The words for the kernel's
+    VT-d, `disk` is the same disk, a network device could have a driver, and the oracle finds nothing wrong. The words for the kernel's
     command line arrive through GRUB: halting ends QEMU through the debug exit. Else: other bytes, a
     complaint of the oracle, or another exit status."""
-    machine = boot(boot=way, devices=devices(logs, way))
+    machine = boot(boot=way, devices=devices(logs, way), extra=NETWORK)
     machine.expect("PVH" if way == "pvh" else "multiboot2")
     machine.expect("2 online")
     served(machine, 1 if way == "pvh" else 2)
@@ -68,6 +70,9 @@ def test_boots(boot, logs, way):
         claim(disk_bytes(machine, "disk1 ", 512, 512) == wanted, "disk1 is the boot disk",
               machine.tail())
         claim("read-only" in machine.shell("blk disk1 info"), "a read-only boot disk", machine.tail())
+    network = [row for row in report_rows(machine, "devices", "device") if row["id"] == "1af4:1041"]
+    claim([(row["level"], row["note"]) for row in network] == [("confined", "")],
+          "a network device that a driver could have", network)
     claim("panic" not in machine.output and "error" not in machine.output, "no complaint",
           machine.output)
     oracle.inspect(machine)

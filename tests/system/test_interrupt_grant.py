@@ -6,7 +6,7 @@ import devtest
 import oracle
 from oracle import pci
 from outside_edu import ACKNOWLEDGE, RAISE, OutsideEdu
-from shell import claim, wait_processes
+from shell import claim, report_rows, wait_processes
 
 
 def test_grant(boot, logs):
@@ -53,8 +53,8 @@ def test_storm(boot, logs):
     for _ in range(3000):
         machine.qtest.store(bar + RAISE, 1)
         machine.qtest.store(bar + ACKNOWLEDGE, 1)
-    row = next(line for line in machine.shell("irqs").splitlines() if pci.name_of(edu.bdf) in line)
-    claim(" masked " in row, "a route that is masked", row)
+    row = next(row for row in report_rows(machine, "irqs", "route") if row["bdf"] == pci.name_of(edu.bdf))
+    claim(row["masked"], "a route that is masked", row)
     claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
     oracle.inspect(machine)
     machine.halt()

@@ -45,5 +45,6 @@ def test_service_of_a_device_stays(boot, logs):
     for _ in range(3):
         answer = machine.shell("run demo")
         claim("peerGone" in answer, "a call to the driver that is not there is refused", answer)
+        claim(answer.endswith("demo: exit code 1"), "its client says so and ends", answer)
         claim("no device fffe:0001" in machine.shell("run echo"),
               "the program is refused for want of its device", machine.tail())

@@ -4,22 +4,35 @@ notices, and nothing is lost."""
 
 import re
 
+import devtest
 import oracle
 import pytest
-from harness import Machine, Unexpected
+from harness import Devices, Machine, Unexpected
 from injection import Injection, plain_kernel
-from shell import claim, process_table
+from oracle import pci
+from shell import claim, process_table, wait_processes
 
 KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
 
 
-def each_allocation(machine, command, check):
+def count_allocations(machine, command):
+    """How many there are when none is refused."""
+    at_prompt = re.compile(r"(?<=\n)" + re.escape(machine.PROMPT))
+    start = len(machine.output)
+    with Injection(machine, MOST_CALLS) as injection:
+        machine.write(command + "\r")
+        injection.run(lambda: at_prompt.search(machine.output, start), 60)
+    machine.expect(at_prompt)
+    return injection.calls
+
+
+def each_allocation(machine, command, check, numbers=range(1, MOST_CALLS)):
     """Run a command with its first allocation refused, then the second, and so on until it runs
     through; check(machine) after each. [(number, function, what was said)]"""
     at_prompt = re.compile(r"(?<=\n)" + re.escape(machine.PROMPT))
     seen = []
-    for number in range(1, MOST_CALLS):
+    for number in numbers:
         start = len(machine.output)
         with Injection(machine, number) as injection:
             machine.write(command + "\r")
@@ -39,6 +52,8 @@ def each_allocation(machine, command, check):
         except Unexpected as error:
             raise Unexpected(f"{error.expected} after {where}, which ended with {said[-200:]!r}",
                              error.seen) from None
+    if len(numbers) < MOST_CALLS - 1:
+        return seen
     raise Unexpected(f"at most {MOST_CALLS} allocations", "more")
 
 
@@ -83,6 +98,43 @@ def test_every_allocation_of_messages_and_memory(boot):
           "an end of demo each time", [said[-200:] for _, _, said in seen])
     claim(len(seen) > 80, "more than eighty allocations", len(seen))
     baseline().must_equal(before)
+    machine.halt()
+
+
+@pytest.mark.deadline(240)
+def test_every_allocation_of_a_device(boot, logs):
+    """The same for a program that is granted a device: claim, gift, registers, interrupt, buffers with the
+    IOMMU's tables, and the teardown, which needs none. The function is free each time, and accounts,
+    ledger and the IOMMU's tables are exactly as before. Else: as above."""
+    command = "run devtest leave"
+    devices = Devices()
+    devices.edu()
+    machine = boot(cpus=1, memory="64M", kernel=plain_kernel(), devices=devices, qtest=True,
+                   package=devtest.package(logs, devtest.EDU))
+    machine.expect(machine.PROMPT)
+    bdf = pci.name_of(machine.bdf(devices.names[0]))
+
+    def must_be_free(machine):
+        wait_processes(machine, devtest.SERVICES)
+        rows = [line.split() for line in machine.shell("devices").splitlines()]
+        row = next(row for row in rows if row[1:2] == [bdf])
+        claim(row[4] == "free" and row[5] == "-", "a function that nobody owns", row)
+        claim("IOVA" in machine.shell("dma").splitlines()[-1], "no buffer", machine.tail())
+        oracle.Snapshot(machine).must_equal(before)
+
+    for _ in range(2):
+        machine.shell(command)
+        wait_processes(machine, devtest.SERVICES)
+    before = oracle.Snapshot(machine)
+    count = count_allocations(machine, command)
+    must_be_free(machine)
+    # The claim comes first, what the program does last; what is between is any program's start.
+    numbers = [*range(1, 13), *range(13, count - 25, 8), *range(max(13, count - 25), count + 1)]
+    seen = each_allocation(machine, command, must_be_free, numbers)
+    claim(len(seen) == len(numbers) > 35, "more than 35 allocations", (count, len(seen)))
+    failed = [said for _, _, said in seen if "FAILED" in said]
+    claim(failed and all("noMemory" in said for said in failed), "some refused to the owner itself", failed)
+    must_be_free(machine)
     machine.halt()
 
 

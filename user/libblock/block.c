@@ -44,7 +44,7 @@ static ALWAYS_INLINE void signal_write(struct block_session *session)
 {
     struct ring_sqe *sqe;
 
-    if (!queue_producer_publish(&session->requests)) {
+    if (!queue_producer_publish_inline(&session->requests)) {
         return;
     }
     sqe = rt_ring_sqe(session->ring);
@@ -232,7 +232,7 @@ enum status block_wait(struct block_session *session, uint64_t deadline_ns,
             return STATUS_TIMED_OUT;
         }
         look = true;
-        if (queue_consumer_prepare_wait(&session->answers) == QUEUE_EMPTY) {
+        if (queue_consumer_prepare_wait_inline(&session->answers) == QUEUE_EMPTY) {
             in_time = enter(session, deadline_ns);
         }
     }

@@ -151,10 +151,13 @@ void driver_device_open(struct driver_device *device)
     device->pool = part_find(device, "pool", 0);
     while (device->interrupt_count < DRIVER_INTERRUPTS_MAX) {
         const uint64_t interrupt = part_find(device, "interrupt", device->interrupt_count);
+        struct interrupt_state state;
 
         if (interrupt == 0) {
             break;
         }
+        driver_require(interrupt_info(interrupt, &state), "asking for the interrupt");
+        device->interrupt_levels[device->interrupt_count] = state.level;
         device->interrupts[device->interrupt_count++] = interrupt;
     }
     if (device->pool == 0) {

@@ -37,6 +37,7 @@ struct driver_device {
     uint64_t mmio;
     uint64_t pool;
     uint64_t interrupts[DRIVER_INTERRUPTS_MAX];
+    bool interrupt_levels[DRIVER_INTERRUPTS_MAX]; /* a pin's: see driver_interrupt_done() */
     uint32_t interrupt_count;
     struct pci_access access; /* to configuration space, through the kernel */
     struct pci_config config;

@@ -11,7 +11,7 @@ uint32_t driver_interrupt_start(const struct driver_device *device, uint32_t ind
     if (index >= device->interrupt_count) {
         driver_fail(DRIVER_EXIT_GRANT,
                     "%s: %u interrupts are needed, %u were granted. Raise `interrupts` of the "
-                    "device's grant; a device without MSI or MSI-X has none",
+                    "device's grant; a device without MSI, MSI-X and pin has none",
                     device->name, index + 1, device->interrupt_count);
     }
     driver_require(interrupt_bind(device->interrupts[index], notification, bits),
@@ -19,4 +19,11 @@ uint32_t driver_interrupt_start(const struct driver_device *device, uint32_t ind
     driver_require(interrupt_info(device->interrupts[index], &state), "asking for the interrupt");
     driver_require(interrupt_unmask(device->interrupts[index]), "unmasking the interrupt");
     return state.index;
+}
+
+void driver_interrupt_done(const struct driver_device *device, uint32_t index)
+{
+    if (device->interrupt_levels[index]) {
+        driver_require(interrupt_unmask(device->interrupts[index]), "acknowledging the interrupt");
+    }
 }

@@ -113,21 +113,6 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
     } while (wait && event->bits == 0 && event->request == NULL);
 }
 
-void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t bits)
-{
-    struct ring_sqe *const sqe = rt_ring_sqe(loop->ring);
-
-    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE | SQE_QUIET, SIGNALLER_SIGNAL, 0);
-    sqe->user_data = RT_USER_DATA_QUIET;
-    sqe->target = signaller;
-    sqe->buffer_offset = 0;
-    sqe->buffer_length = 0;
-    sqe->payload[0] = bits;
-    sqe->payload[1] = 0;
-    sqe->payload[2] = 0;
-    sqe->payload[3] = 0;
-}
-
 enum status driver_loop_check_signaller(struct driver_loop *loop, uint64_t capability,
                                         uint64_t bits)
 {

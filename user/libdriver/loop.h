@@ -49,7 +49,21 @@ void driver_loop_next(struct driver_loop *loop, bool wait, struct driver_event *
  * Signal a Signaller; it goes out with the next round. It must be one: a call on anything else
  * could take for ever. See driver_loop_check_signaller().
  */
-void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t bits);
+static ALWAYS_INLINE void driver_loop_signal(struct driver_loop *loop, uint64_t signaller,
+                                             uint64_t bits)
+{
+    struct ring_sqe *const sqe = rt_ring_sqe(loop->ring);
+
+    rt_sqe_set_head(sqe, RING_OPERATION_CALL, SQE_INLINE | SQE_QUIET, SIGNALLER_SIGNAL, 0);
+    sqe->user_data = RT_USER_DATA_QUIET;
+    sqe->target = signaller;
+    sqe->buffer_offset = 0;
+    sqe->buffer_length = 0;
+    sqe->payload[0] = bits;
+    sqe->payload[1] = 0;
+    sqe->payload[2] = 0;
+    sqe->payload[3] = 0;
+}
 
 /**
  * Whether a capability from a client is a Signaller (or Notification) that may set `bits`. The
@@ -57,6 +71,12 @@ void driver_loop_signal(struct driver_loop *loop, uint64_t signaller, uint64_t b
  */
 MUST_CHECK enum status driver_loop_check_signaller(struct driver_loop *loop, uint64_t capability,
                                                    uint64_t bits);
+
+/** Whether DRIVER_BIT_TICK is being set. */
+static ALWAYS_INLINE bool driver_loop_is_ticking(const struct driver_loop *loop)
+{
+    return loop->ticking;
+}
 
 /** Set DRIVER_BIT_TICK every `period_ns` until driver_loop_tick_stop(). */
 void driver_loop_tick_start(struct driver_loop *loop, uint64_t period_ns);

@@ -152,6 +152,10 @@ void driver_virtio_open(struct driver_virtio *virtio, enum virtio_device type)
     virtio->access.read = registers_read;
     virtio->access.write = registers_write;
     windows_open(virtio);
+    if (virtio->access.bytes[VIRTIO_WINDOW_COMMON] == 0) {
+        /* §4.1.4: each modern device has one of these; before 1.0 there were none. */
+        driver_virtio_fail(virtio, VIRTIO_NO_VERSION_1, "its registers");
+    }
     virtio_require(virtio, virtio_transport_init(&virtio->transport, &virtio->access),
                    "its registers");
     virtio_reset_begin(&virtio->transport, VIRTIO_RESET_POLLS);
@@ -169,6 +173,10 @@ uint64_t driver_virtio_negotiate(struct driver_virtio *virtio, uint64_t wanted, 
 
 void driver_virtio_interrupt(struct driver_virtio *virtio, uint64_t notification, uint64_t bits)
 {
+    if (virtio->device.interrupt_count != 0 && virtio->device.interrupt_levels[0]) {
+        driver_fail(DRIVER_EXIT_UNSUITABLE, "%s: its interrupt is a pin; this driver needs MSI-X",
+                    virtio->device.name);
+    }
     virtio->vector = (uint16_t)driver_interrupt_start(&virtio->device, 0, notification, bits);
     virtio_require(virtio, virtio_config_vector(&virtio->transport, virtio->vector),
                    "its interrupt");

@@ -38,6 +38,7 @@ enum status interrupt_info(uint64_t interrupt, struct interrupt_state *state)
         state->delivered = interrupt_info_results_get_delivered(results);
         state->index = interrupt_info_results_get_index(results);
         state->masked = interrupt_info_results_get_masked(results);
+        state->level = interrupt_info_results_get_level(results);
     }
     rt_exchange_end(&exchange);
     return status;

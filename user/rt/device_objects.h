@@ -54,6 +54,14 @@ static inline MUST_CHECK enum status device_manager_revoke(uint64_t manager, uin
     return status;
 }
 
+/* -------- InterruptRouting -------- */
+
+static inline MUST_CHECK enum status
+interrupt_routing_declare(uint64_t routing, const struct interrupt_routing_declare_params *params)
+{
+    return rt_kernel_call_void(routing, INTERRUPT_ROUTING_DECLARE, RT_WORDS(*params));
+}
+
 /* -------- DeviceMmio -------- */
 
 struct device_mmio_bar {
@@ -137,6 +145,7 @@ struct interrupt_state {
     uint64_t delivered;
     uint32_t index; /* within the function */
     bool masked;
+    bool level; /* a pin's: unmask acknowledges */
 };
 
 MUST_CHECK enum status interrupt_info(uint64_t interrupt, struct interrupt_state *state);

@@ -38,6 +38,12 @@ const char *rt_claim_refusal_text(enum claim_refusal refusal)
         return "nobody has seen it come to rest after its last owner";
     case CLAIM_REFUSAL_RETIRED:
         return "its generations or addresses are used up";
+    case CLAIM_REFUSAL_DISABLED:
+        return "it has been disabled";
+    case CLAIM_REFUSAL_ABSENT:
+        return "it is not there any more";
+    case CLAIM_REFUSAL_NO_INTERRUPT_ROUTE:
+        return "its interrupt is a pin, and nobody has declared where that leads";
     case CLAIM_REFUSAL_COUNT:
         break;
     }

@@ -16,6 +16,9 @@
 static struct rt_mutex print_mutex;
 static char print_buffer[PRINT_BUFFER_BYTES]; /* by print_mutex */
 static size_t print_length;                   /* by print_mutex */
+static bool (*print_watcher)(void);           /* by print_mutex */
+static bool print_stopped;                    /* by print_mutex: by the watcher */
+static bool print_inside;                     /* by print_mutex: of a line */
 
 static void print_flush_locked(void)
 {
@@ -30,12 +33,26 @@ static void print_flush_locked(void)
 static void print_write_locked(struct text_sink *sink, const char *bytes, size_t length)
 {
     (void)sink;
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length && !print_stopped; i++) {
+        if (!print_inside && print_watcher != NULL && !print_watcher()) {
+            print_stopped = true;
+            return;
+        }
+        print_inside = bytes[i] != '\n';
         print_buffer[print_length++] = bytes[i];
         if (bytes[i] == '\n' || print_length == sizeof(print_buffer)) {
             print_flush_locked();
         }
     }
+}
+
+void rt_print_watch(bool (*line_begins)(void))
+{
+    rt_mutex_lock(&print_mutex);
+    print_watcher = line_begins;
+    print_stopped = false;
+    print_inside = false;
+    rt_mutex_unlock(&print_mutex);
 }
 
 void rt_print(const char *format, ...)

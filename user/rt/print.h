@@ -11,6 +11,7 @@
 
 #include "base/compiler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Print formatted text. */
@@ -21,3 +22,10 @@ void rt_print_bytes(const char *bytes, size_t length);
 
 /** Write out what is buffered. */
 void rt_print_flush(void);
+
+/**
+ * Have `line_begins` called before the first byte of each line is taken: it may wait, for a person
+ * say, but not print through this file. When it returns false, what is printed is thrown away from
+ * there on, until this is called again. NULL: nobody is called. One thread prints meanwhile.
+ */
+void rt_print_watch(bool (*line_begins)(void));

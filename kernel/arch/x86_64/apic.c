@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "arch/x86_64/apic.h"
 
+#include "apic/encoding.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
@@ -32,8 +33,6 @@
 #define COMMAND_FIXED      0x4000u
 #define COMMAND_ALL_OTHERS 0xc0000u
 
-#define XAPIC_BROADCAST    0xffu
-
 #define APIC_BASE_X2APIC   (1ull << 10)
 #define APIC_BASE_ENABLE   (1ull << 11)
 #define APIC_BASE_ADDRESS  0x000ffffffffff000ull
@@ -45,14 +44,13 @@ static uint64_t timer_per_tick_32;   /* [I] timer counts per TSC tick, 32.32 */
 
 static uint32_t apic_read(uint32_t offset)
 {
-    return registers == NULL ? (uint32_t)rdmsr(MSR_X2APIC_BASE + offset / 16)
-                             : registers[offset / 4];
+    return registers == NULL ? (uint32_t)rdmsr(apic_register_msr(offset)) : registers[offset / 4];
 }
 
 static void apic_write(uint32_t offset, uint32_t value)
 {
     if (registers == NULL) {
-        wrmsr(MSR_X2APIC_BASE + offset / 16, value);
+        wrmsr(apic_register_msr(offset), value);
     } else {
         registers[offset / 4] = value;
     }
@@ -112,13 +110,12 @@ void apic_measure_timer(void)
 
 uint32_t apic_this_id(void)
 {
-    return registers == NULL ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
+    return apic_id_read(apic_read(APIC_ID), registers == NULL);
 }
 
 bool apic_can_address(uint32_t apic_id)
 {
-    /* Eight bits of destination without x2APIC, and all ones are everybody (11.6.1). */
-    return registers == NULL || apic_id < XAPIC_BROADCAST;
+    return apic_id_fits(apic_id, registers == NULL);
 }
 
 void apic_end_of_interrupt(void)
@@ -129,14 +126,14 @@ void apic_end_of_interrupt(void)
 static void send_command(uint32_t apic_id, uint32_t command)
 {
     if (registers == NULL) {
-        wrmsr(MSR_X2APIC_BASE + APIC_COMMAND_LOW / 16, (uint64_t)apic_id << 32 | command);
+        wrmsr(apic_register_msr(APIC_COMMAND_LOW), apic_command_wide(apic_id, command));
         return;
     }
     /* The APIC takes a command at a time; delivery never takes long (11.6.1). */
     while ((apic_read(APIC_COMMAND_LOW) & COMMAND_PENDING) != 0) {
         cpu_relax();
     }
-    apic_write(APIC_COMMAND_HIGH, apic_id << 24);
+    apic_write(APIC_COMMAND_HIGH, apic_command_high(apic_id));
     apic_write(APIC_COMMAND_LOW, command);
 }
 

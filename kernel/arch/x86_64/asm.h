@@ -11,7 +11,6 @@
 #define MSR_APIC_BASE      0x0000001bu
 #define MSR_SYSENTER_CS    0x00000174u
 #define MSR_TSC_DEADLINE   0x000006e0u
-#define MSR_X2APIC_BASE    0x00000800u
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u
 #define MSR_LSTAR          0xc0000082u
@@ -167,6 +166,14 @@ static inline void outw(uint16_t port, uint16_t value)
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }
 
+static inline uint16_t inw(uint16_t port)
+{
+    uint16_t value;
+
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
 static inline void outl(uint16_t port, uint32_t value)
 {
     __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
@@ -178,6 +185,36 @@ static inline uint32_t inl(uint16_t port)
 
     __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
     return value;
+}
+
+/** Write a line of the data cache back to memory and forget it. */
+static inline void cache_line_flush(uintptr_t address)
+{
+    __asm__ volatile("clflush (%0)" : : "r"(address) : "memory");
+}
+
+/** All loads and stores before, cache_line_flush() too, come before all behind. */
+static inline void memory_fence(void)
+{
+    __asm__ volatile("mfence" : : : "memory");
+}
+
+/** Clear 8-byte words. The string instruction is the fastest way on every CPU since 2012 (ERMS). */
+static inline void clear_words(void *place, uint64_t words)
+{
+    __asm__ volatile("rep stosq" : "+D"(place), "+c"(words) : "a"(0ull) : "memory");
+}
+
+/** Where the running thread finds its own data: the base of its FS segment. */
+static inline void set_thread_base(uint64_t base)
+{
+    wrmsr(MSR_FS_BASE, base);
+}
+
+/** As set_thread_base(), for a base in memory: one instruction less. */
+static inline void set_thread_base_from(const uint64_t *base)
+{
+    wrmsr_from(MSR_FS_BASE, base);
 }
 
 static inline void cpu_relax(void)
@@ -194,6 +231,12 @@ static inline void interrupts_off(void)
 static inline void interrupts_window(void)
 {
     __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+/** Sleep with interrupts off: until an NMI. */
+static inline void sleep_uninterrupted(void)
+{
+    __asm__ volatile("cli; hlt" : : : "memory");
 }
 
 /** Sleep until an interrupt; atomic against one that is already pending. Returns with IF = 0. */

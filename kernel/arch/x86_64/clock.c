@@ -6,8 +6,11 @@
 
 /* 8254 programmable interval timer, Intel 231164-005; port 61h gates channel 2. */
 #define PIT_HZ           1193182ull
+#define PIT_CHANNEL0     0x40
 #define PIT_CHANNEL2     0x42
 #define PIT_COMMAND      0x43
+#define PIT_LATCH        0x00 /* channel 0 */
+#define PIT_RATE         0x34 /* channel 0, both bytes, mode 2 */
 #define PIT_ONE_SHOT     0xb0 /* channel 2, both bytes, mode 0 */
 #define PORT_SYSTEM_B    0x61
 #define SYSTEM_B_GATE    0x01
@@ -18,6 +21,8 @@
 #define MEASURE_US       2000u
 #define MEASURE_COUNT    3u
 #define MEASURE_GIVE_UP  (1ull << 34)
+#define READS_GIVE_UP    (1u << 18)
+#define RATE_LEAST       1000000ull /* below, something was not measured */
 
 uint64_t clock_boot_ticks;
 
@@ -43,17 +48,50 @@ static uint64_t measure(uint32_t micros)
     return rdtsc() - start;
 }
 
-/** The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer. */
-static uint64_t measure_best(void)
+/** What channel 0 counts down from 65536 again and again; all ones if there is no timer. */
+static uint16_t read_channel0(void)
 {
-    uint64_t best = measure(MEASURE_US);
+    outb(PIT_COMMAND, PIT_LATCH);
+    const uint16_t low = inb(PIT_CHANNEL0);
 
-    for (uint32_t i = 1; i < MEASURE_COUNT; i++) {
-        const uint64_t ticks = measure(MEASURE_US);
+    return (uint16_t)(low | inb(PIT_CHANNEL0) << 8);
+}
+
+/**
+ * Likewise by channel 0, for machines without port 61h (QEMU's microvm). It may interrupt, but
+ * nobody listens.
+ */
+static uint64_t measure_channel0(uint32_t micros)
+{
+    const uint64_t count = PIT_HZ * micros / 1000000;
+
+    outb(PIT_COMMAND, PIT_RATE);
+    outb(PIT_CHANNEL0, 0);
+    outb(PIT_CHANNEL0, 0);
+    const uint16_t first = read_channel0();
+    const uint64_t start = rdtsc();
+
+    for (uint32_t i = 0; i < READS_GIVE_UP; i++) {
+        const uint16_t passed = (uint16_t)(first - read_channel0());
+
+        if (passed >= count) {
+            return (rdtsc() - start) * count / passed;
+        }
+    }
+    return 0;
+}
+
+/** The least of a few: a host that takes the CPU away meanwhile only makes a measurement longer. */
+static uint64_t measure_best(bool by_channel0)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (uint32_t i = 0; i < MEASURE_COUNT; i++) {
+        const uint64_t ticks = by_channel0 ? measure_channel0(MEASURE_US) : measure(MEASURE_US);
 
         best = ticks < best ? ticks : best;
     }
-    return best;
+    return best * (1000000 / MEASURE_US);
 }
 
 /** The rate that CPUID tells: leaf 15h (SDM vol. 2A), or a hypervisor's leaf 40000010h. */
@@ -77,9 +115,12 @@ void clock_init(void)
     clock_boot_ticks = rdtsc();
     ticks_per_second = rate_from_cpuid();
     if (ticks_per_second == 0) {
-        ticks_per_second = measure_best() * (1000000 / MEASURE_US);
+        ticks_per_second = measure_best(false);
     }
-    if (ticks_per_second < 1000000) {
+    if (ticks_per_second < RATE_LEAST) {
+        ticks_per_second = measure_best(true);
+    }
+    if (ticks_per_second < RATE_LEAST) {
         /* No timer to measure against: assume 1 GHz, so that time passes at all, and say so. */
         ticks_per_second = 1000000000;
         log_info("clock", "cannot measure the TSC; times are guesses");

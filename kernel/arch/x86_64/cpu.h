@@ -43,6 +43,17 @@ struct __attribute__((packed)) tss {
     uint16_t io_map_base;
 };
 
+/** Interrupts that are no device's; counted on each CPU, for people. */
+enum cpu_interrupt {
+    CPU_INTERRUPT_TIMER,
+    CPU_INTERRUPT_RESCHEDULE,
+    CPU_INTERRUPT_FLUSH,
+    CPU_INTERRUPT_FENCE, /* device_manager/route_fence.h */
+    CPU_INTERRUPT_COM1,
+    CPU_INTERRUPT_IOMMU,
+    CPU_INTERRUPT_COUNT
+};
+
 struct cpu {
     struct cpu *self;       /* [I] */
     struct thread *current; /* [cpu] the thread whose registers this CPU carries, or NULL */
@@ -74,17 +85,28 @@ struct cpu {
     uint64_t idle_ticks;       /* [k] */
     uint64_t busy_ticks;       /* [k] */
 
-    uint64_t switch_count;    /* [cpu] */
-    uint64_t interrupt_count; /* [cpu] */
-    uint64_t spurious_count;  /* [cpu] */
-    uint64_t flush_done;      /* [a] highest TLB flush sequence this CPU has carried out */
+    uint64_t switch_count;                        /* [cpu] */
+    uint64_t interrupt_count;                     /* [cpu] */
+    uint64_t spurious_count;                      /* [cpu] by the APIC's own vector for it */
+    uint64_t own_interrupts[CPU_INTERRUPT_COUNT]; /* [cpu] the kernel's own, by kind */
+    uint64_t flush_done; /* [a] highest TLB flush sequence this CPU has carried out */
 
     /* Device interrupts. */
     uint16_t device_routes[VECTOR_DEVICE_END - VECTOR_DEVICE_FIRST]; /* [k] route + 1; 0: none */
     struct list route_fences;  /* [k] struct route_fence.link */
     uint64_t stale_interrupts; /* [k] of routes that had ended (L5) */
+    uint64_t unexpected_count; /* [k] of vectors that lead nowhere */
+    uint8_t device_lines[VECTOR_LINE_END - VECTOR_LINE_FIRST]; /* [k] line + 1; 0: none */
 
-    uint32_t locks_held; /* [cpu] debug builds: bit per rank */
+    /* Debug builds: */
+    uint32_t locks_held;                    /* [cpu] bit per rank */
+    uint32_t region_depth[LOCK_RANK_COUNT]; /* [cpu] entries of each region */
+#ifdef CAPOS_LOCK_TIMES
+    struct {
+        uint64_t ticks;             /* when this CPU asked for the lock of a rank that it holds */
+        uint64_t place;             /* and where */
+    } locks_since[LOCK_RANK_COUNT]; /* [cpu] */
+#endif
 };
 
 static_assert(offsetof(struct cpu, current) == CPU_OFFSET_CURRENT, "trap.S");

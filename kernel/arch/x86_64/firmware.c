@@ -15,6 +15,8 @@
 
 struct firmware firmware;
 
+static bool processors_overflow; /* said once */
+
 static const uint8_t *map_bytes(const struct acpi_memory *memory, uint64_t address, uint64_t length)
 {
     (void)memory;
@@ -86,16 +88,25 @@ static void list_tables(const struct acpi_root *root)
             record.address = acpi_root_address(root, i);
             record.error = error;
             record.offset = fault.offset;
+            log_info("acpi", "table %u: %s at %lx; doing without", i, acpi_error_name(error),
+                     (unsigned long)fault.offset);
         }
         add_record(record);
     }
 }
 
-static void report(const char *table, const char *signature, const struct acpi_fault *fault)
+/** A table, or a part of it, is not used: which, why, and where in it. */
+static void report(const char *part, const char *signature, const struct acpi_fault *fault)
 {
     note_refused(signature, fault);
-    log_info("acpi", "%s: %s at %lx; doing without", table, acpi_error_name(fault->error),
-             (unsigned long)fault->offset);
+    log_info("acpi", "%s%s: %s at %lx; doing without", signature, part,
+             acpi_error_name(fault->error), (unsigned long)fault->offset);
+}
+
+/** There is more than the kernel has room for. */
+static void report_more(const char *what, uint32_t room)
+{
+    log_info("acpi", "more than %u %s: the others are not used", room, what);
 }
 
 static void add_processor(const struct acpi_madt_processor *processor)
@@ -110,6 +121,16 @@ static void add_processor(const struct acpi_madt_processor *processor)
     }
     if (firmware.processor_count < MAX_CPUS) {
         firmware.apic_ids[firmware.processor_count++] = processor->apic_id;
+    } else if (!processors_overflow) {
+        processors_overflow = true;
+        report_more("processors", MAX_CPUS);
+    }
+}
+
+static void add_nmi(struct firmware_nmi nmi)
+{
+    if (firmware.nmi_count < FIRMWARE_MAX_NMIS) {
+        firmware.nmis[firmware.nmi_count++] = nmi;
     }
 }
 
@@ -122,6 +143,7 @@ static void add_override(const struct acpi_madt_override *override)
         .interrupt = override->interrupt,
         .active_low = override->input.polarity == ACPI_POLARITY_LOW,
         .level = override->input.trigger == ACPI_TRIGGER_LEVEL,
+        .input = override->input,
     };
 }
 
@@ -133,6 +155,8 @@ static void add_io_apic(const struct acpi_madt_io_apic *io_apic)
             .address = {io_apic->address},
             .interrupt_base = io_apic->interrupt_base,
         };
+    } else {
+        report_more("I/O APICs", FIRMWARE_MAX_IO_APICS);
     }
 }
 
@@ -149,7 +173,7 @@ static void read_madt(const struct acpi_root *root)
         return;
     }
     if (acpi_madt_open(table.bytes, &madt, &fault) != ACPI_OK) {
-        report("MADT", "APIC", &fault);
+        report("", "APIC", &fault);
         return;
     }
     note_used("APIC");
@@ -167,9 +191,18 @@ static void read_madt(const struct acpi_root *root)
             add_override(&entry.override);
             break;
         case ACPI_MADT_NMI_SOURCE:
+            add_nmi((struct firmware_nmi){.input = entry.nmi_source.interrupt,
+                                          .flags = entry.nmi_source.input});
+            break;
         case ACPI_MADT_LOCAL_NMI:
+            add_nmi((struct firmware_nmi){.is_local = true,
+                                          .is_of_all = entry.local_nmi.all_processors,
+                                          .processor = entry.local_nmi.uid,
+                                          .input = entry.local_nmi.lint,
+                                          .flags = entry.local_nmi.input});
+            break;
         case ACPI_MADT_WAKEUP:
-            break; /* NMIs stay masked; processors start by INIT and SIPI */
+            break; /* processors start by INIT and SIPI */
         }
     }
 }
@@ -211,7 +244,7 @@ static void read_dmar(const struct acpi_root *root)
         return;
     }
     if (acpi_dmar_open(table.bytes, &firmware.dmar, &fault) != ACPI_OK) {
-        report("DMAR", "DMAR", &fault);
+        report("", "DMAR", &fault);
         return;
     }
     while (acpi_dmar_next(&firmware.dmar, &cursor, &entry)) {
@@ -225,6 +258,9 @@ static void read_dmar(const struct acpi_root *root)
     }
     note_used("DMAR");
     firmware.has_dmar = true;
+    if (firmware.unit_count == 0) {
+        log_info("acpi", "DMAR: it names no remapping unit");
+    }
 }
 
 static void read_fadt(const struct acpi_root *root)
@@ -237,17 +273,78 @@ static void read_fadt(const struct acpi_root *root)
         return;
     }
     if (acpi_fadt_open(table.bytes, &firmware.fadt, &fault) != ACPI_OK) {
-        report("FADT", "FACP", &fault);
+        report("", "FACP", &fault);
         return;
     }
     note_used("FACP");
     firmware.has_fadt = true;
-    if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK ||
-        acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) != ACPI_OK) {
-        report("DSDT (soft-off)", "FACP", &fault);
+    if (acpi_table_at(&memory, firmware.fadt.dsdt_address, &table, &fault) != ACPI_OK) {
+        report(" (its DSDT, for soft-off)", "FACP", &fault);
+    } else {
+        firmware.has_soft_off =
+            acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) == ACPI_OK;
+    }
+    for (uint32_t i = 0; i < FIRMWARE_MAX_TABLES && !firmware.has_soft_off &&
+                         acpi_root_find(&memory, root, "SSDT", i, &table) == ACPI_OK;
+         i++) {
+        firmware.has_soft_off =
+            acpi_soft_off_find(table.bytes, &firmware.soft_off, &fault) == ACPI_OK;
+    }
+    if (!firmware.has_soft_off) {
+        log_info("acpi", "no constant \\_S5 in DSDT or SSDTs: off only if AML is interpreted");
+    }
+}
+
+/** What host bridges forward, as far as a table with AML says so in constants. */
+static void read_host_bridges(struct acpi_bytes aml)
+{
+    struct acpi_host_bridge bridge;
+    uint64_t cursor = 0;
+
+    while (firmware.host_bridge_count < FIRMWARE_MAX_BRIDGES &&
+           acpi_host_bridge_next(aml, &cursor, &bridge)) {
+        firmware.host_bridges[firmware.host_bridge_count++] = bridge;
+    }
+}
+
+/** Configuration space of the first segment, from AML: machines without an MCFG. */
+static void read_config_base(struct acpi_bytes aml)
+{
+    struct acpi_mcfg_entry entry = {.first_bus = UINT8_MAX};
+    struct acpi_fault fault;
+
+    if (firmware.segment_count != 0 || firmware.host_bridge_count == 0 ||
+        acpi_config_base_find(aml, &entry.base, &fault) != ACPI_OK ||
+        entry.base % PAGE_BYTES != 0 || entry.base >= PHYSICAL_END) {
         return;
     }
-    firmware.has_soft_off = true;
+    for (uint32_t i = 0; i < firmware.host_bridge_count; i++) {
+        const struct acpi_host_bridge *bridge = &firmware.host_bridges[i];
+
+        entry.first_bus = bridge->first_bus < entry.first_bus ? bridge->first_bus : entry.first_bus;
+        entry.last_bus = bridge->last_bus > entry.last_bus ? bridge->last_bus : entry.last_bus;
+    }
+    firmware.segments[firmware.segment_count++] = entry;
+    log_info("acpi", "configuration space at %lx, from _CBA", (unsigned long)entry.base);
+}
+
+static void read_aml(const struct acpi_root *root)
+{
+    struct acpi_table dsdt;
+    struct acpi_table table;
+    struct acpi_fault fault;
+    const bool has_dsdt = firmware.has_fadt && acpi_table_at(&memory, firmware.fadt.dsdt_address,
+                                                             &dsdt, &fault) == ACPI_OK;
+
+    if (has_dsdt) {
+        read_host_bridges(dsdt.bytes);
+    }
+    for (uint32_t i = 0; acpi_root_find(&memory, root, "SSDT", i, &table) == ACPI_OK; i++) {
+        read_host_bridges(table.bytes);
+    }
+    if (has_dsdt) {
+        read_config_base(dsdt.bytes);
+    }
 }
 
 static void read_mcfg(const struct acpi_root *root)
@@ -258,19 +355,21 @@ static void read_mcfg(const struct acpi_root *root)
     uint32_t count;
 
     if (acpi_root_find(&memory, root, "MCFG", 0, &table) != ACPI_OK) {
-        log_info("acpi", "no MCFG: 256 bytes of configuration space for each function");
+        log_info("acpi", "no MCFG");
         return;
     }
     if (acpi_mcfg_open(table.bytes, &count, &fault) != ACPI_OK) {
-        report("MCFG", "MCFG", &fault);
+        report("", "MCFG", &fault);
         return;
     }
     note_used("MCFG");
     for (uint32_t i = 0; i < count; i++) {
         if (acpi_mcfg_get(table.bytes, i, &entry, &fault) != ACPI_OK) {
-            report("MCFG entry", "MCFG", &fault);
+            report(" (one entry)", "MCFG", &fault);
         } else if (firmware.segment_count < FIRMWARE_MAX_SEGMENTS) {
             firmware.segments[firmware.segment_count++] = entry;
+        } else {
+            report_more("windows to configuration space", FIRMWARE_MAX_SEGMENTS);
         }
     }
 }
@@ -298,4 +397,5 @@ void firmware_init(uint64_t rsdp_address)
     read_dmar(&root);
     read_fadt(&root);
     read_mcfg(&root);
+    read_aml(&root);
 }

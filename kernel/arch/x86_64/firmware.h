@@ -10,6 +10,8 @@
 #include "acpi/acpi.h"
 #include "acpi/dmar.h"
 #include "acpi/fadt.h"
+#include "acpi/host_bridge.h"
+#include "acpi/madt.h"
 #include "acpi/mcfg.h"
 #include "acpi/sleep.h"
 #include "arch/x86_64/cpu.h"
@@ -17,6 +19,7 @@
 
 #define FIRMWARE_MAX_IO_APICS 16u
 #define FIRMWARE_MAX_SEGMENTS 16u
+#define FIRMWARE_MAX_BRIDGES  16u /* host bridges */
 #define ISA_IRQ_COUNT         16u
 /* Remapping units and reserved ranges in DMAR tables of real machines: at most 8 and 16 or so. */
 #define FIRMWARE_MAX_UNITS    16u
@@ -46,7 +49,18 @@ struct firmware_isa_irq {
     uint32_t interrupt; /* global system interrupt */
     bool active_low;
     bool level;
+    struct acpi_input input; /* as an override says; without one it says nothing */
 };
+
+/** Where an NMI arrives, for people: all of them stay masked. */
+struct firmware_nmi {
+    bool is_local; /* at a LINT pin of local APICs; else at an I/O APIC's input */
+    bool is_of_all;
+    uint32_t processor; /* uid in the tables, of a local one that is not of all */
+    uint32_t input;     /* pin, or global system interrupt */
+    struct acpi_input flags;
+};
+#define FIRMWARE_MAX_NMIS 32u
 
 struct firmware {
     struct paddr local_apic;
@@ -56,8 +70,12 @@ struct firmware {
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
+    uint32_t nmi_count;
+    struct firmware_nmi nmis[FIRMWARE_MAX_NMIS];
     uint32_t segment_count; /* of memory-mapped configuration space; 0: only the ports */
     struct acpi_mcfg_entry segments[FIRMWARE_MAX_SEGMENTS];
+    uint32_t host_bridge_count;
+    struct acpi_host_bridge host_bridges[FIRMWARE_MAX_BRIDGES]; /* as far as AML says constants */
     bool has_dmar;
     struct acpi_dmar dmar;
     uint32_t unit_count;

@@ -2,111 +2,157 @@
 #include "arch/x86_64/io_apic.h"
 
 #include "arch/x86_64/firmware.h"
+#include "diag/log.h"
 #include "iommu/iommu.h"
 #include "mm/kernel_map.h"
 
-#define SELECT_REGISTER     0u /* in 32-bit words */
-#define WINDOW_REGISTER     4u
-#define REGISTER_VERSION    0x01u
-#define REGISTER_REDIRECT   0x10u /* two words an input */
+#define SELECT_REGISTER   0u /* in 32-bit words */
+#define WINDOW_REGISTER   4u
+#define REGISTER_VERSION  0x01u
+#define REGISTER_REDIRECT 0x10u /* two words an input */
 
-#define REDIRECT_MASKED     (1u << 16)
-#define REDIRECT_LEVEL      (1u << 15)
-#define REDIRECT_ACTIVE_LOW (1u << 13)
-#define REDIRECT_REMAPPED   (1u << 16) /* in the upper word */
+#define ISA_TIMER         0u
+#define ISA_COM1          4u
 
-struct io_apic {
-    volatile uint32_t *registers;
-    uint8_t id;
-    uint32_t interrupt_base;
-    uint32_t input_count;
-};
+static_assert(FIRMWARE_MAX_IO_APICS <= IOAPIC_RANGES_MAX, "each has a range");
+static_assert(ISA_IRQ_COUNT + FIRMWARE_MAX_NMIS <= IOAPIC_RULES_MAX, "each has a rule");
 
-static struct io_apic io_apics[FIRMWARE_MAX_IO_APICS]; /* [I] after io_apic_init() */
+static volatile uint32_t *registers[IOAPIC_RANGES_MAX]; /* [I] after io_apic_init(), as inputs */
+static struct ioapic_inputs inputs;
 
-static uint32_t read_register(const struct io_apic *io_apic, uint32_t number)
+static uint32_t read_register(uint32_t io_apic, uint32_t number)
 {
-    io_apic->registers[SELECT_REGISTER] = number;
-    return io_apic->registers[WINDOW_REGISTER];
+    registers[io_apic][SELECT_REGISTER] = number;
+    return registers[io_apic][WINDOW_REGISTER];
 }
 
-static void write_register(const struct io_apic *io_apic, uint32_t number, uint32_t value)
+static void write_register(uint32_t io_apic, uint32_t number, uint32_t value)
 {
-    io_apic->registers[SELECT_REGISTER] = number;
-    io_apic->registers[WINDOW_REGISTER] = value;
+    registers[io_apic][SELECT_REGISTER] = number;
+    registers[io_apic][WINDOW_REGISTER] = value;
+}
+
+static void write_low(const struct ioapic_place *place, uint32_t value)
+{
+    write_register(place->io_apic, REGISTER_REDIRECT + 2 * place->pin, value);
+}
+
+static uint64_t read_entry(const struct ioapic_place *place)
+{
+    const uint32_t low = read_register(place->io_apic, REGISTER_REDIRECT + 2 * place->pin);
+
+    return (uint64_t)read_register(place->io_apic, REGISTER_REDIRECT + 2 * place->pin + 1) << 32 |
+           low;
+}
+
+static void add_io_apic(const struct firmware_io_apic *found)
+{
+    const uint32_t at = inputs.range_count;
+
+    registers[at] = kernel_map_registers(found->address, PAGE_BYTES);
+    const uint32_t count = ((read_register(at, REGISTER_VERSION) >> 16) & 0xff) + 1;
+
+    for (uint32_t pin = 0; pin < count && pin < IOAPIC_PINS_MAX; pin++) {
+        io_apic_program(&(struct ioapic_place){at, pin},
+                        &(struct ioapic_redirection){.is_masked = true});
+    }
+    if (!ioapic_inputs_add(&inputs, found->id, found->interrupt_base, count)) {
+        log_info("irq", "I/O APIC %u: inputs %u to %u make no sense; doing without it", found->id,
+                 found->interrupt_base, found->interrupt_base + count - 1);
+    }
+}
+
+/** What the MADT says of inputs, and which ones are the kernel's. */
+static void add_rules(void)
+{
+    for (uint32_t irq = 0; irq < ISA_IRQ_COUNT; irq++) {
+        const struct ioapic_rule rule = {
+            .interrupt = firmware.isa[irq].interrupt,
+            .input = firmware.isa[irq].input,
+            .user = irq == ISA_TIMER  ? IOAPIC_USER_TIMER
+                    : irq == ISA_COM1 ? IOAPIC_USER_CONSOLE
+                                      : IOAPIC_USER_NONE,
+        };
+
+        KVERIFY(ioapic_rules_add(&inputs, &rule));
+    }
+    for (uint32_t i = 0; i < firmware.nmi_count; i++) {
+        const struct ioapic_rule rule = {.interrupt = firmware.nmis[i].input,
+                                         .user = IOAPIC_USER_NMI};
+
+        KVERIFY(firmware.nmis[i].is_local || ioapic_rules_add(&inputs, &rule));
+    }
 }
 
 void io_apic_init(void)
 {
     for (uint32_t i = 0; i < firmware.io_apic_count; i++) {
-        struct io_apic *io_apic = &io_apics[i];
+        add_io_apic(&firmware.io_apics[i]);
+    }
+    add_rules();
+}
 
-        io_apic->registers = kernel_map_registers(firmware.io_apics[i].address, PAGE_BYTES);
-        io_apic->id = firmware.io_apics[i].id;
-        io_apic->interrupt_base = firmware.io_apics[i].interrupt_base;
-        io_apic->input_count = ((read_register(io_apic, REGISTER_VERSION) >> 16) & 0xff) + 1;
-        for (uint32_t input = 0; input < io_apic->input_count; input++) {
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input, REDIRECT_MASKED);
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input + 1, 0);
-        }
+const struct ioapic_inputs *io_apic_inputs(void)
+{
+    return &inputs;
+}
+
+void io_apic_program(const struct ioapic_place *place, const struct ioapic_redirection *redirection)
+{
+    const uint64_t entry = ioapic_redirection_encode(redirection);
+
+    write_low(place, (uint32_t)entry | IOAPIC_MASKED);
+    write_register(place->io_apic, REGISTER_REDIRECT + 2 * place->pin + 1, (uint32_t)(entry >> 32));
+    if (!redirection->is_masked) {
+        write_low(place, (uint32_t)entry);
     }
 }
 
-/** The redirection entry of an input: what goes through a remapping unit has another format. */
-static uint64_t redirection(const struct io_apic *io_apic, const struct firmware_isa_irq *isa,
-                            uint32_t vector, uint32_t apic_id)
+void io_apic_set_mask(const struct ioapic_place *place, bool is_masked)
 {
-    const struct iommu_route route = {
-        .vector = (uint8_t)vector, .is_level = isa->level, .apic_id = apic_id};
-    uint64_t entry;
+    const uint32_t low = (uint32_t)read_entry(place);
 
-    if (iommu_route_io_apic(io_apic->id, &route, isa->active_low, &entry)) {
-        return entry;
-    }
-    return (uint64_t)apic_id << 56 | vector | (isa->active_low ? REDIRECT_ACTIVE_LOW : 0) |
-           (isa->level ? REDIRECT_LEVEL : 0);
+    write_low(place, is_masked ? low | IOAPIC_MASKED : low & ~IOAPIC_MASKED);
 }
 
 bool io_apic_route_isa(uint32_t irq, uint32_t vector, uint32_t apic_id)
 {
     const struct firmware_isa_irq *isa = &firmware.isa[irq];
+    const struct iommu_route route = {
+        .vector = (uint8_t)vector, .is_level = isa->level, .apic_id = apic_id};
+    struct ioapic_redirection redirection = {
+        .vector = (uint8_t)vector,
+        .is_level = isa->level,
+        .is_active_low = isa->active_low,
+        .apic_id = (uint8_t)apic_id,
+    };
+    struct ioapic_place place;
 
-    for (uint32_t i = 0; i < firmware.io_apic_count; i++) {
-        const struct io_apic *io_apic = &io_apics[i];
-        const uint32_t input = isa->interrupt - io_apic->interrupt_base;
-
-        if (input < io_apic->input_count) {
-            const uint64_t entry = redirection(io_apic, isa, vector, apic_id);
-
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input + 1, (uint32_t)(entry >> 32));
-            write_register(io_apic, REGISTER_REDIRECT + 2 * input, (uint32_t)entry);
-            return true;
-        }
+    if (!ioapic_find(&inputs, isa->interrupt, &place)) {
+        return false;
     }
-    return false;
+    redirection.is_remapped =
+        iommu_route_at_boot(inputs.ranges[place.io_apic].id, &route, &redirection.remap_index);
+    io_apic_program(&place, &redirection);
+    return true;
 }
 
 bool io_apic_read_input(uint32_t number, struct io_apic_input *input)
 {
-    for (uint32_t i = 0; i < firmware.io_apic_count; i++) {
-        const struct io_apic *io_apic = &io_apics[i];
+    for (uint32_t i = 0; i < inputs.range_count; i++) {
+        const struct ioapic_range *range = &inputs.ranges[i];
 
-        if (number < io_apic->input_count) {
-            const uint32_t low = read_register(io_apic, REGISTER_REDIRECT + 2 * number);
-            const uint32_t high = read_register(io_apic, REGISTER_REDIRECT + 2 * number + 1);
+        if (number < range->count) {
+            const struct ioapic_place place = {i, number};
 
             *input = (struct io_apic_input){
-                .io_apic = io_apic->id,
-                .interrupt = io_apic->interrupt_base + number,
-                .vector = (uint8_t)low,
-                .is_masked = (low & REDIRECT_MASKED) != 0,
-                .is_level = (low & REDIRECT_LEVEL) != 0,
-                .is_active_low = (low & REDIRECT_ACTIVE_LOW) != 0,
-                .is_remapped = (high & REDIRECT_REMAPPED) != 0,
+                .io_apic = range->id,
+                .interrupt = range->first + number,
+                .entry = ioapic_redirection_decode(read_entry(&place)),
             };
             return true;
         }
-        number -= io_apic->input_count;
+        number -= range->count;
     }
     return false;
 }

@@ -32,7 +32,8 @@ void irq_init(void)
     if (io_apic_route_isa(COM1_ISA_IRQ, VECTOR_COM1, this_cpu()->apic_id)) {
         uart_enable_input();
     } else {
-        log_info("irq", "COM1 has no I/O APIC input: the console takes no input");
+        log_info("irq", "COM1 has no I/O APIC input: its input is polled");
+        console_poll();
     }
 }
 
@@ -42,26 +43,37 @@ void irq_dispatch(uint32_t vector)
 
     cpu->interrupt_count++;
     trace_interrupt(cpu, vector);
+    if (LIKELY(vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END)) {
+        apic_end_of_interrupt();
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
+        interrupt_arrived(vector);
+        return;
+    }
     switch (vector) {
     case VECTOR_TIMER:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_TIMER]++;
         sched_account();
         timer_run_due();
         break;
     case VECTOR_RESCHEDULE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_RESCHEDULE]++;
         cpu->reschedule_sent = false;
         break;
     case VECTOR_FLUSH:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FLUSH]++;
         flush_answer();
         break;
     case VECTOR_COM1:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_COM1]++;
         console_input();
         break;
     case VECTOR_IOMMU:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_IOMMU]++;
         iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
@@ -71,15 +83,16 @@ void irq_dispatch(uint32_t vector)
         break;
     case VECTOR_ROUTE_FENCE:
         apic_end_of_interrupt();
+        cpu->own_interrupts[CPU_INTERRUPT_FENCE]++;
         route_fence_arrived();
         break;
     default:
-        apic_end_of_interrupt();
-        if (vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END) {
-            interrupt_arrived(vector);
+        if (vector >= VECTOR_LINE_FIRST && vector < VECTOR_LINE_END) {
+            line_arrived(vector);
         } else {
-            cpu->spurious_count++;
+            cpu->unexpected_count++;
         }
+        apic_end_of_interrupt();
         break;
     }
 }

@@ -15,6 +15,7 @@
 
 /** The debug-exit port, 0 for none. */
 void power_set_debug_exit(uint16_t port);
+uint16_t power_debug_exit(void);
 
 NORETURN void power_halt(void);
 NORETURN void power_reboot(void);

@@ -23,6 +23,8 @@
 #define VECTOR_EXCEPTION_COUNT 32u
 #define VECTOR_ROUTE_FENCE     0x20u /* lower than any device's: route_fence.h */
 #define VECTOR_COM1            0x30u
+#define VECTOR_LINE_FIRST      0x31u /* level-triggered, shared */
+#define VECTOR_LINE_END        0x40u
 #define VECTOR_DEVICE_FIRST    0x40u
 #define VECTOR_DEVICE_END      0xe0u
 #define VECTOR_TIMER           0xe0u

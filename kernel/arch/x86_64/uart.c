@@ -48,6 +48,13 @@ void uart_enable_input(void)
     outb(UART_INTERRUPTS, INTERRUPT_RECEIVED);
 }
 
+void uart_renew_input(void)
+{
+    /* The line to the I/O APIC falls and rises: an edge, if there is still something to read. */
+    outb(UART_INTERRUPTS, 0);
+    outb(UART_INTERRUPTS, INTERRUPT_RECEIVED);
+}
+
 static void send(uint8_t byte)
 {
     if (fifo_room == 0) {

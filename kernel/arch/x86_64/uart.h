@@ -14,6 +14,9 @@ void uart_init(void);
 /** Ask for an interrupt when bytes arrive. */
 void uart_enable_input(void);
 
+/** Have it interrupt once more if there are bytes that nobody has read yet. */
+void uart_renew_input(void);
+
 /** Write bytes, "\n" as "\r\n". Locks: takes the UART lock. Bounded even if the line is stuck. */
 void uart_write(const void *bytes, size_t length);
 

@@ -41,6 +41,16 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SHOWN_LINES = 12
 
 
+def numa_nodes(count, cpus, size):
+    """Nodes with equal parts of memory and, in turns, of the CPUs."""
+    arguments = []
+    for node in range(count):
+        arguments += ["-object", f"memory-backend-ram,id=node{node},size={size // count}",
+                      "-numa", f"node,nodeid={node},memdev=node{node}," + ",".join(
+                          f"cpus={cpu}" for cpu in range(node, cpus, count))]
+    return arguments
+
+
 class Machine:
     PROMPT = "capos> "
     EXIT_HALT = qemu_command.EXIT_HALT
@@ -52,6 +62,7 @@ class Machine:
     def __init__(self, directory, deadline=60, *, cpus=2, memory="256M", accel=None, icount=None,
                  kernel=qemu_command.KERNEL, package=qemu_command.PACKAGE, append="",
                  paused=False, reboots=False, cpu_model=None, devices=None, qtest=False, boot="pvh",
+                 machine="q35,sata=off", numa=0, serial=None,
                  extra=()):
         """Start the machine.
 
@@ -63,6 +74,9 @@ class Machine:
         devices    what the machine has beside its own: Devices of tools/qemu_devices.py
         qtest      open QEMU's test socket beside the guest, for .qtest
         boot       how the kernel starts: with bios and uefi from the boot disk in `devices`
+        machine    QEMU's name for the board, and its options
+        numa       so many nodes share CPUs and memory; then .ram cannot be read
+        serial     arguments for another serial port than the one that expect() and write() use
         extra      more arguments for QEMU
         """
         self.deadline = deadline if isinstance(deadline, Deadline) else Deadline(deadline)
@@ -74,6 +88,8 @@ class Machine:
         self.output = ""            # all serial output so far
         self.arrivals = []          # (monotonic time, length of output then)
         self._cursor = 0            # expect() searches from here
+        self.last_look = None       # called with the machine before it halts
+        self.looked_at = -1         # length of output when somebody last found that all agrees
         self._news = threading.Condition()
         self._symbols = None
         self._gdb = None
@@ -91,11 +107,11 @@ class Machine:
         test, test_theirs = socket.socketpair() if qtest else (None, None)
         arguments = qemu_command.command(
             accel, cpus=cpus, memory=memory, kernel=kernel, package=package, append=append,
-            cpu_model=cpu_model, boot=boot,
-            extra=["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
-                   "-machine", "memory-backend=ram",
-                   "-chardev", "stdio,id=serial0,signal=off",
-                   "-serial", "chardev:serial0",
+            cpu_model=cpu_model, boot=boot, machine=machine,
+            extra=[*(numa_nodes(numa, cpus, parse_size(memory)) if numa else
+                     ["-object", f"memory-backend-file,id=ram,size={memory},mem-path={ram},share=on",
+                      "-machine", "memory-backend=ram"]),
+                   *(serial or ["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]),
                    "-chardev", f"socket,id=qmp,fd={qmp_theirs.fileno()}",
                    "-mon", "chardev=qmp,mode=control",
                    *([] if reboots else ["-no-reboot"]),
@@ -128,7 +144,7 @@ class Machine:
             self.close()
             words = (self.directory / "qemu.log").read_text(errors="replace").strip()
             raise Unexpected("QEMU starts", words or str(error)) from error
-        self.ram = GuestMemory(ram, parse_size(memory))
+        self.ram = None if numa else GuestMemory(ram, parse_size(memory))
 
     # ---- The serial port
 
@@ -231,8 +247,14 @@ class Machine:
         """`halt` at the prompt, and the right exit status."""
         if not self.output[:self._cursor].endswith(self.PROMPT):
             self.expect(self.PROMPT)
+        if self.last_look is not None:
+            self.last_look(self)
         self.write("halt\r")
         return self.wait_exit(self.EXIT_HALT)
+
+    def is_at_prompt(self):
+        """Whether the machine runs, and has come as far as the shell."""
+        return self.process.poll() is None and self.PROMPT in self.output
 
     def close(self):
         """Kill what still runs; called by the fixture."""
@@ -244,7 +266,7 @@ class Machine:
         self.process.stdout.close()
         self._log.close()
         self._qemu_log.close()
-        if hasattr(self, "ram"):
+        if getattr(self, "ram", None) is not None:
             self.ram.close()
         self._scratch.cleanup()
 

@@ -87,6 +87,7 @@ def watch(machine, seconds=SETTLE_S, ghosts=()):
                 reason = _unrest(state, ghosts)
                 found = [reason] if reason else complaints(state)
                 if not found:
+                    machine.looked_at = len(machine.output)
                     return state
         except Broken as error:
             found = [str(error)]
@@ -131,6 +132,7 @@ def inspect(machine):
     found = complaints(state)
     machine.qmp.execute("cont")
     _refuse("page tables, frames, accounts and objects that agree", found)
+    machine.looked_at = len(machine.output)
 
 
 class Snapshot:
@@ -146,6 +148,7 @@ class Snapshot:
         self.counts = self._count(state) if not found else Counter()
         machine.qmp.execute("cont")
         _refuse("page tables, frames, accounts and objects that agree", found)
+        machine.looked_at = len(machine.output)
 
     @staticmethod
     def _count(state):

@@ -115,3 +115,24 @@ def _io_apics(scopes):
             found[identity] = bus << 8 | device << 3 | function
         at += length
     return found
+
+
+def firmware_memory(found):
+    """{bdf: [(first, last)]} of the memory that firmware reserved for functions of bus 0 (RMRR, 8.4)."""
+    data, at, reserved = found.get("DMAR", b""), HEADER + 12, {}
+    while at + 4 <= len(data):
+        kind, length = struct.unpack_from("<HH", data, at)
+        if length < 4:
+            raise Broken(f"the DMAR has a structure of {length} bytes")
+        if kind == 1:
+            first, last = struct.unpack_from("<QQ", data, at + 8)
+            scope, end = at + 24, at + length
+            while scope + 8 <= end:
+                _, size, _, bus, device, function = struct.unpack_from("<BBxxBBBB", data, scope)
+                if size < 6:
+                    raise Broken(f"the DMAR has a device scope of {size} bytes")
+                if size == 8:  # a path of one step
+                    reserved.setdefault(bus << 8 | device << 3 | function, []).append((first, last))
+                scope += size
+        at += length
+    return reserved

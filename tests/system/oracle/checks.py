@@ -261,7 +261,8 @@ def slabs(state):
         if int(slab.frame) != frame or used == 0:
             yield f"frame {frame:#x} is no slab, or an empty one that was kept"
         pieces += used
-    reachable = len(state.objects) + len(state.processes) + \
+    # The one that pays for quarantine is no piece of a slab.
+    reachable = len(state.objects) + sum(process.name != "quarantine" for process in state.processes) + \
         sum(len(process.mappings) for process in state.processes)
     if pieces != reachable:
         yield (f"{pieces} pieces of slabs are in use, but only {reachable} objects, mappings and "

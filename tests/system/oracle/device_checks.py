@@ -15,6 +15,7 @@ FOREIGN = ("free", "memory", "ring", "reserved", "cap_table", "kernel_image", "p
            "outside memory")
 FIRST_VECTOR = 0x20
 VALIDATE_ALL = 1
+COM1_INPUT = 4
 
 
 def machine(state, hardware, claims):
@@ -38,10 +39,11 @@ def units(state, hardware, claims):
 
 def table_frames(state, hardware, claims):
     """The tables of the IOMMU lie in frames of the kernel that are used for nothing else, those of a
-    domain paid by its owner; and every frame of that kind is such a table."""
+    domain paid by its owner; and every frame of that kind is such a table, or in quarantine."""
+    lost = {process.pid for process in state.processes if process.name == "quarantine"}
     used = {physical // PAGE for unit in hardware.units for physical in unit.tables}
     for frame, record in enumerate(state.frames):
-        if state.kinds.get(record.kind) == "iommu" and frame not in used:
+        if state.kinds.get(record.kind) == "iommu" and frame not in used and record.owner not in lost:
             yield (f"frame {frame:#x} is an IOMMU's table of {state.owner_name(record.owner)} that no "
                    "IOMMU uses")
     for unit in hardware.units:
@@ -52,7 +54,7 @@ def table_frames(state, hardware, claims):
 
 
 def contexts(state, hardware, claims):
-    """A device is attached only if somebody owns it, to tables and not past them; different owners
+    """A device is attached only if somebody owns it, or firmware reserved memory for it, to tables and not past them; different owners
     have different domains."""
     domains = {}
     for unit in hardware.units:
@@ -60,7 +62,7 @@ def contexts(state, hardware, claims):
             who = name_of(context.bdf)
             if context.bdf not in hardware.functions:
                 yield f"{who} has a context entry, but there is no such function"
-            if context.bdf not in claims:
+            if context.bdf not in claims and context.bdf not in hardware.firmware_memory:
                 yield f"{who} has a context entry, but nobody owns it"
             if context.kind != 0:
                 yield f"{who} passes its IOMMU: translation type {context.kind}"
@@ -76,6 +78,15 @@ def _run(buffer, first):
     """The frames that a buffer has, in order: those of its memory from the one that is mapped first."""
     start = buffer.frames.index(first) if first in buffer.frames else 0
     return buffer.frames[start:start + buffer.pages]
+
+
+def _firmware_memory(who, leaves, ranges):
+    """The written exception: what firmware reserved for a function that nobody owns, at its own address."""
+    for leaf in leaves:
+        if leaf.iova != leaf.physical or not any(
+                first <= leaf.iova and leaf.iova + leaf.size - 1 <= last for first, last in ranges):
+            yield (f"{who} reaches frame {leaf.physical // PAGE:#x} at {leaf.iova:#x}, which firmware did not "
+                   "reserve for it")
 
 
 def reachable(state, hardware, claims):
@@ -98,6 +109,10 @@ def reachable(state, hardware, claims):
                 continue
             who = name_of(context.bdf)
             claim = claims.get(context.bdf)
+            if claim is None and context.bdf in hardware.firmware_memory:
+                yield from _firmware_memory(who, unit.leaves[context.table],
+                                            hardware.firmware_memory[context.bdf])
+                continue
             mapped = {leaf.iova + page * PAGE: leaf.physical // PAGE + page
                       for leaf in unit.leaves[context.table] for page in range(leaf.size // PAGE)}
             given = {}
@@ -145,10 +160,16 @@ def unowned(state, hardware, claims):
 
 
 def lines(state, hardware, claims):
-    """No function raises interrupts by its line: those pass by the remapping of messages."""
+    """No function drives its pin but one whose owner has it, and no input of an I/O APIC is open but the
+    console's and those that such pins lead to."""
     for function in hardware.functions.values():
-        if not function.is_bridge and function.header_type == 0 and function.may_raise_line:
+        if not function.is_bridge and function.header_type == 0 and function.may_raise_line and \
+                not (function.bdf in claims and claims[function.bdf].lines):
             yield f"{function} may raise INTx"
+    given = {COM1_INPUT} | {line for claim in claims.values() for line in claim.lines}
+    for pin in hardware.inputs:
+        if pin.active and pin.number not in given:
+            yield f"I/O APIC {pin.io_apic}, input {pin.number} is open, and no owner's pin leads there"
 
 
 def vectors(state, hardware, claims):
@@ -182,6 +203,8 @@ def vectors(state, hardware, claims):
             users[handle] += 1
             if irte.source != hardware.io_apic_sources.get(pin.io_apic):
                 yield f"{what}: interrupt-remapping entry {handle} is for {name_of(irte.source)}"
+            if (irte.vector, irte.level) != (pin.entry & 0xFF, bool(pin.entry >> 15 & 1)):
+                yield f"{what}: its vector or trigger mode is not that of interrupt-remapping entry {handle}"
         elif pin.active:
             yield f"{what}: is unmasked, and names no entry that is present"
     for irte in entries.values():

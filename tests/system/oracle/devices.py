@@ -35,13 +35,14 @@ class Route(NamedTuple):
 class Claim:
     """One owned function."""
 
-    def __init__(self, bdf, owner, state="claimed", buffers=(), routes=(), windows=()):
+    def __init__(self, bdf, owner, state="claimed", buffers=(), routes=(), windows=(), lines=()):
         self.bdf = bdf
         self.owner = owner            # pid
         self.state = state            # as in FunctionState
         self.buffers = list(buffers)
         self.routes = list(routes)
         self.windows = list(windows)  # (first physical page, pages) of mapped registers
+        self.lines = list(lines)      # inputs of I/O APICs that its pin is given
 
 
 class Ledger:
@@ -74,7 +75,7 @@ class Ledger:
 
     def _read(self, state, function, record):
         owner = int(record.owner)
-        buffers, routes = [], []
+        buffers, routes, lines = [], [], []
         for buffer in function.buffers.nodes("dma_buffer", "of_function"):
             self.references.append((buffer.at, "a buffer of a device"))
             payer = int(buffer.payer)
@@ -88,6 +89,8 @@ class Ledger:
                                   int(buffer.memory)))
         for route in function.routes.nodes("device_route", "of_function"):
             self.references.append((int(route.interrupt), "a route"))
+            if int(route.line):
+                lines.append(int(state.struct("device_line", int(route.line)).interrupt))
             if int(route.remap_index) != NO_ROUTE:
                 routes.append(Route(int(route.number), int(route.remap_index), int(route.vector),
                                     int(route.cpu)))
@@ -95,9 +98,9 @@ class Ledger:
         if owner:
             self.claims[bdf] = Claim(
                 bdf, owner, record.state.enumerator.removeprefix("FUNCTION_STATE_").lower(), buffers,
-                routes)
-        elif buffers or routes:
-            raise Broken(f"function {bdf:#06x} has {len(buffers)} buffers and {len(routes)} routes, "
+                routes, lines=lines)
+        elif (buffers or routes or lines) and not record.state.enumerator.endswith("_QUARANTINED"):
+            raise Broken(f"function {bdf:#06x} has {len(buffers)} buffers and {len(routes) + len(lines)} routes, "
                          "but no owner")
 
     def _read_objects(self, state):

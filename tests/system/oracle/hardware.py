@@ -39,6 +39,7 @@ class Hardware:
         self.windows = acpi.windows(found)
         self.functions = pci.find(self.windows, machine.read_registers)
         self.complaints = list(pci.compare(self.functions, machine.qmp.execute("query-pci")))
+        self.firmware_memory = acpi.firmware_memory(found)
         remappers = acpi.remappers(found)
         self.io_apic_sources = {io_apic: source for unit in remappers
                                 for io_apic, source in unit.io_apics.items()}

@@ -49,6 +49,7 @@ class Irte(NamedTuple):
     qualifier: int    # 0: all of its bits count
     validation: int   # 1: the source id is checked
     posted: bool
+    level: bool = False
 
 
 class Unit:
@@ -162,7 +163,7 @@ class Unit:
             if low & 1:
                 self.irtes.append(Irte(index, first + 16 * index, low >> 16 & 0xFF, low >> 32,
                                        high & 0xFFFF, high >> 16 & 3, high >> 18 & 3,
-                                       bool(low & 1 << 15)))
+                                       bool(low & 1 << 15), bool(low & 1 << 4)))
 
     def reach(self, bdf):
         """What a function can reach, as [DmaLeaf]; None if everything."""

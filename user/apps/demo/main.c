@@ -44,6 +44,7 @@ static void demo_echo(uint64_t echo)
     struct wire_struct results;
     struct wire_bytes text;
     struct rt_words answer = {{0}};
+    enum status status;
 
     rt_print("Calls to the echo service\n");
     check_status(rt_ring_call(rt_ring_self(), echo, ECHO_ECHO, (struct rt_words){{4711}}, &answer),
@@ -57,9 +58,10 @@ static void demo_echo(uint64_t echo)
     }
     echo_text_params_init_root(&exchange.builder, &params);
     echo_text_params_set_text(&params, sent, sizeof(sent) - 1);
-    check_status(rt_exchange_call(&exchange, echo, ECHO_TEXT, &results), STATUS_OK,
-                 "a text, in the message area");
-    check(echo_text_results_get_text(results, &text) == WIRE_OK && rt_bytes_equal(text, sent),
+    status = rt_exchange_call(&exchange, echo, ECHO_TEXT, &results);
+    check_status(status, STATUS_OK, "a text, in the message area");
+    check(status == STATUS_OK && echo_text_results_get_text(results, &text) == WIRE_OK &&
+              rt_bytes_equal(text, sent),
           "and the same text comes back");
     rt_exchange_end(&exchange);
 }

@@ -8,6 +8,10 @@
 #define MSI               0x40u /* of edu */
 #define CONFIG_BYTES      4096u
 
+#define EXTENDED_FIRST    0x100u
+#define EXTENDED_MAX      48u
+#define EXTENDED_ATS      0x000fu
+
 #define EDU_IDS           0x11e81234u
 #define BUS_MASTER        0x4u
 #define MSI_ENABLE        (1u << 16)
@@ -55,6 +59,25 @@ static void refuse_places(void)
         check_refused(device_mmio_write_config(device.mmio, places[i].offset, places[i].width, 0),
                       "and writing there");
     }
+}
+
+/**
+ * Address translation services: a device that has it would pass the IOMMU with what it translated
+ * itself (PCIe 5.0 §10.5.1: capability 000fh, enable is bit 15 of the control at 6).
+ */
+void try_ats(void)
+{
+    uint32_t at = EXTENDED_FIRST, header = 0;
+
+    for (unsigned i = 0; i < EXTENDED_MAX && at >= EXTENDED_FIRST; i++, at = header >> 20) {
+        header = config_word(at);
+        if ((header & 0xffff) == EXTENDED_ATS) {
+            check_number(config_word(at + 4) >> 31, 0, "translation by the device, at first");
+            deny(at + 4, config_word(at + 4) | 1u << 31, "switching it on");
+            return;
+        }
+    }
+    check(false, "a device with ATS", "it has none");
 }
 
 void try_config(void)

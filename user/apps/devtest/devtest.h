@@ -12,6 +12,11 @@
  *   interrupt.c  Interrupt
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
+ *   stale.c      an owner that goes on after its device was taken
+ *   budget.c     a device and a budget that is too small for it
+ *   manage.c     the holder of the DeviceManager, who takes functions back
+ *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
+ *   doorbell.c   the same with interrupts that come from outside at any moment
  *
  * The manifest grants the device as `dev`. The tests want QEMU's edu device (docs/specs/edu.txt of
  * QEMU), but for `table`, which wants one with MSI-X, and `small`, which wants a small BAR. What
@@ -128,6 +133,7 @@ void try_window(void);
 void try_table(void);
 void try_small(void);
 void try_config(void);
+void try_ats(void);
 void try_pool(void);
 void try_buffer(void);
 void try_interrupt(void);
@@ -135,6 +141,11 @@ void try_owner(void);
 void try_hand(void);
 void try_part(void);
 void try_release(void);
+void try_poor(void);
+
+/** With the DeviceManager instead of a device. Returns an exit code. */
+int manage(int count, char **arguments);
+void try_nvme(void);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);
@@ -146,6 +157,15 @@ int life_load(void);
 int life_crash(void);
 int life_leave(void);
 int life_next(void);
+int life_keep(void);
 int life_touch(void);
 int life_quiet(void);
 int life_cling(void);
+int life_late(void);
+int life_listen(void);
+int life_deaf(void);
+int life_heir(void);
+int life_wait(void);
+int life_stale(void);
+int life_nvme(void);
+int life_hoard(void);

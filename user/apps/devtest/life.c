@@ -5,9 +5,12 @@
 #include "rt/clock.h"
 #include "rt/print.h"
 
-#define HELD_PAGES 4u
-#define LOAD_PAGES 8u
-#define SETTLE_MS  500u /* five times what edu takes to begin */
+#define CACHE_LINE_SIZE 0x0cu /* in configuration space: means nothing, and can be written */
+
+#define HELD_PAGES      4u
+#define LOAD_PAGES      8u
+#define POLL_MS         5u
+#define SETTLE_MS       500u /* five times what edu takes to begin */
 
 /** All kinds of authority at once, and a transfer under way. Returns the transfer's address. */
 static uint64_t take_everything(void)
@@ -109,6 +112,28 @@ int life_next(void)
     return 0;
 }
 
+/** All of the pool is mapped and filled, for as long as it lasts. */
+int life_keep(void)
+{
+    struct dma_pool_info_results info = {0};
+    struct pages pages;
+    uint64_t buffer = 0, iova = 0;
+
+    if (!device_map() || !check_status(dma_pool_info(device.pool, &info), STATUS_OK, "the pool") ||
+        !pages_make(&pages, info.page_limit)) {
+        return 1;
+    }
+    pages_fill(&pages, 5);
+    check_status(dma_pool_map(device.pool, pages.memory, 0, info.page_limit,
+                              DMA_ACCESS_DEVICE_READS_WRITES, &buffer, &iova),
+                 STATUS_OK, "mapping all of it");
+    rt_print("devtest: keeping 0x%llx\n", (unsigned long long)iova);
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
+}
+
 /** Registers are gone when unmapping returns: touching them is a crash. */
 int life_touch(void)
 {
@@ -158,4 +183,43 @@ int life_cling(void)
     }
     rt_print("devtest: the registers are still there\n");
     return 1;
+}
+
+/** Maps its first page when somebody outside has written to the function's cache line size. */
+int life_late(void)
+{
+    const uint64_t end = soon(20000);
+    uint64_t buffer = 0, iova = 0;
+    struct pages pages;
+    uint32_t value = 0;
+
+    if (!pages_make(&pages, 1)) {
+        return 1;
+    }
+    rt_print("devtest: waiting\n");
+    rt_print_flush();
+    while (value == 0 && soon(0) < end) {
+        if (device_mmio_read_config(device.mmio, CACHE_LINE_SIZE, 1, &value) != STATUS_OK) {
+            break;
+        }
+        rt_sleep(POLL_MS * RT_NS_PER_MS);
+    }
+    const enum status status = dma_pool_map(device.pool, pages.memory, 0, 1,
+                                            DMA_ACCESS_DEVICE_READS_WRITES, &buffer, &iova);
+
+    rt_print("devtest: mapped late: %s\n", status_name(status));
+    return 0;
+}
+
+/** Waits for an interrupt that never comes, without a deadline; and tells what woke it. */
+int life_wait(void)
+{
+    uint64_t count = 0;
+
+    rt_print("devtest: waiting for an interrupt\n");
+    rt_print_flush();
+    const enum status status = interrupt_wait(device.interrupt, UINT64_MAX, &count);
+
+    rt_print("devtest: woken: %s\n", status_name(status));
+    return 0;
 }

@@ -22,7 +22,8 @@ static const struct {
     {"window", try_window},       {"table", try_table},     {"small", try_small},
     {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
-    {"part", try_part},           {"release", try_release},
+    {"part", try_part},           {"release", try_release}, {"poor", try_poor},
+    {"nvme-strange", try_nvme},   {"ats", try_ats},
 };
 
 static const struct {
@@ -30,8 +31,11 @@ static const struct {
     int (*run)(void);
 } lives[] = {
     {"hold", life_hold},          {"load", life_load},   {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},   {"touch", life_touch},
-    {"quiet", life_quiet},        {"cling", life_cling}, {"child-uses", child_uses},
+    {"leave", life_leave},        {"next", life_next},   {"keep", life_keep},
+    {"touch", life_touch},        {"quiet", life_quiet}, {"cling", life_cling},
+    {"late", life_late},          {"wait", life_wait},   {"stale", life_stale},
+    {"listen", life_listen},      {"deaf", life_deaf},   {"heir", life_heir},
+    {"nvme", life_nvme},          {"hoard", life_hoard}, {"child-uses", child_uses},
     {"child-holds", child_holds},
 };
 
@@ -236,6 +240,9 @@ static void run_test(size_t index)
 
 int main(int count, char **arguments)
 {
+    if (rt_capability("deviceManager") != 0) {
+        return manage(count, arguments);
+    }
     device.mmio = rt_capability("dev.mmio");
     device.pool = rt_capability("dev.pool");
     device.interrupt = rt_capability("dev.interrupt");

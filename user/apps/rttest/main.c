@@ -77,10 +77,34 @@ static bool same(const char *a, const char *b)
     return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
 }
 
+/** Every argument names a group; else say which there are. */
+static bool names_groups(int count, char **arguments)
+{
+    for (int a = 1; a < count; a++) {
+        bool known = false;
+
+        for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+            known = known || same(arguments[a], groups[i].name);
+        }
+        if (!known) {
+            rt_print("rttest: there is no group `%s`; usage: rttest [GROUP]..., of", arguments[a]);
+            for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
+                rt_print(" %s", groups[i].name);
+            }
+            rt_print("\n");
+            return false;
+        }
+    }
+    return true;
+}
+
 int main(int count, char **arguments)
 {
     if (count == 3 && same(arguments[1], "spin")) {
         return budgets_child((unsigned)(arguments[2][0] - '0'));
+    }
+    if (!names_groups(count, arguments)) {
+        return 2;
     }
     for (size_t i = 0; i < ARRAY_COUNT(groups); i++) {
         const uint32_t passed_before = passed, failed_before = failed;

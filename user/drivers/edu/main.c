@@ -46,6 +46,7 @@ static void check_interrupt(struct edu *edu)
     edu_claim(edu, driver_read32(&edu->registers, EDU_IRQ_STATUS) == 0x21,
               "it is the one that was raised");
     driver_write32(&edu->registers, EDU_IRQ_CLEAR, 0x21);
+    driver_interrupt_done(&edu->device, 0);
     edu_claim(edu, driver_read32(&edu->registers, EDU_IRQ_STATUS) == 0, "it is acknowledged");
     driver_require(interrupt_info(edu->device.interrupts[0], &after), "asking for the interrupt");
     edu_claim(edu, after.delivered == before.delivered + 1, "it was delivered exactly once");
@@ -73,6 +74,7 @@ static void check_dma(struct edu *edu)
     edu_claim(edu, driver_read32(&edu->registers, EDU_IRQ_STATUS) == EDU_IRQ_OF_DMA,
               "and the interrupt says so");
     driver_write32(&edu->registers, EDU_IRQ_CLEAR, EDU_IRQ_OF_DMA);
+    driver_interrupt_done(&edu->device, 0);
     edu_claim(edu, memcmp(from.cpu, to.cpu, EDU_TRANSFER_MAX) == 0,
               "what arrives is what was sent");
     edu_fill(from.cpu, RT_PAGE_BYTES, 0x44);

@@ -128,7 +128,7 @@ MUST_CHECK static ALWAYS_INLINE bool disk_wait_prepare(struct disk *disk)
     return virtqueue_wait_prepare(&disk->queue.queue);
 }
 
-/** No interrupts for now: what comes back is looked for. Until disk_wait_prepare(). */
+/** No interrupts until disk_wait_prepare(): what comes back is looked for. */
 static ALWAYS_INLINE void disk_wait_end(struct disk *disk)
 {
     virtqueue_wait_end(&disk->queue.queue);

@@ -20,8 +20,8 @@
 static struct blk blk;
 
 /** Put an answer into a session's queue. One that has left no room for it lies about its depth. */
-static void answer(struct session *session, uint64_t tag, uint32_t sector_count,
-                   enum block_status status)
+static ALWAYS_INLINE void answer(struct session *session, uint64_t tag, uint32_t sector_count,
+                                 enum block_status status)
 {
     const struct block_answer entry = {
         .tag = tag, .sector_count = sector_count, .status = (uint16_t)status};
@@ -90,12 +90,12 @@ static void session_turn(struct session *session)
         }
     }
     if (result == QUEUE_EMPTY) {
-        result = queue_consumer_prepare_wait(&session->requests);
+        result = queue_consumer_prepare_wait_inline(&session->requests);
         if (result == QUEUE_EMPTY) {
             blk.active &= ~bit;
         }
     } else {
-        queue_consumer_release(&session->requests);
+        queue_consumer_release_inline(&session->requests);
     }
     if (UNLIKELY(result == QUEUE_POISONED)) {
         rt_print("virtio-blk: a client's queue index is impossible: session closed\n");
@@ -126,7 +126,7 @@ static void answers_publish(void)
         struct session *const session = &blk.sessions[__builtin_ctz(blk.dirty)];
 
         blk.dirty &= blk.dirty - 1;
-        if (queue_producer_publish(&session->answers)) {
+        if (queue_producer_publish_inline(&session->answers)) {
             driver_loop_signal(&blk.loop, session->client_signaller, BLOCK_CLIENT_BIT);
         }
     }
@@ -188,7 +188,7 @@ __attribute__((hot, noinline)) static void serve(void)
         disk_wait_end(&blk.disk);
         events_handle(&event);
         more = work();
-        if (blk.disk.in_flight != 0) {
+        if (blk.disk.in_flight != 0 && UNLIKELY(!driver_loop_is_ticking(&blk.loop))) {
             driver_loop_tick_start(&blk.loop, DISK_TICK_NS);
         }
         if (UNLIKELY((event.bits & DRIVER_BIT_TICK) != 0)) {

@@ -296,7 +296,8 @@ enum status device_claim(const struct init_devices *devices, const struct manife
     const struct device_manager_claim_params params = {.function = state->function,
                                                        .pool_pages = wanted->pool_pages,
                                                        .generation = state->generation,
-                                                       .address_bits = wanted->address_bits};
+                                                       .address_bits = wanted->address_bits,
+                                                       .by_pin = wanted->by_pin};
     struct device_manager_claim_results results;
     struct rt_words answer;
     enum status status =

@@ -2,10 +2,14 @@
 #include "services/init/init.h"
 
 #include "rt/address_space.h"
+#include "rt/clock.h"
 #include "rt/kernel_objects.h"
 #include "rt/panic.h"
 #include "rt/print.h"
 #include "rt/process.h"
+
+/* How long what must come first may keep the others waiting. */
+#define FIRST_SECONDS 10u
 
 /* Too large for the stack, and there is one init. */
 static struct init init;
@@ -35,6 +39,45 @@ static void package_init(void)
     }
 }
 
+/** Say it when a program of the system has ended in a way that nobody asked for. */
+static void report_end(const struct init_process *process)
+{
+    const struct ring_cqe *const cqe = &process->gone.cqe;
+    struct manifest_program program;
+
+    if (cqe->status == STATUS_OK && cqe->payload[1] != EXIT_REASON_EXITED &&
+        manifest_get_program(&init.package, process->program, &program) &&
+        program.start != START_DEMAND) {
+        rt_print("init: %.*s (pid %u) was %s, code %u\n", (int)program.name.length,
+                 (const char *)program.name.bytes, (unsigned)process->pid,
+                 exit_reason_name((enum exit_reason)cqe->payload[1]), (unsigned)cqe->payload[0]);
+    }
+}
+
+/** Wait for the end of a program that is to come before all others, but not for ever. */
+static void await_first(struct wire_bytes name, const struct init_process *process)
+{
+    uint64_t now;
+
+    if (rt_clock_now(&now) != STATUS_OK) {
+        return;
+    }
+    const uint64_t deadline = now + FIRST_SECONDS * RT_NS_PER_S;
+
+    while (process->handle != 0) {
+        struct rt_operation *const done = rt_ring_wait(rt_ring_self(), deadline);
+
+        if (done == NULL) {
+            rt_print("init: %.*s takes too long: killed\n", (int)name.length,
+                     (const char *)name.bytes);
+            (void)!process_kill(process->handle);
+            return;
+        }
+        report_end(done->context);
+        process_gone(&init, done->context);
+    }
+}
+
 /** Start every program that the manifest wants at boot and the machine can have, in its order. */
 static void boot_programs(void)
 {
@@ -51,21 +94,9 @@ static void boot_programs(void)
         if (program.start != START_DEVICE || outcome.which != LAUNCH_RESULT_WHICH_MISSING_DEVICE) {
             outcome_report(&init, program.name, &outcome);
         }
-    }
-}
-
-/** Say it when a program of the system has ended in a way that nobody asked for. */
-static void report_end(const struct init_process *process)
-{
-    const struct ring_cqe *const cqe = &process->gone.cqe;
-    struct manifest_program program;
-
-    if (cqe->status == STATUS_OK && cqe->payload[1] != EXIT_REASON_EXITED &&
-        manifest_get_program(&init.package, process->program, &program) &&
-        program.start != START_DEMAND) {
-        rt_print("init: %.*s (pid %u) was %s, code %u\n", (int)program.name.length,
-                 (const char *)program.name.bytes, (unsigned)process->pid,
-                 exit_reason_name((enum exit_reason)cqe->payload[1]), (unsigned)cqe->payload[0]);
+        if (program.start == START_FIRST && outcome.which == LAUNCH_RESULT_WHICH_PID) {
+            await_first(program.name, outcome.process);
+        }
     }
 }
 

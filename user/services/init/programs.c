@@ -158,8 +158,12 @@ static enum status grant_device(struct init *init, const struct manifest_grant *
         }
     }
     if (status != STATUS_OK) {
-        text_format(device->reason, sizeof(device->reason), "%s cannot be claimed: %s",
-                    device->place, status_name(status));
+        text_format(device->reason, sizeof(device->reason), "%s cannot be claimed%s: %s",
+                    device->place,
+                    status == STATUS_UNSUPPORTED && grant->device.by_pin
+                        ? " by its pin (has it one, and is it declared where that leads?)"
+                        : "",
+                    status_name(status));
         return status;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -213,6 +217,15 @@ static enum status grant_prepare(struct init *init, uint32_t program,
     case GRANT_SOURCE_WHICH_DEVICE_MANAGER:
         capability = init->devices.manager;
         status = capability == 0 ? STATUS_UNSUPPORTED : STATUS_OK;
+        break;
+    case GRANT_SOURCE_WHICH_AUDIT_LOG:
+        capability = rt_capability("auditLog");
+        break;
+    case GRANT_SOURCE_WHICH_INTERRUPT_ROUTING:
+        capability = rt_capability("interruptRouting");
+        break;
+    case GRANT_SOURCE_WHICH_ACPI_FIRMWARE:
+        capability = rt_capability("acpiFirmware");
         break;
     case GRANT_SOURCE_WHICH_COUNT:
         return STATUS_UNSUPPORTED;

@@ -49,7 +49,9 @@ static const struct command commands[] = {
      "capabilities for one object. A stale one was taken back by its object's owner.\n",
      command_caps},
     {"mem", "", "what the machine's memory is used for",
-     "A frame is 4 KiB. The kinds add up to the total: every frame has one use.\n", command_mem},
+     "A frame is 4 KiB. The kinds add up to the total: every frame has one use. In\n"
+     "quarantine is what a device may still reach that nobody saw come to rest.\n",
+     command_mem},
     {"cpus", "", "the processors and their load",
      "BUSY and IDLE since boot, LOAD in percent of both; SWITCHES from one thread to another.\n",
      command_cpus},
@@ -58,17 +60,24 @@ static const struct command commands[] = {
      "nobody can have it, what its teardown waits for, or what is left of the last\n"
      "owner. -v tells all about one, say `devices -v 00:03.0`.\n",
      command_devices},
-    {"irqs", "", "interrupts of devices, and where they go",
-     "NUMBER is the vector within the function. Those that are not REMAPPED could be\n"
-     "forged by another device.\n",
-     command_irqs},
+    {"irqs", "[-j]", "what interrupts, where, and how often",
+     "R0 and so on are the routes of devices, each to one CPU; then what CPUs tell\n"
+     "themselves and each other, and what was nobody's. Behind that, each input of the\n"
+     "I/O APICs, what functions could send, and the routes once more, with their\n"
+     "vectors: those that are not REMAPPED could be forged by another device.\n",
+     command_report},
     {"dma", "", "memory that devices can reach",
-     "IOVA is the address that the device uses. No other device can use it.\n", command_dma},
+     "IOVA is the address that the device uses. No other device can use it. Buffers of a\n"
+     "function in quarantine are in the list until it is reset.\n",
+     command_dma},
     {"iommu", "", "the units that keep devices from memory",
      "DMA and INT: translates addresses, remaps interrupts.\n", command_iommu},
-    {"audit", "[RECORD]", "changes of device authority, from a record on",
-     "TIME is in seconds since boot, GEN the function's generation, DETAIL (hexadecimal)\n"
-     "an address, index or count. STATUS stands only where something was refused.\n",
+    {"audit", "[RECORD] [-j]", "changes of device authority, from a record on",
+     "TIME is in seconds since boot, PID who did it (0: the kernel, or the device), OWNER\n"
+     "whose device it is, GEN the function's generation, OBJ the capability's object as in\n"
+     "`caps`, DETAIL (hexadecimal) an address, index or count. WHY: the answer to what was\n"
+     "refused, or what had the device taken away. -j prints JSON objects, one a line, which\n"
+     "tools/audit-export takes out of what a terminal kept.\n",
      command_audit},
     {"acpi", "[-j]", "firmware's tables, and what is believed of them",
      "REFUSED says why a table, or a part of it, is done without, and where in it.\n"
@@ -87,10 +96,14 @@ static const struct command commands[] = {
      "WAITS counts the times that a CPU found the lock taken.\n", command_report},
     {"report", "TOPIC [ARG] [-j]", "what the kernel's early prompt would say",
      "TOPIC is one of acpi, pci, irqs, cpus, mem, iommu, dma, mmio, devices, caps,\n"
-     "budgets, audit, locks; ARG the place of a function (pci) or a pid (caps).\n"
+     "budgets, locks, trace; ARG the place of a function (pci) or a pid (caps).\n"
      "-j prints JSON objects, one a line. The early prompt is there with diag=1 on the\n"
      "command line, or when ^D is typed while the kernel boots.\n",
      command_any_report},
+    {"page", "[LINES]", "stop after so many lines of a command; 0: never",
+     "Enter goes on, a prints the rest, q and ^C stop. `page` alone is 22 lines. At first\n"
+     "there are no pages. What programs print that `run` has started is not counted.\n",
+     command_page},
     {"blk", "SUBCOMMAND ...", "look at a disk and change it",
      "  blk info                       what the disk is\n"
      "  blk read OFFSET LENGTH         show bytes, at most 16K of them\n"
@@ -249,11 +262,15 @@ void command_execute(char *line)
         return;
     }
     command = command_find(words.word[0]);
+    pager_start();
     if (command == NULL) {
         command_unknown(words.word[0]);
     } else if (words.count == 2 && asks_for_help(words.word[1])) {
         command_explain(command);
+    } else if (report_is_asked(&words)) {
+        command_report(&words);
     } else {
         command->run(&words);
     }
+    pager_end();
 }

@@ -76,15 +76,22 @@ static bool input_collect(void)
     return interrupted;
 }
 
-char input_take(void)
+char input_wait(void)
 {
     while (input_length == 0) {
-        rt_print_flush();
         rt_ring_await(rt_ring_self(), &input_read);
         (void)input_collect();
     }
     input_length--;
     return input_kept[input_first++];
+}
+
+char input_take(void)
+{
+    if (input_length == 0) {
+        rt_print_flush();
+    }
+    return input_wait();
 }
 
 bool input_interrupts(struct rt_operation *operation)

@@ -225,6 +225,11 @@ void command_mem(struct words *words)
         }
         rt_print("%-19s %10llu %12llu\n", "total", (unsigned long long)total,
                  (unsigned long long)(total * KIB_PER_FRAME));
+        if (memory_info_get_quarantined(info) != 0) {
+            rt_print("%-19s %10llu %12llu\n", "of it in quarantine",
+                     (unsigned long long)memory_info_get_quarantined(info),
+                     (unsigned long long)(memory_info_get_quarantined(info) * KIB_PER_FRAME));
+        }
         if (sum != total) {
             rt_print("the kinds add up to %llu: the kernel's accounts are wrong\n",
                      (unsigned long long)sum);

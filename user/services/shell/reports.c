@@ -31,8 +31,8 @@ static const struct topic topics[] = {
     {"devices", REPORT_TOPIC_DEVICES, REPORT_TOPIC_DEVICES},
     {"caps", REPORT_TOPIC_CAPS, REPORT_TOPIC_CAPS_OF},
     {"budgets", REPORT_TOPIC_BUDGETS, REPORT_TOPIC_BUDGETS},
-    {"audit", REPORT_TOPIC_AUDIT, REPORT_TOPIC_AUDIT},
     {"locks", REPORT_TOPIC_LOCKS, REPORT_TOPIC_LOCKS},
+    {"trace", REPORT_TOPIC_TRACE, REPORT_TOPIC_TRACE},
 };
 
 static const struct topic *topic_find(const char *name)
@@ -121,6 +121,12 @@ static void show(const struct words *words, size_t first)
         rt_print("too many words\n");
         return;
     }
+}
+
+bool report_is_asked(const struct words *words)
+{
+    return words->count >= 2 && words_same(words->word[words->count - 1], "-j") &&
+           topic_find(words->word[0]) != NULL;
 }
 
 void command_report(struct words *words)

@@ -9,10 +9,12 @@
  *   line_editor.c  editing and history (pure)
  *   words.c        splitting and suggestions (pure)
  *   commands.c     the table of commands, help, and the small ones
+ *   pager.c        page
  *   inspect.c      ps, caps, mem, cpus, log
  *   devices.c      devices
- *   device_lists.c irqs, dma, iommu, audit
- *   reports.c      acpi, pci, mmio, budgets, locks, report
+ *   device_lists.c dma, iommu
+ *   audit.c        audit
+ *   reports.c      acpi, pci, irqs, mmio, budgets, locks, report
  *   trace.c        trace
  *   blk.c          blk, with blk_check.c
  *   random.c       random
@@ -38,8 +40,11 @@ struct command {
 /** Begin listening. */
 void input_init(void);
 
-/** The next byte, waiting for it. */
+/** The next byte, waiting for it; what was printed is written out before. */
 char input_take(void);
+
+/** The same without looking at what was printed. */
+char input_wait(void);
 
 /**
  * Wait until `operation` has completed, listening meanwhile: what is typed is kept for later.
@@ -69,6 +74,14 @@ void command_suggest(const struct words_nearest *nearest, const char *prefix,
 
 /** Complain unless a command has between `least` and `most` words, its name included. */
 bool command_words(const struct words *words, size_t least, size_t most);
+
+/* pager.c */
+
+/** A command begins to print, and has ended. */
+void pager_start(void);
+void pager_end(void);
+
+void command_page(struct words *words);
 
 /* inspect.c */
 
@@ -103,9 +116,10 @@ void command_log(struct words *words);
 void command_devices(struct words *words);
 
 /* device_lists.c */
-void command_irqs(struct words *words);
 void command_dma(struct words *words);
 void command_iommu(struct words *words);
+
+/* audit.c */
 void command_audit(struct words *words);
 
 /* trace.c */
@@ -114,6 +128,9 @@ void command_trace(struct words *words);
 /* reports.c */
 void command_report(struct words *words);
 void command_any_report(struct words *words);
+
+/** Whether a command is the name of a report, and its last word is -j: then JSON is wanted. */
+bool report_is_asked(const struct words *words);
 
 /* blk.c */
 void command_blk(struct words *words);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * All that can be asked in a state.
+ */
+
+#include <stdio.h>
+
+#include "explore.h"
+
+/** Everything that can be done with a handle that was given out. */
+static bool steps_handle(const struct snapshot *from, uint8_t issued, bool is_coarse)
+{
+    const struct device_handle *handle = &from->model.issued[issued].handle;
+    const uint8_t pids = (uint8_t)from->model.pid_count;
+    bool is_good = true;
+
+    for (uint8_t pid = 0; pid <= pids && is_good; pid++) {
+        for (uint8_t to = 0; to <= pids && is_good; to++) {
+            is_good = search_step((struct step){MODEL_MOVE, 0, pid, to, 0, issued});
+        }
+        for (uint8_t pages = 0; pages <= from->model.pool_limit + 1 && is_good; pages++) {
+            is_good = search_step((struct step){MODEL_BUFFER, 0, pid, 0, pages, issued});
+        }
+        if (is_good && !is_coarse && from->model.functions[handle->function].mmio_pages == 0) {
+            is_good = search_step((struct step){MODEL_MAP, 0, pid, 0, 0, issued});
+        }
+    }
+    return is_good && search_step((struct step){.kind = MODEL_PART_END, .issued = issued});
+}
+
+/** One that was not, unless it is another that was: nothing that it is good for may be done. */
+static bool forged_is_refused(const struct snapshot *from, const struct device_handle *handle)
+{
+    const char *flaw = NULL;
+
+    for (uint64_t pid = 0; pid <= from->model.pid_count && flaw == NULL; pid++) {
+        if (ledger_check(&ledger, handle, pid) != model_resolve(&now.model, handle, pid)) {
+            flaw = "a forged handle resolves, or a current one does not (L3)";
+        }
+        for (uint64_t to = 1; to <= from->model.pid_count && flaw == NULL; to++) {
+            search_count_refusal();
+            if (ledger_move_check(&ledger, handle, pid, to) !=
+                model_move(&now.model, handle, pid, to)) {
+                flaw = "a forged handle moves, or a current one does not (L3)";
+            }
+        }
+    }
+    if (flaw != NULL) {
+        printf("  violation: %s\n", flaw);
+        search_print_trace();
+    }
+    return flaw == NULL;
+}
+
+static bool steps_handles(const struct snapshot *from, bool is_coarse)
+{
+    bool is_good = true;
+
+    for (uint8_t i = 0; i < from->model.issued_count && is_good; i++) {
+        const struct device_handle handle = from->model.issued[i].handle;
+        struct device_handle forged[10];
+
+        for (uint32_t n = 0; n < ARRAY_COUNT(forged); n++) {
+            forged[n] = handle;
+        }
+        forged[0].generation++;
+        forged[1].generation--;
+        forged[2].owner_generation++;
+        forged[3].owner_generation--;
+        forged[4].part_generation++;
+        forged[5].part_generation--;
+        forged[6].function ^= 1;
+        forged[7].slot ^= 1;
+        forged[8].part = (enum device_part)(handle.part ^ 1);
+        forged[9].part = (enum device_part)(handle.part ^ 2);
+        now = *from;
+        for (uint32_t n = 0; n < ARRAY_COUNT(forged) && is_good; n++) {
+            is_good = forged_is_refused(from, &forged[n]);
+        }
+        is_good = is_good && steps_handle(from, i, is_coarse);
+    }
+    return is_good;
+}
+
+static bool steps_function(const struct snapshot *from, uint8_t function, bool is_coarse)
+{
+    static const uint8_t coarse[] = {LEDGER_STOPPED, LEDGER_DETACHED,
+                                     LEDGER_UNMAPPED | LEDGER_MASKED};
+    bool is_good = true;
+
+    for (uint8_t pid = 0; pid <= from->model.pid_count && is_good; pid++) {
+        is_good = search_step((struct step){MODEL_CLAIM, function, pid, 0, 0, 0}) &&
+                  search_step((struct step){MODEL_CLAIM, function, pid, 0, 1, 0}) &&
+                  search_step((struct step){.kind = MODEL_ROUTE, .place = function, .pid = pid});
+    }
+    for (uint8_t kind = MODEL_REVOKE; kind < MODEL_KINDS && is_good; kind++) {
+        const bool is_fine = kind == MODEL_RESET || kind == MODEL_DISABLE || kind == MODEL_ENABLE;
+
+        if (kind != MODEL_WITNESS && !(is_coarse && is_fine)) {
+            is_good = search_step((struct step){.kind = kind, .place = function});
+        }
+    }
+    for (size_t n = 0; n < (is_coarse ? 3 : 5) && is_good; n++) {
+        const uint8_t seen = is_coarse ? coarse[n] : (uint8_t)(1u << n);
+
+        is_good =
+            search_step((struct step){.kind = MODEL_WITNESS, .place = function, .value = seen});
+    }
+    return is_good && search_step((struct step){.kind = MODEL_UNMAP, .place = function});
+}
+
+bool steps_all(const struct snapshot *from, bool is_coarse)
+{
+    const struct model *model = &from->model;
+    bool is_good = steps_handles(from, is_coarse);
+
+    for (uint8_t i = 0; i < model->function_count && is_good; i++) {
+        is_good = steps_function(from, i, is_coarse);
+    }
+    for (uint8_t kind = MODEL_ARM; kind <= MODEL_GIVE_BACK && is_good; kind++) {
+        const uint32_t slots = kind <= MODEL_ROUTE_ENDED ? model->route_count : model->buffer_count;
+
+        for (uint8_t i = 0; i < slots && is_good && kind != MODEL_BUFFER; i++) {
+            is_good = search_step((struct step){.kind = kind, .place = i});
+        }
+    }
+    return is_good;
+}

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""The gate run-hardware-audit: everything that happens to a device's authority is in the audit log, once,
+in its order, with who did it, to what, and why. Whole sequences, by record."""
+
+import json
+import re
+import subprocess
+
+import audit
+import devtest
+import pytest
+from harness import Devices
+from oracle import pci
+from outside_edu import OutsideEdu
+from shell import claim, fresh_prompt, process_table, wait_processes
+
+INIT, KERNEL = 1, 0
+BUS_RUNG = 3  # of the reset ladder
+
+
+def start(boot, logs, port=True, cpus=2):
+    """(machine, edu, its place, its number in the ledger). Behind a port of its own it can be reset."""
+    devices = Devices()
+    devices.edu(port=port)
+    machine = boot(cpus=cpus, devices=devices, package=devtest.package(logs, devtest.EDU), qtest=True)
+    machine.expect(machine.PROMPT)
+    edu = OutsideEdu(machine, devices.names[0])
+    bdf = pci.name_of(edu.bdf)
+    return machine, edu, bdf, audit.function_index(machine, bdf)
+
+
+def pid_of(machine, name="devtest"):
+    return process_table(machine)[name]["pid"]
+
+
+def granted(generation, pid, first=True):
+    """What init's claim and the gift to a program leave behind."""
+    whose = {"generation": generation, "status": "ok", "cause": "none"}
+    return [
+        ("claimed", {**whose, "pid": INIT, "ownerPid": INIT, "kind": "deviceMmio",
+                     "detail": devtest.POOL_PAGES}),
+        ("routeMade", {**whose, "pid": INIT, "ownerPid": INIT, "kind": "interrupt", "detail": 0}),
+        ("moved", {**whose, "pid": INIT, "ownerPid": pid, "detail": INIT}),
+    ]
+
+
+def in_use(generation, pid, iova):
+    """What `devtest hold` does then."""
+    whose = {"generation": generation, "status": "ok", "cause": "none", "pid": pid, "ownerPid": pid}
+    return [
+        ("mmioMapped", {**whose, "kind": "deviceMmio", "detail": 0}),
+        ("bufferMapped", {**whose, "kind": "dmaBuffer", "detail": iova}),
+        ("activated", {**whose, "detail": 0}),
+    ]
+
+
+def torn_down(generation, pid, iova, cause, actor, reset=True):
+    """A teardown of all that. `generation` is the one that it begins with."""
+    whose = {"generation": generation, "status": "ok", "ownerPid": pid, "cause": cause}
+    return [
+        ("revoked", {**whose, "pid": actor}),
+        # CPUs forget the registers while the interrupt's way is taken apart; and an owner that ends gives
+        # its buffers up by itself meanwhile.
+        [("mmioUnmapped", {**whose, "detail": 1}), ("routeReleased", {**whose, "kind": "interrupt"}),
+         ("bufferUnmapped", {**whose, "kind": "dmaBuffer", "detail": iova}),
+         *([("reset", {**whose, "pid": KERNEL, "detail": BUS_RUNG})] if reset else [])],
+        ("freed", {**whose, "pid": KERNEL}),
+    ]
+
+
+def must_be_reset_last(records):
+    """The device is reset when nobody can use its registers and no interrupt of it can arrive."""
+    events = [record["event"] for record in records]
+    claim(max(events.index("mmioUnmapped"), events.index("routeReleased")) < events.index("reset"),
+          "the reset behind them", events)
+
+
+def test_whole_life(boot, logs):
+    """Grant, use, refusals, revocation by a holder of the DeviceManager, teardown, reset, and the next
+    owner: these records and no others, and the last owner's handles are refused. Else: the first record
+    that is another one."""
+    machine, _, bdf, index = start(boot, logs)
+    claim(audit.read(machine) == [], "an empty log", "records")
+    iova = devtest.hold(machine)
+    pid = pid_of(machine)
+    records = audit.read(machine)
+    audit.must_be(records, granted(1, pid) + in_use(1, pid, iova))
+    names = {(record["object"], record["objectGeneration"]) for record in records if record["object"]}
+    claim(len(names) == 3, "registers, interrupt and buffer are three objects", names)
+    at = len(records)
+
+    text = machine.shell("run devtest next")
+    claim("cannot be claimed" in text, "no second owner", text)
+    text = machine.shell(f"run manage stale {index}")
+    claim("manage: 0 of what is stale was done" in text, "refusals of what is stale", text)
+    manager = int(re.search(r"pid\":(\d+)", machine.shell(f"audit {at} -j")).group(1))
+    stale = [("refused", {"status": "stale", "pid": manager, "ownerPid": pid, "cause": "none",
+                          "detail": detail & (1 << 64) - 1, "function": index, "generation": 1})
+             for detail in (0, 0, 0, 0, 2, 2, -1, -1)]
+    nowhere = [("refused", {"status": "notFound", "pid": manager, "ownerPid": KERNEL, "bdf": "-",
+                            "detail": 0xFFFFFFFF, "function": -1})] * 4
+    refused = audit.read(machine, at)
+    audit.must_be(refused, stale + nowhere)
+    at += len(refused)
+
+    text = machine.shell(f"run manage revoke {index}")
+    claim("manage: ok, free" in text, "a function that is free when revoke returns", text)
+    records = audit.read(machine, at)
+    audit.must_be(records, torn_down(2, pid, iova, "revoked", records[0]["pid"]))
+    must_be_reset_last(records)
+    claim(records[0]["pid"] not in (INIT, pid), "the manager's pid", records[0])
+    at += len(records)
+
+    machine.shell("kill devtest")
+    wait_processes(machine, devtest.SERVICES)
+    claim(audit.read(machine, at) == [], "no record of an end without authority", audit.read(machine, at))
+    second = devtest.hold(machine)
+    claim(second > iova, "an address that was never given out", hex(second))
+    pid = pid_of(machine)
+    records = audit.read(machine, at)
+    audit.must_be(records, granted(2, pid) + in_use(2, pid, second))
+    claim(not {(record["object"], record["objectGeneration"]) for record in records if record["object"]} &
+          names, "objects of other generations than the first owner's", records)
+    machine.halt()
+
+
+@pytest.mark.parametrize("life, cause, reset", [("leave", "exited", True), ("crash", "crashed", True),
+                                                ("hold", "killed", False)])
+def test_ends_of_an_owner(boot, logs, life, cause, reset):
+    """An owner that exits, crashes or is killed is torn down in the same steps, and the log says which it
+    was; of a device that cannot be reset there is no record that it was. Else: the first other record."""
+    machine, _, bdf, _ = start(boot, logs, port=reset)
+    machine.write(f"run devtest {life} &\r")
+    iova = int(machine.expect(re.compile(r"devtest: holding 0x([0-9a-f]+)\r")).group(1), 16)
+    fresh_prompt(machine)
+    if life == "hold":
+        machine.shell("kill devtest")
+    records = audit.wait(machine, bdf, "freed")
+    pid = records[2]["ownerPid"]
+    audit.must_be(records, granted(1, pid) + in_use(1, pid, iova) +
+                  torn_down(2, pid, iova, cause, pid, reset))
+    if reset:
+        must_be_reset_last(records)
+    wait_processes(machine, devtest.SERVICES)
+    machine.halt()
+
+
+@pytest.mark.parametrize("action, cause", [("reset", "reset"), ("disable", "disabled")])
+def test_reset_and_disable(boot, logs, action, cause):
+    """A holder of the DeviceManager can have a function reset or disabled: the same teardown, with that
+    cause. A disabled one is refused to everybody until it is enabled. Else: the first other record, or a
+    claim that succeeds."""
+    machine, _, bdf, index = start(boot, logs)
+    iova = devtest.hold(machine)
+    pid = pid_of(machine)
+    at = audit.end(machine)
+    text = machine.shell(f"run manage {action} {index}")
+    claim("manage: ok, free" in text, "free", text)
+    records = audit.read(machine, at)
+    manager = records[0]["pid"]
+    words = [("disabled", {"pid": manager, "ownerPid": pid, "generation": 1, "detail": 1})] \
+        if action == "disable" else []
+    audit.must_be(records, words + torn_down(2, pid, iova, cause, manager))
+    machine.shell("kill devtest")
+    wait_processes(machine, devtest.SERVICES)
+    if action == "disable":
+        text = machine.shell("run devtest release")
+        claim("cannot be claimed: disabled" in text, "no claim", text)
+        text = machine.shell(f"run manage claim {index}")
+        claim("claim: unsupported" in text, "no claim without looking either", text)
+        at = audit.end(machine)
+        claim("manage: ok, free" in machine.shell(f"run manage enable {index}"), "enabled", machine.tail())
+        audit.must_be(audit.read(machine, at), [("disabled", {"detail": 0, "ownerPid": KERNEL})])
+    devtest.run(machine, "release")
+    machine.halt()
+
+
+def test_refusals_of_an_owner(boot, logs):
+    """What its own driver is refused is in the log: copies and moves of a claim, with the receiver's
+    number; mappings, registers and configuration beyond what is allowed. Each says which capability.
+    Else: a class of refusals without a record."""
+    machine, _, bdf, _ = start(boot, logs)
+    for trial in ("owner", "window", "config", "pool"):
+        devtest.run(machine, trial)
+    wait_processes(machine, devtest.SERVICES)
+    refused = [record for record in audit.of(audit.read(machine), bdf) if record["event"] == "refused"]
+    classes = {(record["kind"], record["status"]) for record in refused}
+    expected = {("deviceMmio", "denied"), ("dmaPool", "denied"), ("interrupt", "denied"),
+                ("deviceMmio", "busy"), ("deviceMmio", "badRange"), ("deviceMmio", "notFound"),
+                ("dmaPool", "badRange"), ("dmaPool", "overBudget"), ("dmaPool", "badMessage")}
+    claim(expected <= classes, expected, classes)
+    for record in refused:
+        claim(record["pid"] and record["ownerPid"] == record["pid"] and record["object"] and
+              record["objectGeneration"], "who and which object, in each", audit.shown(record))
+    machine.halt()
+
+
+def test_what_the_log_tells(boot, logs):
+    """A driver has no part in the log: neither it nor any program but init and the shell has a capability
+    for it. Nothing in a record is a kernel address or that of memory. Else: the holder, or the record."""
+    machine, edu, bdf, _ = start(boot, logs)
+    devtest.hold(machine)
+    for name, row in process_table(machine).items():
+        kinds = set(re.findall(r"^ *\d+ +\d+ +(\w+)", machine.shell(f"caps {row['pid']}"), re.MULTILINE))
+        claim(kinds, f"capabilities of {name}", machine.tail())
+        claim(("auditLog" in kinds) == (name in ("init", "shell")), f"{name} without auditLog", kinds)
+        claim("diagnostics" not in kinds or name in ("init", "shell"), f"{name} without diagnostics", kinds)
+    edu.wait()
+    edu.attack(0x123456000)
+    machine.shell("kill devtest")
+    records = audit.wait(machine, bdf, "freed")
+    addresses = [record["detail"] for record in records if record["event"] in ("bufferMapped", "faulted")]
+    claim(0x123456000 in addresses, "the fault", addresses)
+    for record in records:
+        for key, value in record.items():
+            if isinstance(value, int) and key not in ("nanoseconds", "detail"):
+                claim(-1 <= value < 1 << 20, "small numbers", audit.shown(record))
+        if record["event"] not in ("bufferMapped", "bufferUnmapped", "faulted"):
+            claim(record["detail"] < 1 << 20, "no address", audit.shown(record))
+    machine.halt()
+
+
+def test_exported_on_the_host(boot, logs):
+    """tools/audit-export takes from a terminal's text exactly the records that the log had. Else: they
+    differ, or a complaint."""
+    machine, _, _, _ = start(boot, logs)
+    devtest.hold(machine)
+    machine.shell("kill devtest")
+    wait_processes(machine, devtest.SERVICES)
+    records = audit.read(machine)
+    machine.halt()
+    done = subprocess.run(["tools/audit-export", logs / "serial.log"], capture_output=True, text=True,
+                          check=False, timeout=30)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    claim(done.returncode == 0 and len(told) > 8, "many records", done.stderr)
+    claim([{**one, "detail": int(one["detail"], 16)} for one in told] == records, records, told)
+
+
+def test_lost_records_are_counted(boot, logs):
+    """The log keeps the last 1,024 records; who comes late is told how many it has missed, and what is
+    left is numbered on. Else: a gap, or records that are lost without a word."""
+    machine, _, _, index = start(boot, logs)
+    devtest.hold(machine)
+    count = audit.end(machine)
+    claim("1200 refusals" in machine.shell(f"run manage flood {index}", 30), "1200 refusals", machine.tail())
+    count += 1200
+    text = machine.shell("audit", 30)
+    lost = int(re.search(r"\((\d+) records are lost\)", text).group(1))
+    kept = [line for line in text.splitlines() if re.match(r" *\d+ +\d+\.\d{3} ", line)]
+    claim(lost == count - 1024 and len(kept) == 1024, "1,024 kept, and all others counted", (count, lost))
+    claim(int(kept[0].split()[0]) == lost, f"the first has number {lost}", kept[0])
+    claim("lost" not in machine.shell(f"audit {lost}"), "nothing lost for who is in time", machine.tail())
+    machine.halt()

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""Devices that nobody has seen come to rest: what they may still reach is set aside, and counted."""
+
+import re
+
+import audit
+import devtest
+import disks
+import oracle
+import pytest
+from harness import Devices
+from oracle import pci
+from outside_edu import OutsideEdu
+from shell import claim, fresh_prompt, memory_table, process_table, wait_processes
+
+VTD = 0xFED90000
+QUEUE_TAIL = VTD + 0x88  # VT-d 4.1 section 11.4.9.2
+BEYOND = 0x7FFF0  # no entry of the queue: the unit reports an error of its queue, and takes no more
+CACHE_LINE_SIZE = 0x0C
+
+
+def break_unit(machine):
+    """Make the IOMMU refuse its queue from here on; the kernel gives it up at once."""
+    machine.qtest.store(QUEUE_TAIL, BEYOND, 8)
+    machine.expect("unit 0 is given up", 10)
+    fresh_prompt(machine)
+
+
+def test_unit_dies_before_the_first_map(boot, logs):
+    """An owner's first map on an IOMMU that has stopped answering takes the device back in that same call:
+    its bus mastering stays off, in quarantine as well. Else: a record that it was activated after it was
+    revoked, or a device in quarantine that masters the bus."""
+    machine, devices = devtest.start(boot, logs)
+    edu = OutsideEdu(machine, devices.names[0])
+    machine.write("run devtest late &\r")
+    machine.expect("devtest: waiting")
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.qtest.store(edu.config + CACHE_LINE_SIZE, 8, 1)
+    machine.expect(re.compile(r"nobody has seen it come to rest"), 20)
+    fresh_prompt(machine)
+    row = disks.device_row(machine, pci.name_of(edu.bdf))
+    claim(row[4] == "quarantined", "quarantine", row)
+    command = machine.qtest.load(edu.config + 4, 2)
+    claim(not command & pci.BUS_MASTER, "no bus master", f"command {command:#x}")
+    events = [record["event"] for record in audit.of(audit.read(machine), row[1])]
+    claim("revoked" in events and "activated" not in events, "a device that was never started", events)
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
+    machine.halt()
+
+
+def start(boot, logs, port):
+    """(machine, edu, its place, its number in the ledger)"""
+    devices = Devices()
+    devices.edu(port=port)
+    machine = boot(devices=devices, package=devtest.package(logs, devtest.EDU), qtest=True)
+    machine.expect(machine.PROMPT)
+    edu = OutsideEdu(machine, devices.names[0])
+    bdf = pci.name_of(edu.bdf)
+    return machine, edu, bdf, audit.function_index(machine, bdf)
+
+
+def lost_frames(machine):
+    """(functions, pages that they reach, frames) in quarantine, as `dma` tells; `mem` must say the same."""
+    match = re.search(r"(\d+) functions in quarantine may still reach (\d+) pages; (\d+) frames",
+                      machine.shell("dma"))
+    shown = memory_table(machine).get("of it in quarantine", 0)
+    found = tuple(int(number) for number in match.groups()) if match else (0, 0, 0)
+    claim(shown == found[2], f"{found[2]} frames in quarantine, also in mem", shown)
+    return found
+
+
+def into_quarantine(machine, bdf):
+    """An owner that holds four pages for its device, on an IOMMU that stops answering, and is killed."""
+    iova = devtest.hold(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, bdf, "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    return iova
+
+
+@pytest.mark.parametrize("port", [True, False], ids=["reset", "no-reset"])
+def test_quarantine(boot, logs, port):
+    """What a device may still reach when its owner is gone is charged to an account of the kernel's own,
+    counted and shown, and no process is left. It is given back when a reset of the whole function has
+    been seen, and not before; a device that cannot be reset stays. Else: pages that are free while a
+    device may reach them, a process that never goes, or a difference to before."""
+    machine, _, bdf, index = start(boot, logs, port)
+    devtest.run(machine, "release")
+    wait_processes(machine, devtest.SERVICES)
+    before = oracle.Snapshot(machine)
+    iova = into_quarantine(machine, bdf)
+    functions, pages, frames = lost_frames(machine)
+    claim((functions, pages) == (1, 4) and 8 <= frames <= 16, "one function, 4 pages, and their tables",
+          (functions, pages, frames))
+    row = process_table(machine)["quarantine"]
+    claim(row["frames"] == (frames, frames), "an account that is charged for them", row)
+    claim(f"{iova:x}" in machine.shell("dma"), "the buffer in the list", machine.tail())
+    claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim", machine.tail())
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+
+    at = audit.end(machine)
+    text = machine.shell(f"run manage reset {index}", 30)
+    records = audit.read(machine, at)
+    if port:
+        claim("manage: ok, free" in text, "a way out", text)
+        claim([record["event"] for record in records] ==
+              ["recovering", "reset", "routeReleased", "bufferUnmapped", "recovered"], "the way out",
+              "\n".join(map(audit.shown, records)))
+        wait_processes(machine, devtest.SERVICES)
+        claim(lost_frames(machine) == (0, 0, 0), "nothing in quarantine", machine.tail())
+        oracle.Snapshot(machine).must_equal(before)
+        # Without an IOMMU it can have no owner, though.
+        claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim", machine.tail())
+    else:
+        claim("manage: ok, quarantined" in text, "no way out", text)
+        claim([record["event"] for record in records] == ["recovering"], "no more than a try",
+              "\n".join(map(audit.shown, records)))
+        claim(lost_frames(machine) == (functions, pages, frames), "all of it", machine.tail())
+        fresh_prompt(machine)
+        oracle.inspect(machine)
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
+    machine.halt()
+
+
+def test_owner_lives_on(boot, logs):
+    """An owner whose device ends in quarantine keeps its memory while it lives; its end hands it over. Else:
+    memory that is charged to nobody, or freed."""
+    machine, _, bdf, index = start(boot, logs, True)
+    devtest.hold(machine)
+    break_unit(machine)
+    claim("manage: ok, quarantined" in machine.shell(f"run manage revoke {index}"), "quarantine",
+          machine.tail())
+    _, pages, tables = lost_frames(machine)
+    claim(pages == 4 and 0 < tables < 8, "the IOMMU's tables alone", (pages, tables))
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+    machine.shell("kill devtest")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    frames = lost_frames(machine)[2]
+    claim(frames >= tables + 4, "and then the memory", (tables, frames))
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+    claim("manage: ok, free" in machine.shell(f"run manage reset {index}", 30), "a way out", machine.tail())
+    wait_processes(machine, devtest.SERVICES)
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+    machine.halt()
+
+
+def test_too_much_is_lost(boot, logs):
+    """When a sixteenth of memory is in quarantine, claims are refused for that reason; the rest of the system
+    has what is left. Else: a claim that is refused for another reason, or a machine that runs out."""
+    devices = Devices()
+    devices.edu()
+    devices.edu()
+    package = devtest.package(logs, devtest.EDU, base=devtest.Package())
+    package.programs["devtest"]["budget"]["frames"] = 1600
+    machine = boot(devices=devices, memory="64M", package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    bdf = pci.name_of(machine.bdf(devices.names[0]))
+    index = audit.function_index(machine, bdf)
+    machine.write("run devtest hoard &\r")
+    machine.expect("devtest: hoarding", 20)
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, bdf, "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    functions, pages, frames = lost_frames(machine)
+    claim((functions, pages) == (1, 1) and 1200 < frames < 1230, "all of the memory", (functions, pages, frames))
+    claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim of that one",
+          machine.tail())
+    other = audit.function_index(machine, pci.name_of(machine.bdf(devices.names[1])))
+    claim("claim: overBudget" in machine.shell(f"run manage claim {other}"), "no claim of any",
+          machine.tail())
+    claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
+    oracle.inspect(machine)
+    machine.halt()

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a program's budget does to its device: with frames for fewer tables than the IOMMU needs, a
+ * mapping is refused, and what was set aside for it is there again.
+ */
+#include "apps/devtest/devtest.h"
+
+#include "rt/clock.h"
+#include "rt/print.h"
+#include "text/text.h"
+
+#define TABLES        3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
+#define HOARD_MAX     128u
+#define HOARDED_PAGES 1200u
+#define PATIENCE_MS   5000u
+#define ROOM_MAX      (TABLES + 2)
+
+/** How many pages can be made now; they are given back at once. */
+static uint32_t room(void)
+{
+    uint64_t memory[ROOM_MAX];
+    uint32_t count = 0;
+
+    while (count < ROOM_MAX && memory_create(1, &memory[count]) == STATUS_OK) {
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        capability_release(memory[i]);
+    }
+    return count;
+}
+
+/** Memory that was given back is there after a moment. */
+static bool room_becomes(uint32_t expected, const char *what)
+{
+    const uint64_t end = soon(PATIENCE_MS);
+    uint32_t seen = room();
+
+    while (seen != expected && soon(0) < end) {
+        rt_sleep(5 * RT_NS_PER_MS);
+        seen = room();
+    }
+    return check_number(seen, expected, what);
+}
+
+/** Make memory of all that is left of the budget. */
+static uint32_t hoard(uint64_t memory[HOARD_MAX])
+{
+    uint32_t count = 0;
+
+    for (uint64_t pages = 512; pages != 0; pages /= 2) {
+        while (count < HOARD_MAX && memory_create(pages, &memory[count]) == STATUS_OK) {
+            count++;
+        }
+    }
+    return count;
+}
+
+void try_poor(void)
+{
+    static uint64_t hoarded[HOARD_MAX];
+    uint64_t kept[TABLES], buffer = 0, iova = 0;
+    struct pages pages;
+
+    if (!pages_make(&pages, 1)) {
+        return;
+    }
+    for (uint32_t i = 0; i < TABLES; i++) {
+        if (!check_status(memory_create(1, &kept[i]), STATUS_OK, "a page to be given back")) {
+            return;
+        }
+    }
+    const uint32_t count = hoard(hoarded);
+
+    for (uint32_t left = 0; left < TABLES; left++) {
+        room_becomes(left, "pages that are left");
+        check_status(
+            dma_pool_map(device.pool, pages.memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffer, &iova),
+            STATUS_OVER_BUDGET, "a mapping without frames for its tables");
+        room_becomes(left, "as many after the refusal");
+        capability_release(kept[left]);
+    }
+    room_becomes(TABLES, "pages for all tables");
+    if (check_status(
+            dma_pool_map(device.pool, pages.memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffer, &iova),
+            STATUS_OK, "a mapping with frames for its tables")) {
+        room_becomes(0, "which took them all");
+        check_status(dma_buffer_unmap(buffer), STATUS_OK, "its end");
+        capability_release(buffer);
+        room_becomes(TABLES - 1, "all but the root of its tables");
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        capability_release(hoarded[i]);
+    }
+    pages_give(&pages);
+}
+
+/** Has one page of a large memory mapped for the device: all of the memory is pinned by that. */
+int life_hoard(void)
+{
+    uint64_t memory, buffer = 0, iova = 0;
+
+    if (!check_status(memory_create(HOARDED_PAGES, &memory), STATUS_OK, "a large memory") ||
+        !check_status(
+            dma_pool_map(device.pool, memory, 7, 1, DMA_ACCESS_DEVICE_READS, &buffer, &iova),
+            STATUS_OK, "a page of it")) {
+        return 1;
+    }
+    rt_print("devtest: hoarding\n");
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
+}
