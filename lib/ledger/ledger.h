@@ -163,6 +163,8 @@ MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct de
  * it or one of its group has an owner (L1: that owner may be `pid` for the others of the group).
  */
 /*@ requires ledger_stored(ledger);
+    requires ledger_has_function(ledger, function) ==>
+             function_sound(&ledger->functions[function]);
     assigns \nothing;
     ensures \result == STATUS_OK <==>
             ledger_claimable(ledger, function, pid) &&
@@ -540,16 +542,11 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
       // ... and none of those that there were will ever be again (L7).
       ensures ledger->functions[function].generation ==
               \old(ledger->functions[function].generation) + 1;
-      ensures routes_grown{Pre, Post}(ledger) && buffers_grown{Pre, Post}(ledger);
-      ensures \forall integer i; ledger_has_route(ledger, i) &&
-                  ledger->routes[i].function == function ==>
-                      ledger->routes[i].use != LEDGER_LIVE;
-      ensures \forall integer i; ledger_has_buffer(ledger, i) &&
-                  ledger->buffers[i].function == function ==>
-                      ledger->buffers[i].use != LEDGER_LIVE;
+      ensures routes_ended(ledger, function) && buffers_ended(ledger, function);
       ensures ledger->functions[function].evidence == 0;
       ensures function_sound(&ledger->functions[function]);
-      ensures routes_sound(ledger) && buffers_sound(ledger);
+      ensures routes_sound(ledger);
+      ensures buffers_sound(ledger);
     behavior refused:
       assumes !device_state_owned(ledger->functions[function].state);
       assigns \nothing;

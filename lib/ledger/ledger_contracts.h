@@ -80,6 +80,13 @@
     predicate buffers_sound(struct ledger *ledger) =
         \forall integer i; ledger_has_buffer(ledger, i) ==> buffer_sound(&ledger->buffers[i]);
 
+    predicate routes_ended(struct ledger *ledger, integer function) =
+        \forall integer i; ledger_has_route(ledger, i) &&
+            ledger->routes[i].function == function ==> ledger->routes[i].use != LEDGER_LIVE;
+    predicate buffers_ended(struct ledger *ledger, integer function) =
+        \forall integer i; ledger_has_buffer(ledger, i) &&
+            ledger->buffers[i].function == function ==> ledger->buffers[i].use != LEDGER_LIVE;
+
     // ------------------------------------------------------------ owners
 
     // L1: nobody else has a function of the group, and none of it is in quarantine.
@@ -124,17 +131,6 @@
         state_torn_down(record->state) && record->buffer_count == 0 &&
         record->route_count == 0 && record->mmio_pages == 0 &&
         (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
-
-    // ------------------------------------------------------------ what an operation may do
-
-    // L7: generations only grow.
-    predicate routes_grown{Before, After}(struct ledger *ledger) =
-        \forall integer i; 0 <= i < \at(ledger->route_count, Before) ==>
-            \at(ledger->routes[i].generation, Before) <= \at(ledger->routes[i].generation, After);
-    predicate buffers_grown{Before, After}(struct ledger *ledger) =
-        \forall integer i; 0 <= i < \at(ledger->buffer_count, Before) ==>
-            \at(ledger->buffers[i].generation, Before) <=
-                \at(ledger->buffers[i].generation, After);
 
     // ------------------------------------------------------------ handles
 

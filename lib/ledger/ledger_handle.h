@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* How the ledger makes handles. For its own files: nobody else makes any. */
+/* How the ledger makes handles, and ends what they name. For its own files: nobody else does. */
 
 #include "ledger/ledger.h"
 
@@ -26,4 +26,48 @@ static inline struct device_handle ledger_handle_of(const struct ledger *ledger,
         .owner_generation = record->owner_generation,
         .part_generation = part_generation,
     };
+}
+
+/** A live route ends: its handle is of an old generation from here on. */
+/*@ requires \valid(route) && route_sound(route);
+    assigns route->use, route->generation, route->is_retired;
+    ensures route_sound(route) && route->use != LEDGER_LIVE;
+    ensures \old(route->generation) <= route->generation;
+    behavior ended:
+      assumes route->use == LEDGER_LIVE;
+      ensures route->use == LEDGER_ENDING && route->generation == \old(route->generation) + 1;
+    behavior refused:
+      assumes route->use != LEDGER_LIVE;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
+static inline void ledger_end_route(struct ledger_route *route)
+{
+    if (route->use == LEDGER_LIVE) {
+        route->use = LEDGER_ENDING;
+        route->generation++;
+        route->is_retired = route->generation == LEDGER_GENERATION_END;
+    }
+}
+
+/** The same for a buffer. */
+/*@ requires \valid(buffer) && buffer_sound(buffer);
+    assigns buffer->use, buffer->generation, buffer->is_retired;
+    ensures buffer_sound(buffer) && buffer->use != LEDGER_LIVE;
+    ensures \old(buffer->generation) <= buffer->generation;
+    behavior ended:
+      assumes buffer->use == LEDGER_LIVE;
+      ensures buffer->use == LEDGER_ENDING && buffer->generation == \old(buffer->generation) + 1;
+    behavior refused:
+      assumes buffer->use != LEDGER_LIVE;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
+static inline void ledger_end_buffer(struct ledger_buffer *buffer)
+{
+    if (buffer->use == LEDGER_LIVE) {
+        buffer->use = LEDGER_ENDING;
+        buffer->generation++;
+        buffer->is_retired = buffer->generation == LEDGER_GENERATION_END;
+    }
 }

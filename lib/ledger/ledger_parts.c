@@ -89,13 +89,7 @@ void ledger_route_armed(struct ledger *ledger, uint32_t slot)
 
 void ledger_route_end(struct ledger *ledger, uint32_t slot)
 {
-    struct ledger_route *route = &ledger->routes[slot];
-
-    if (route->use == LEDGER_LIVE) {
-        route->use = LEDGER_ENDING;
-        route->generation++;
-        route->is_retired = route->generation == LEDGER_GENERATION_END;
-    }
+    ledger_end_route(&ledger->routes[slot]);
 }
 
 void ledger_route_ended(struct ledger *ledger, uint32_t slot)
@@ -219,13 +213,7 @@ void ledger_exhausted(struct ledger *ledger, uint32_t function)
 
 void ledger_buffer_end(struct ledger *ledger, uint32_t slot)
 {
-    struct ledger_buffer *buffer = &ledger->buffers[slot];
-
-    if (buffer->use == LEDGER_LIVE) {
-        buffer->use = LEDGER_ENDING;
-        buffer->generation++;
-        buffer->is_retired = buffer->generation == LEDGER_GENERATION_END;
-    }
+    ledger_end_buffer(&ledger->buffers[slot]);
 }
 
 bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot, bool is_invalidated)

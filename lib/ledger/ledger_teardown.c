@@ -2,45 +2,56 @@
 /* How authority is taken back, and what has to be seen before a function has its next owner. */
 #include "ledger/ledger.h"
 
+#include "ledger/ledger_handle.h"
+
 /** All routes of a function are ending. */
-/*@ requires ledger_stored(ledger) && routes_sound(ledger);
-    assigns ledger->routes[0 .. ledger->route_count - 1];
-    ensures routes_sound(ledger) && routes_grown{Pre, Post}(ledger);
-    ensures \forall integer k; ledger_has_route(ledger, k) &&
-                ledger->routes[k].function == function ==> ledger->routes[k].use != LEDGER_LIVE; */
-static void end_routes(struct ledger *ledger, uint32_t function)
+/*@ requires \valid(routes + (0 .. count - 1));
+    requires \forall integer k; 0 <= k < count ==> route_sound(&routes[k]);
+    assigns routes[0 .. count - 1];
+    ensures \forall integer k; 0 <= k < count ==> route_sound(&routes[k]);
+    ensures \forall integer k; 0 <= k < count ==>
+                \old(routes[k].generation) <= routes[k].generation;
+    ensures \forall integer k; 0 <= k < count && routes[k].function == function ==>
+                routes[k].use != LEDGER_LIVE; */
+static void end_routes(struct ledger_route *routes, uint32_t count, uint32_t function)
 {
-    /*@ loop invariant 0 <= i <= ledger->route_count;
-        loop invariant routes_sound(ledger) && routes_grown{Pre, Here}(ledger);
-        loop invariant \forall integer k; 0 <= k < i && ledger->routes[k].function == function ==>
-                           ledger->routes[k].use != LEDGER_LIVE;
-        loop assigns i, ledger->routes[0 .. ledger->route_count - 1];
-        loop variant ledger->route_count - i; */
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        if (ledger->routes[i].use == LEDGER_LIVE && ledger->routes[i].function == function) {
-            ledger_route_end(ledger, i);
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant \forall integer k; 0 <= k < count ==> route_sound(&routes[k]);
+        loop invariant \forall integer k; 0 <= k < count ==>
+                           \at(routes[k].generation, Pre) <= routes[k].generation;
+        loop invariant \forall integer k; 0 <= k < i && routes[k].function == function ==>
+                           routes[k].use != LEDGER_LIVE;
+        loop assigns i, routes[0 .. count - 1];
+        loop variant count - i; */
+    for (uint32_t i = 0; i < count; i++) {
+        if (routes[i].function == function) {
+            ledger_end_route(&routes[i]);
         }
     }
 }
 
 /** All its buffers as well. */
-/*@ requires ledger_stored(ledger) && buffers_sound(ledger);
-    assigns ledger->buffers[0 .. ledger->buffer_count - 1];
-    ensures buffers_sound(ledger) && buffers_grown{Pre, Post}(ledger);
-    ensures \forall integer k; ledger_has_buffer(ledger, k) &&
-                ledger->buffers[k].function == function ==> ledger->buffers[k].use != LEDGER_LIVE;
- */
-static void end_buffers(struct ledger *ledger, uint32_t function)
+/*@ requires \valid(buffers + (0 .. count - 1));
+    requires \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
+    assigns buffers[0 .. count - 1];
+    ensures \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
+    ensures \forall integer k; 0 <= k < count ==>
+                \old(buffers[k].generation) <= buffers[k].generation;
+    ensures \forall integer k; 0 <= k < count && buffers[k].function == function ==>
+                buffers[k].use != LEDGER_LIVE; */
+static void end_buffers(struct ledger_buffer *buffers, uint32_t count, uint32_t function)
 {
-    /*@ loop invariant 0 <= i <= ledger->buffer_count;
-        loop invariant buffers_sound(ledger) && buffers_grown{Pre, Here}(ledger);
-        loop invariant \forall integer k; 0 <= k < i && ledger->buffers[k].function == function ==>
-                           ledger->buffers[k].use != LEDGER_LIVE;
-        loop assigns i, ledger->buffers[0 .. ledger->buffer_count - 1];
-        loop variant ledger->buffer_count - i; */
-    for (uint32_t i = 0; i < ledger->buffer_count; i++) {
-        if (ledger->buffers[i].use == LEDGER_LIVE && ledger->buffers[i].function == function) {
-            ledger_buffer_end(ledger, i);
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
+        loop invariant \forall integer k; 0 <= k < count ==>
+                           \at(buffers[k].generation, Pre) <= buffers[k].generation;
+        loop invariant \forall integer k; 0 <= k < i && buffers[k].function == function ==>
+                           buffers[k].use != LEDGER_LIVE;
+        loop assigns i, buffers[0 .. count - 1];
+        loop variant count - i; */
+    for (uint32_t i = 0; i < count; i++) {
+        if (buffers[i].function == function) {
+            ledger_end_buffer(&buffers[i]);
         }
     }
 }
@@ -52,8 +63,11 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     if (!device_state_is_owned(record->state)) {
         return false;
     }
-    end_routes(ledger, function);
-    end_buffers(ledger, function);
+    end_routes(ledger->routes, ledger->route_count, function);
+    end_buffers(ledger->buffers, ledger->buffer_count, function);
+    /*@ assert routes_sound(ledger); */
+    /*@ assert buffers_sound(ledger); */
+    /*@ assert routes_ended(ledger, function); */
     record->state = FUNCTION_STATE_REVOKING;
     record->generation++;
     record->has_mmio = false;

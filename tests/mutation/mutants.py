@@ -38,13 +38,15 @@ class Mutant:
     text: str     # what takes the place of [start, end)
     before: str   # the source around it, in one line, before and after
     after: str
+    source: str = dataclasses.field(repr=False)   # all of it
 
     @property
     def name(self):
         return f"{self.file} | {self.function} | {self.before} | {self.after}".rstrip()
 
-    def apply(self, source):
-        return source[:self.start] + self.text + source[self.end:]
+    def changed(self):
+        """The file with the change."""
+        return self.source[:self.start] + self.text + self.source[self.end:]
 
 
 def blanked(source):
@@ -109,7 +111,7 @@ def mutants(file, source):
         names[key] = names.get(key, 0) + 1
         if names[key] > 1:
             after += f" #{names[key]}"
-        made.append(Mutant(file, function, start, end, text, before, after))
+        made.append(Mutant(file, function, start, end, text, before, after, source))
     return made
 
 
