@@ -178,6 +178,14 @@ MUST_CHECK enum status ledger_claim_check(const struct ledger *ledger, uint32_t 
  *
  * Returns: whether anything has changed.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    assigns ledger->functions[function].refusal;
+    ensures !\result ==>
+            ledger->functions[function].refusal == \old(ledger->functions[function].refusal);
+    ensures \result && is_disabled ==>
+            ledger->functions[function].refusal == CLAIM_REFUSAL_DISABLED;
+    ensures \result && !is_disabled ==>
+            ledger->functions[function].refusal == CLAIM_REFUSAL_NONE; */
 bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
 
 /** The claim, with registers and a pool. `address_end` is one past the highest address. */
@@ -488,7 +496,8 @@ void ledger_buffer_end(struct ledger *ledger, uint32_t slot);
             ledger->buffers[slot].use == LEDGER_ENDING &&
             (is_invalidated ||
              (ledger->functions[ledger->buffers[slot].function].evidence & LEDGER_UNREACHABLE) ==
-                 LEDGER_UNREACHABLE); */
+                 LEDGER_UNREACHABLE ||
+             (ledger->functions[ledger->buffers[slot].function].evidence & LEDGER_INERT) != 0); */
 MUST_CHECK bool ledger_buffer_is_unreachable(const struct ledger *ledger, uint32_t slot,
                                              bool is_invalidated);
 
@@ -542,11 +551,8 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
       // ... and none of those that there were will ever be again (L7).
       ensures ledger->functions[function].generation ==
               \old(ledger->functions[function].generation) + 1;
-      ensures routes_ended(ledger, function) && buffers_ended(ledger, function);
       ensures ledger->functions[function].evidence == 0;
       ensures function_sound(&ledger->functions[function]);
-      ensures routes_sound(ledger);
-      ensures buffers_sound(ledger);
     behavior refused:
       assumes !device_state_owned(ledger->functions[function].state);
       assigns \nothing;
@@ -644,12 +650,43 @@ void ledger_quarantine(struct ledger *ledger, uint32_t function);
  * reset by the kernel and seen to be; it masters no bus, no transaction of it is pending, no vector
  * of it can arrive. So it reaches nothing, whatever the IOMMU does. Ignored in other states.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    assigns ledger->functions[function].evidence;
+    ensures function_sound(&ledger->functions[function]);
+    behavior noted:
+      assumes ledger->functions[function].state == FUNCTION_STATE_QUARANTINED;
+      ensures ledger->functions[function].evidence ==
+              (uint32_t)(\old(ledger->functions[function].evidence) | LEDGER_INERT);
+    behavior refused:
+      assumes ledger->functions[function].state != FUNCTION_STATE_QUARANTINED;
+      assigns \nothing;
+    complete behaviors;
+    disjoint behaviors; */
 void ledger_recover(struct ledger *ledger, uint32_t function);
 
 /**
  * An inert function in quarantine, of which nothing is left, becomes free, or retired as in
  * ledger_finish(). Returns: whether it did.
  */
+/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
+    requires function_sound(&ledger->functions[function]);
+    requires ledger->functions[function].buffer_count == 0 ==>
+             ledger->functions[function].pool_pages == 0;
+    behavior left:
+      assumes function_recovered(&ledger->functions[function]);
+      assigns ledger->functions[function];
+      ensures \result && function_sound(&ledger->functions[function]);
+      ensures ledger->functions[function].state == FUNCTION_STATE_FREE ||
+              ledger->functions[function].state == FUNCTION_STATE_RETIRED;
+      ensures ledger->functions[function].generation ==
+              \old(ledger->functions[function].generation);
+    behavior refused:
+      assumes !function_recovered(&ledger->functions[function]);
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 bool ledger_leave_quarantine(struct ledger *ledger, uint32_t function);
 
 /* ------------------------------------------------------------------------ audit */

@@ -131,6 +131,9 @@
         state_torn_down(record->state) && record->buffer_count == 0 &&
         record->route_count == 0 && record->mmio_pages == 0 &&
         (record->evidence & LEDGER_QUIET) == LEDGER_QUIET;
+    predicate function_recovered(struct ledger_function *record) =
+        record->state == FUNCTION_STATE_QUARANTINED && (record->evidence & LEDGER_INERT) != 0 &&
+        record->buffer_count == 0 && record->route_count == 0 && record->mmio_pages == 0;
 
     // ------------------------------------------------------------ handles
 

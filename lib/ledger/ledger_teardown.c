@@ -68,6 +68,7 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
     /*@ assert routes_sound(ledger); */
     /*@ assert buffers_sound(ledger); */
     /*@ assert routes_ended(ledger, function); */
+    /*@ assert buffers_ended(ledger, function); */
     record->state = FUNCTION_STATE_REVOKING;
     record->generation++;
     record->has_mmio = false;
@@ -108,6 +109,11 @@ bool ledger_is_released(const struct ledger *ledger, uint32_t function)
 }
 
 /** Whether there can be no next owner: generations or addresses are used up (L7). */
+/*@ requires \valid_read(record);
+    assigns \nothing;
+    ensures !\result ==> !record->is_exhausted &&
+            record->generation < LEDGER_GENERATION_END - 1 &&
+            record->owner_generation < LEDGER_GENERATION_END - 1; */
 static bool is_used_up(const struct ledger_function *record)
 {
     return record->is_exhausted || record->generation >= LEDGER_GENERATION_END - 1 ||
