@@ -160,10 +160,8 @@ static bool interrupt_destroy(struct object *object)
 {
     struct interrupt *interrupt = interrupt_of(object);
 
+    KASSERT(interrupt->route == NULL);
     unbind(interrupt);
-    if (interrupt->route != NULL) {
-        route_release(interrupt->route, object->payer); /* prepared, and never committed */
-    }
     return true;
 }
 
