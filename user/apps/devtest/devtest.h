@@ -15,6 +15,7 @@
  *   stale.c      an owner that goes on after its device was taken
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
+ *   rogue.c      the same, at the wrong moment
  *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
@@ -145,6 +146,11 @@ void try_poor(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
+
+/** Claims of a function that nobody has, as `claim` says. Each prints what came of it. */
+int rogue_pin(uint64_t with, const struct device_manager_claim_params *claim);
+int rogue_slots(uint64_t with, const struct device_manager_claim_params *claim);
+int rogue_dying(uint64_t with, const struct device_manager_claim_params *claim);
 void try_nvme(void);
 
 /* What children do. Each returns an exit code. */

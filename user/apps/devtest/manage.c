@@ -8,7 +8,8 @@
  *      manage harass FUNCTION                           again and again, whenever it has an owner
  *      manage flood FUNCTION                            1,200 times with such a generation
  *      manage stale FUNCTION                            with generations that are not the
- * function's
+ *                                                       function's
+ *      manage pin|slots|dying FUNCTION                  rogue.c
  */
 #include "apps/devtest/devtest.h"
 
@@ -154,6 +155,21 @@ static int claim(uint32_t index)
     return 0;
 }
 
+/** What rogue.c does with a function that nobody has. */
+static int go_rogue(int (*act)(uint64_t with, const struct device_manager_claim_params *claim),
+                    uint32_t index)
+{
+    struct function_now now;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    const struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+
+    return act(manager, &params);
+}
+
 /** More refusals than the audit log keeps. */
 static int flood(uint32_t index)
 {
@@ -177,6 +193,11 @@ static const struct {
     {"enable", DEVICE_MANAGER_ENABLE},
 };
 
+static const struct {
+    const char *name;
+    int (*act)(uint64_t with, const struct device_manager_claim_params *claim);
+} rogues[] = {{"pin", rogue_pin}, {"slots", rogue_slots}, {"dying", rogue_dying}};
+
 static bool same(const char *a, const char *b)
 {
     return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
@@ -194,6 +215,11 @@ int manage(int count, char **arguments)
                 return once(actions[i].method, (uint32_t)index);
             }
         }
+        for (size_t i = 0; i < ARRAY_COUNT(rogues); i++) {
+            if (same(arguments[1], rogues[i].name)) {
+                return go_rogue(rogues[i].act, (uint32_t)index);
+            }
+        }
         if (same(arguments[1], "harass")) {
             return harass((uint32_t)index);
         }
@@ -207,6 +233,7 @@ int manage(int count, char **arguments)
             return stale((uint32_t)index);
         }
     }
-    rt_print("usage: manage revoke|reset|disable|enable|claim|harass|stale|flood FUNCTION\n");
+    rt_print("usage: manage revoke|reset|disable|enable|claim|harass|stale|flood|pin|slots|dying "
+             "FUNCTION\n");
     return 2;
 }
