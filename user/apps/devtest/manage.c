@@ -10,6 +10,7 @@
  *      manage stale FUNCTION                            with generations that are not the
  *                                                       function's
  *      manage pin|slots|dying FUNCTION                  rogue.c
+ *      manage monkeys FUNCTION FUNCTION MILLISECONDS    monkey.c
  */
 #include "apps/devtest/devtest.h"
 
@@ -170,6 +171,29 @@ static int go_rogue(int (*act)(uint64_t with, const struct device_manager_claim_
     return act(manager, &params);
 }
 
+/** What monkey.c does, with two functions that nobody has. */
+static int let_monkeys_in(char **arguments)
+{
+    struct device_manager_claim_params functions[2] = {{0}};
+    struct function_now now;
+    uint64_t numbers[3];
+
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        if (text_parse_u64(arguments[i], strlen(arguments[i]), &numbers[i]) != TEXT_OK ||
+            numbers[i] > UINT32_MAX) {
+            return 2;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
+        if (!look((uint32_t)numbers[i], &now)) {
+            return 1;
+        }
+        functions[i].function = (uint32_t)numbers[i];
+        functions[i].generation = now.generation;
+    }
+    return monkeys(manager, functions, (uint32_t)numbers[2]);
+}
+
 /** More refusals than the audit log keeps. */
 static int flood(uint32_t index)
 {
@@ -208,6 +232,9 @@ int manage(int count, char **arguments)
     uint64_t index;
 
     manager = rt_capability("deviceManager");
+    if (count == 5 && same(arguments[1], "monkeys")) {
+        return let_monkeys_in(&arguments[2]);
+    }
     if (count == 3 && text_parse_u64(arguments[2], strlen(arguments[2]), &index) == TEXT_OK &&
         index <= UINT32_MAX) {
         for (size_t i = 0; i < ARRAY_COUNT(actions); i++) {
