@@ -152,7 +152,7 @@ static void put_parts(const struct claim_parts *parts)
         object_put(parts->pool);
     }
     if (parts->interrupt != NULL) {
-        object_put(parts->interrupt);
+        interrupt_give_up(interrupt_of(parts->interrupt));
     }
 }
 
@@ -165,6 +165,9 @@ static enum status prepare_parts(struct device_function *function, struct proces
     enum status status;
 
     *parts = (struct claim_parts){0};
+    if (process->state != PROCESS_STATE_RUNNING) {
+        return STATUS_PEER_GONE; /* ended while it waited for the kernel lock: nobody owns by it */
+    }
     if (account->limit[ACCOUNT_CAP_SLOTS] - account->used[ACCOUNT_CAP_SLOTS] < slots) {
         return STATUS_OVER_BUDGET;
     }
@@ -307,8 +310,10 @@ static enum status interrupt_method(struct method *method)
             make_route(interrupt_of(interrupt), process);
             method->results[0] = id;
             method->result_words = 1;
+            object_put(interrupt);
+        } else {
+            interrupt_give_up(interrupt_of(interrupt));
         }
-        object_put(interrupt);
     }
     return status == STATUS_OK
                ? STATUS_OK

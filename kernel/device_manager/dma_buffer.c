@@ -288,6 +288,11 @@ static enum status buffer_unmap(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
+    if (buffer->operation != NULL) {
+        /* Its map has not been answered: whoever asks has guessed the capability. */
+        return audit_refuse(STATUS_BUSY, buffer->function, method->process->pid,
+                            method->object->number, buffer->iova);
+    }
     struct operation *operation = method_keep(method);
 
     operation->extra = buffer;

@@ -366,8 +366,7 @@ void interrupt_deliver(struct interrupt *interrupt);
 
 /**
  * An interrupt of the function with everything it needs, of which nobody knows yet: one of its
- * messages, or its pin's. To be committed in the same entry of the kernel, or given up by
- * object_put().
+ * messages, or its pin's. To be committed or given up before anybody else asks for one.
  * Returns: STATUS_OK; STATUS_NOT_FOUND if all of them are taken; STATUS_QUEUE_FULL if routes,
  * remapping entries or CPU vectors are; STATUS_UNSUPPORTED if nobody knows where the pin leads;
  * those of object_create().
@@ -384,8 +383,8 @@ void interrupt_end(struct interrupt *interrupt);
 /** Give a route back that no message of its recovered function can take any more. */
 void interrupt_recover(struct interrupt *interrupt);
 
-/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
-void route_release(struct device_route *route, struct process *payer);
+/** Nobody gets what interrupt_prepare() has made: all that it took is free again. */
+void interrupt_give_up(struct interrupt *interrupt);
 
 /** Let it interrupt, as soon as hardware is programmed; keep it from that. */
 void route_unmask(struct device_route *route);

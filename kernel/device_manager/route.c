@@ -134,12 +134,13 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     if (!account_charge(&process->account, ACCOUNT_INTERRUPTS, 1)) {
         return STATUS_OVER_BUDGET;
     }
-    enum status status = object_create(OBJECT_KIND_INTERRUPT, process, out);
+    struct object *object;
+    enum status status = object_create(OBJECT_KIND_INTERRUPT, process, &object);
 
     if (status != STATUS_OK) {
         goto refund;
     }
-    struct interrupt *interrupt = interrupt_of(*out);
+    struct interrupt *interrupt = interrupt_of(object);
     struct device_route *route = &device_routes[slot];
 
     interrupt->function = function;
@@ -156,11 +157,12 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     list_init(&route->fence.link);
     status = by_pin ? line_take(route) : take_message(route, slot);
     if (status != STATUS_OK) {
-        object_put(*out);
+        object_put(object);
         goto refund;
     }
     interrupt->route = route;
     function->vectors_taken |= 1ull << number;
+    *out = object;
     return STATUS_OK;
 
 refund:
@@ -168,7 +170,8 @@ refund:
     return status;
 }
 
-void route_release(struct device_route *route, struct process *payer)
+/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
+static void route_release(struct device_route *route, struct process *payer)
 {
     struct device_function *function = route->function;
 
@@ -184,6 +187,13 @@ void route_release(struct device_route *route, struct process *payer)
     refund(&payer->account, ACCOUNT_INTERRUPTS, 1);
     route->interrupt->route = NULL;
     route->interrupt = NULL;
+}
+
+void interrupt_give_up(struct interrupt *interrupt)
+{
+    /* Now, and not with the object: the ledger has the slot as unused, for whoever asks next. */
+    route_release(interrupt->route, interrupt->object.payer);
+    object_put(&interrupt->object);
 }
 
 /**

@@ -340,9 +340,9 @@ static void resume_revoke(struct memory *memory)
 void memory_mapping_removed(struct memory *memory)
 {
     memory->removing_count--;
-    resume_revoke(memory);
-    if (memory->root != memory) {
-        resume_revoke(memory->root);
+    /* Each object above may be the one whose revocation waits for this. */
+    for (; memory != NULL; memory = memory->parent) {
+        resume_revoke(memory);
     }
 }
 

@@ -45,7 +45,6 @@ void irq_dispatch(uint32_t vector)
     trace_interrupt(cpu, vector);
     if (LIKELY(vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END)) {
         apic_end_of_interrupt();
-        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         interrupt_arrived(vector);
         return;
     }

@@ -23,7 +23,7 @@ static const struct {
     {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
     {"part", try_part},           {"release", try_release}, {"poor", try_poor},
-    {"nvme-strange", try_nvme},   {"ats", try_ats},
+    {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
 };
 
 static const struct {
