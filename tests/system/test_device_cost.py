@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What device authority costs in instructions, and that it does not grow with what is alive."""
 
-import bisect
 import json
 import pathlib
 import re
 
 import pytest
 from harness import Devices
+from locks import forget_holds, longest_holds
 from packages import Package
 from shell import claim
 
@@ -55,25 +55,6 @@ def test_flat(boot, logs):
         costs = {live: found[name, live]["p50"] for live in LIVE}
         claim(all(cost <= 1.05 * costs[1] + 400 * (growth > 1) + growth * live for live, cost in costs.items()),
               f"{name}: at most {growth} more for each buffer", costs)
-
-
-def symbol_at(machine, address):
-    """The function of the kernel that an address is in."""
-    machine.symbol("kernel_lock")
-    names = sorted((value, name) for name, value in machine._symbols.items())
-    return names[bisect.bisect(names, (address, chr(0x10FFFF))) - 1][1]
-
-
-def forget_holds(machine):
-    """Set the longest times back to nothing, from outside."""
-    machine.ram.write(machine.symbol("lock_holds") - machine.symbol("KERNEL_VIRTUAL_BASE"), bytes(4 * 24))
-
-
-def longest_holds(machine):
-    """{lock: (ns, taken in, given back in)}; one instruction is one nanosecond."""
-    rows = [line.split() for line in machine.shell("locks").splitlines()]
-    return {row[1]: (int(row[4]), *(symbol_at(machine, int(place, 16)) for place in row[5:7]))
-            for row in rows if len(row) == 7 and row[0].isdigit()}
 
 
 # What is done, what is said when the part begins that counts, and for how many instructions at most a CPU may
