@@ -428,8 +428,14 @@ void memory_set_device(struct memory *memory, struct device_function *device)
     memory->device = device;
 }
 
+static bool is_revoking(const struct object *object)
+{
+    return memory_is_revoking(CONTAINER_OF(object, struct memory, object));
+}
+
 const struct object_type memory_type = {
     .bytes = sizeof(struct memory),
     .revoked = memory_revoked,
+    .is_revoking = is_revoking,
     .destroy = memory_destroy,
 };

@@ -36,6 +36,12 @@ void work_start(struct work *work)
     sched_kick_for_work();
 }
 
+void work_start_first(struct work *work)
+{
+    list_prepend(&work_queue, &work->link);
+    sched_kick_for_work();
+}
+
 void work_run_step(void)
 {
     if (list_is_empty(&work_queue)) {

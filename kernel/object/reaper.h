@@ -23,8 +23,17 @@ struct work {
 /** Units (pages, table entries, waiters) that one step may handle. */
 #define WORK_STEP_UNITS 32u
 
+/** Bytes of text that one step may write to the console. */
+#define CONSOLE_STEP_BYTES 256u
+
+/** Threads of a process that one step may end, each with a step's worth of operations. */
+#define PROCESS_STEP_THREADS 2u
+
 /** Queue a work item that is not queued. */
 void work_start(struct work *work);
+
+/** Queue it before all others, so that its first step runs at the next exit: for short ones. */
+void work_start_first(struct work *work);
 
 /** Everything queued; for work_is_pending(). */
 extern struct list work_queue;

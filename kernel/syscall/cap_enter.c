@@ -55,21 +55,15 @@ static enum status do_release(struct thread *thread, const struct ring_sqe *sqe,
     if ((entry->flags & CAP_ORIGIN) == 0) {
         return STATUS_DENIED;
     }
-    if (object->kind != OBJECT_KIND_MEMORY) {
-        object_revoke(object, entry, process);
-        return STATUS_OK;
-    }
-    /* Memory: done when the last foreign mapping is gone from every CPU. */
-    struct memory *memory = CONTAINER_OF(object, struct memory, object);
-
-    if (memory_is_revoking(memory)) {
+    if (object_is_revoking(object)) {
         return STATUS_BUSY;
     }
     object_revoke(object, entry, process);
-    if (sqe->flags & SQE_QUIET) {
+    if (object->kind != OBJECT_KIND_MEMORY || (sqe->flags & SQE_QUIET)) {
         return STATUS_OK; /* nobody wants to know when */
     }
-    method_await_memory(memory, operation_take(thread, sqe, OPERATION_WAITING));
+    /* Memory: done when the last foreign mapping is gone from every CPU. */
+    method_await_memory(CONTAINER_OF(object, struct memory, object), operation_take(thread, sqe, OPERATION_WAITING));
     *later = true;
     return STATUS_OK;
 }
