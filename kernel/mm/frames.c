@@ -17,7 +17,7 @@
 #define SMALLEST_TOTAL 1024u
 
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
-static struct buddy buddy; /* by frame_lock */
+static struct buddy buddy;                     /* by frame_lock */
 static uint64_t kind_counts[FRAME_KIND_COUNT]; /* by frame_lock: of those that are taken */
 static const struct boot_info *boot_memory;    /* [I] */
 

@@ -42,7 +42,7 @@ struct endpoint_client {
     uint64_t badge;
     struct list callers;                   /* struct operation.link, OPERATION_QUEUED */
     struct list ready;                     /* in endpoint->clients while `callers` is not empty */
-    struct sweep sweep; /* of the callers, by a revocation */
+    struct sweep sweep;                    /* of the callers, by a revocation */
     struct notification_promise when_gone; /* kept when it is destroyed: no capability, no caller */
 };
 

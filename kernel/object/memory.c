@@ -113,7 +113,7 @@ static bool fill_step(struct work *work)
 {
     struct memory *memory = CONTAINER_OF(work, struct memory, work);
 
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+    for (uint32_t i = 0; i < WORK_STEP_PAGES; i++) {
         const bool wanted = memory->operation != NULL;
         const enum status status = wanted ? memory_add_page(memory) : STATUS_CANCELLED;
 
@@ -143,7 +143,7 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
     if (status != STATUS_OK) {
         return status;
     }
-    *filling = page_count > WORK_STEP_UNITS;
+    *filling = page_count > ENTRY_PAGES;
     if (*filling) {
         memory->work.step = fill_step;
         work_start(&memory->work);
@@ -212,6 +212,18 @@ void memory_unpin(struct memory *memory)
     object_put(&memory->object);
 }
 
+/** Give back a page of numbers behind the last page there is, if there is one. */
+static void free_leaf(struct memory *memory, struct account *account)
+{
+    const uint64_t index = memory->filled / NUMBERS_PER_PAGE;
+    uint32_t *top = numbers(memory->index_frame);
+
+    if (index < NUMBERS_PER_PAGE && top[index] != FRAME_NONE) {
+        frames_give(top[index], 0, account);
+        top[index] = FRAME_NONE;
+    }
+}
+
 /** Give back up to a step's worth of own frames; true when none are left. */
 static bool free_frames(struct memory *memory)
 {
@@ -225,26 +237,21 @@ static bool free_frames(struct memory *memory)
     if (memory->index_frame == FRAME_NONE) {
         return true;
     }
-    for (uint32_t i = 0; i < WORK_STEP_UNITS && memory->filled > 0; i++) {
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        if (memory->filled % NUMBERS_PER_PAGE == 0) {
+            free_leaf(memory, account);
+        }
+        if (memory->filled == 0) {
+            frames_give(memory->index_frame, 0, account);
+            memory->index_frame = FRAME_NONE;
+            return true;
+        }
         memory->filled--;
         const uint32_t leaf = numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
 
         frames_give(numbers(leaf)[memory->filled % NUMBERS_PER_PAGE], 0, account);
     }
-    if (memory->filled > 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < NUMBERS_PER_PAGE; i++) {
-        const uint32_t leaf = numbers(memory->index_frame)[i];
-
-        if (leaf == FRAME_NONE) {
-            break;
-        }
-        frames_give(leaf, 0, account);
-    }
-    frames_give(memory->index_frame, 0, account);
-    memory->index_frame = FRAME_NONE;
-    return true;
+    return false;
 }
 
 void memory_bequeath(struct memory *memory, struct process *heir)

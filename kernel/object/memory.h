@@ -96,6 +96,32 @@ static inline struct paddr memory_frame(const struct memory *memory, uint64_t pa
     return frame_paddr(leaf[index % MEMORY_NUMBERS_PER_PAGE]);
 }
 
+/** Frames of pages that follow each other: a list of numbers, or if that is NULL, from `first` on.
+ */
+struct memory_run {
+    const uint32_t *numbers;
+    uint64_t first;
+};
+
+/** The frames of `page` and of those behind it; how many of `count` pages, at least one. */
+static inline uint64_t memory_run(const struct memory *memory, uint64_t page, uint64_t count,
+                                  struct memory_run *run)
+{
+    const struct memory *root = memory->root;
+    const uint64_t index = memory->root_offset + page;
+
+    if (root->contiguous_first != FRAME_NONE || root->page_count == 1) {
+        *run = (struct memory_run){.first = paddr_frame(memory_frame(memory, page))};
+        return count;
+    }
+    const uint32_t *top = frame_pointer(root->index_frame);
+    const uint32_t *leaf = frame_pointer(top[index / MEMORY_NUMBERS_PER_PAGE]);
+    const uint64_t left = MEMORY_NUMBERS_PER_PAGE - index % MEMORY_NUMBERS_PER_PAGE;
+
+    *run = (struct memory_run){.numbers = &leaf[index % MEMORY_NUMBERS_PER_PAGE]};
+    return count < left ? count : left;
+}
+
 /**
  * Whether mappings and views of the object may have this access.
  *

@@ -93,8 +93,8 @@ static void stop_running(struct process *process)
 }
 
 /**
- * End up to a step's worth of threads that no CPU carries; true: there are none. The others end when
- * they leave the kernel, whatever state they are in by then.
+ * End up to a step's worth of threads that no CPU carries; true: there are none. The others end
+ * when they leave the kernel, whatever state they are in by then.
  */
 static bool end_threads(struct process *process)
 {

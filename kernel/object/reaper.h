@@ -23,6 +23,15 @@ struct work {
 /** Units (pages, table entries, waiters) that one step may handle. */
 #define WORK_STEP_UNITS 32u
 
+/** Objects that one step may destroy, each with a step's worth of what it has. */
+#define REAP_STEP_OBJECTS 2u
+
+/** Pages that one step may clear, or fill from an image. */
+#define WORK_STEP_PAGES 8u
+
+/** Pages of a memory object that are made at once, when it has no more. */
+#define ENTRY_PAGES 16u
+
 /** Bytes of text that one step may write to the console. */
 #define CONSOLE_STEP_BYTES 256u
 

@@ -63,8 +63,7 @@ static void timer_object_unnamed(struct object *object)
 static bool ending_get(const struct object *object, uint64_t words[2])
 {
     if (object->kind == OBJECT_KIND_THREAD) {
-        const struct thread_object *ending =
-            CONTAINER_OF(object, struct thread_object, object);
+        const struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
 
         words[0] = ending->exit_code;
         words[1] = EXIT_REASON_EXITED;

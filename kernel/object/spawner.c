@@ -251,7 +251,7 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
 {
     struct process *process = spawn->process;
 
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+    for (uint32_t i = 0; i < WORK_STEP_PAGES; i++) {
         if (spawn->segment == spawn->elf.segment_count) {
             *loaded = true;
             return STATUS_OK;
@@ -472,7 +472,7 @@ static enum status spawner_spawn(struct method *method)
     struct spawn_request request;
     struct wire_message message;
     struct wire_struct root;
-    struct spawn *spawn;
+    struct spawn *spawn = NULL;
     char name[PROCESS_NAME_BYTES];
     enum status status;
 

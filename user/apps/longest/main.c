@@ -33,9 +33,9 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"wait", BY_WAIT, STATUS_STALE},           {"receive", BY_RECEIVE, STATUS_STALE},
-    {"call", BY_CALL, STATUS_STALE},           {"closed", BY_CALL, STATUS_PEER_GONE},
-    {"ended", BY_WAIT, STATUS_OK},             {"for ever", BY_WAIT, STATUS_OK},
+    {"wait", BY_WAIT, STATUS_STALE},   {"receive", BY_RECEIVE, STATUS_STALE},
+    {"call", BY_CALL, STATUS_STALE},   {"closed", BY_CALL, STATUS_PEER_GONE},
+    {"ended", BY_WAIT, STATUS_OK},     {"for ever", BY_WAIT, STATUS_OK},
     {"mapped", BY_WAIT, STATUS_STALE},
 };
 
@@ -214,8 +214,7 @@ static bool revoke_waits(void)
         }
     }
     rt_ring_flush(ring);
-    if (!good(capability_revoke(notification), "revoke") ||
-        !child_ends(0, EXIT_REASON_EXITED)) {
+    if (!good(capability_revoke(notification), "revoke") || !child_ends(0, EXIT_REASON_EXITED)) {
         return false;
     }
     for (uint32_t i = 0; i < OWN_WAITS; i++) {
@@ -224,8 +223,7 @@ static bool revoke_waits(void)
         }
         const struct rt_operation *ended = rt_ring_wait(ring, RT_NO_DEADLINE);
 
-        if (ended == NULL || ended->cqe.status != STATUS_OK ||
-            ended->cqe.payload[0] != 1ull << i) {
+        if (ended == NULL || ended->cqe.status != STATUS_OK || ended->cqe.payload[0] != 1ull << i) {
             rt_print("longest: wait %u of the revoker\n", i);
             return false;
         }
