@@ -193,6 +193,7 @@ enum status address_space_map(struct address_space *space, struct memory *memory
                paging_user_bits(access) | memory->page_bits);
     mapping->memory = memory;
     mapping->page_offset = page_offset;
+    mapping->generation = memory->object.place->generation;
     list_append(&memory->mappings, &mapping->in_memory);
     memory->mapping_count++;
     object_get(&memory->object);

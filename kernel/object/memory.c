@@ -39,6 +39,8 @@ enum status memory_create_unfilled(struct process *process, uint64_t page_count,
     list_init(&memory->mappings);
     list_init(&memory->views);
     list_init(&memory->view_link);
+    list_init(&memory->waiting_walks);
+    list_init(&memory->walk.link);
     list_init(&memory->work.link);
     *out = memory;
     return STATUS_OK;
@@ -305,51 +307,21 @@ static struct memory *next_below(const struct memory *top, struct memory *at)
     return NULL;
 }
 
-/**
- * One mapping that a revocation has to remove, of the object or of a view below it, or NULL.
- *
- * The revoker's own mappings stay.
- */
-static struct mapping *next_revoked(struct memory *memory)
+/** The walks that wait at this object go on. */
+static void resume_walks(struct memory *memory)
 {
-    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
-        LIST_FOR_EACH(node, &at->mappings)
-        {
-            struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
+    while (!list_is_empty(&memory->waiting_walks)) {
+        struct memory *revoked = LIST_FIRST(&memory->waiting_walks, struct memory, walk.link);
 
-            if (mapping->space->process != memory->revoker) {
-                return mapping;
-            }
-        }
-    }
-    return NULL;
-}
-
-/** Whether a mapping of the object or its views is gone, but not yet from every CPU's TLB. */
-static bool is_removing(struct memory *memory)
-{
-    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
-        if (at->removing_count != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void resume_revoke(struct memory *memory)
-{
-    if (memory->revoke_paused && !is_removing(memory)) {
-        memory->revoke_paused = false;
-        work_start(&memory->work);
+        list_remove(&revoked->walk.link);
+        work_start(&revoked->work);
     }
 }
 
 void memory_mapping_removed(struct memory *memory)
 {
-    memory->removing_count--;
-    resume_revoke(memory);
-    if (memory->root != memory) {
-        resume_revoke(memory->root);
+    if (--memory->removing_count == 0) {
+        resume_walks(memory);
     }
 }
 
@@ -358,14 +330,46 @@ static void revoke_finished(struct memory *memory)
     struct operation *operation = memory->operation;
 
     memory->operation = NULL;
-    memory->revoker = NULL;
-    memory->is_revoking = false;
+    memory->walk.at = NULL;
     if (operation != NULL) {
         operation->extra = NULL;
         operation->abandon = NULL;
         operation_complete(operation, STATUS_OK);
     }
     object_put(&memory->object);
+}
+
+/** The walk comes to an object: at its first mapping. A reference keeps it in the tree. */
+static void walk_enter(struct memory *memory, struct memory *at)
+{
+    object_get(&at->object);
+    memory->walk.at = at;
+    memory->walk.left = at->mapping_count;
+}
+
+/** On to the next object, whose capabilities are taken back; false: that was the last. */
+static bool walk_on(struct memory *memory)
+{
+    struct memory *at = memory->walk.at;
+    struct memory *next = next_below(memory, at);
+
+    if (next != NULL) {
+        walk_enter(memory, next);
+        object_revoke_all(&next->object);
+    }
+    object_put(&at->object);
+    return next != NULL;
+}
+
+/**
+ * Whether a mapping stays: the revoker's own, and what was made after the revocation had begun. If
+ * the object itself has ended none does.
+ */
+static bool is_spared(const struct memory *memory, const struct mapping *mapping)
+{
+    return memory->walk.spared_pid != 0 &&
+           (mapping->space->process->pid == memory->walk.spared_pid ||
+            mapping->generation == mapping->memory->object.place->generation);
 }
 
 static void revoke_mapping_removed(void *context)
@@ -379,52 +383,64 @@ static void revoke_mapping_removed(void *context)
 static bool revoke_step(struct work *work)
 {
     struct memory *memory = CONTAINER_OF(work, struct memory, work);
-    struct mapping *mapping = next_revoked(memory);
 
-    if (mapping == NULL) {
-        if (is_removing(memory)) {
-            memory->revoke_paused = true; /* somebody else's UNMAP */
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        struct memory *at = memory->walk.at;
+
+        if ((memory->walk.left > 0 || memory->walk.spared_pid == 0) &&
+            !list_is_empty(&at->mappings)) {
+            struct mapping *mapping = LIST_FIRST(&at->mappings, struct mapping, in_memory);
+
+            memory->walk.left -= memory->walk.left > 0;
+            if (is_spared(memory, mapping)) {
+                list_move(&at->mappings, &mapping->in_memory);
+                continue;
+            }
+            mapping->removed = revoke_mapping_removed;
+            mapping->removed_context = memory;
+            (void)mapping_remove(mapping); /* at once or later, the callback goes on */
             return true;
         }
-        revoke_finished(memory);
-        return true;
+        if (at->removing_count != 0) {
+            list_append(&at->waiting_walks, &memory->walk.link); /* somebody else's UNMAP */
+            return true;
+        }
+        if (!walk_on(memory)) {
+            revoke_finished(memory);
+            return true;
+        }
     }
-    mapping->removed = revoke_mapping_removed;
-    mapping->removed_context = memory;
-    (void)mapping_remove(mapping); /* at once or later, the callback goes on */
-    return true;
+    return false;
 }
 
 bool memory_is_revoking(const struct memory *memory)
 {
-    return memory->is_revoking;
+    return memory->walk.at != NULL;
 }
 
-static void start_revoke(struct memory *memory, struct process *revoker)
+static void start_revoke(struct memory *memory, uint64_t spared_pid)
 {
-    memory->revoker = revoker;
-    memory->is_revoking = true;
+    memory->walk.spared_pid = spared_pid;
     memory->work.step = revoke_step;
     object_get(&memory->object);
-    work_start(&memory->work);
+    walk_enter(memory, memory);
+    if (!revoke_step(&memory->work)) {
+        work_start(&memory->work);
+    }
 }
 
 static void memory_revoked(struct object *object, struct process *revoker)
 {
     struct memory *memory = memory_of(object);
 
-    for (struct memory *view = next_below(memory, memory); view != NULL;
-         view = next_below(memory, view)) {
-        object_revoke_all(&view->object);
-    }
     KVERIFY(!memory_is_revoking(memory));
-    start_revoke(memory, revoker);
+    start_revoke(memory, revoker->pid);
 }
 
 void memory_remove_mappings(struct memory *memory)
 {
     if (!memory_is_revoking(memory)) {
-        start_revoke(memory, NULL);
+        start_revoke(memory, 0);
     }
 }
 

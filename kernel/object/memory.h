@@ -42,9 +42,15 @@ struct memory {
 
     struct work work;            /* filling or revoking */
     struct operation *operation; /* that waits for it, or NULL */
-    struct process *revoker;     /* of the revocation in progress; NULL: it spares nobody */
-    bool revoke_paused;          /* until somebody else's removal is through */
-    bool is_revoking;            /* a revocation is in progress */
+    struct list waiting_walks;   /* struct memory.walk.link: until nothing is being removed here */
+
+    /* The revocation in progress: a walk over this object and all views below, in steps. */
+    struct {
+        struct list link;    /* in waiting_walks of `at` */
+        struct memory *at;   /* a reference; NULL: there is no revocation */
+        uint32_t left;       /* mappings of `at` to look at, the first of them next */
+        uint64_t spared_pid; /* the revoker, whose mappings stay; 0: none stays, old or new */
+    } walk;
 
     uint64_t page_bits;             /* more bits for the page-table entries of its mappings */
     struct device_function *device; /* whose registers these are; NULL: it is memory */

@@ -71,8 +71,9 @@ static enum status do_release(struct thread *thread, const struct ring_sqe *sqe,
         return STATUS_BUSY;
     }
     object_revoke(object, entry, process);
-    if (object->kind != OBJECT_KIND_MEMORY || (sqe->flags & SQE_QUIET)) {
-        return STATUS_OK; /* nobody wants to know when */
+    if (object->kind != OBJECT_KIND_MEMORY || (sqe->flags & SQE_QUIET) ||
+        !object_is_revoking(object)) {
+        return STATUS_OK;
     }
     /* Memory: done when the last foreign mapping is gone from every CPU. */
     method_await_memory(CONTAINER_OF(object, struct memory, object),
@@ -359,14 +360,15 @@ NORETURN static NOINLINE void continue_later(struct thread *thread, uint64_t tak
 }
 
 /**
- * Take up to `count` submissions that are there. Returns how many; *status says why it stopped,
- * *plain whether they were all NOPs, *cut that there are more and it has taken long. `is_traced`:
- * without the fast path, which records nothing.
+ * Take up to `count` submissions that are there. Returns how many; *status says why it stopped, and
+ * *plain whether they were all NOPs. `is_traced`: without the fast path, which records nothing.
+ * Does not return if it takes long: the thread comes again with the rest.
  */
 static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
                                                uint32_t count, uint64_t min_complete,
                                                uint64_t deadline_ns, const bool is_traced,
-                                               enum status *status, bool *plain, bool *cut)
+                                               enum status *status, bool *plain,
+                                               uint64_t taken_before)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
@@ -406,9 +408,9 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
         if (LIKELY(taken == count)) {
             break;
         }
-        if (batch_is_long(&since)) {
-            *cut = true;
-            break;
+        if (batch_is_long(&since) && !ring->poisoned) {
+            ring_kernel_publish_sq(ring);
+            continue_later(thread, taken_before + taken, count - taken, min_complete, deadline_ns);
         }
         open_window();
     }
@@ -455,15 +457,10 @@ static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint
     const uint32_t count = to_submit < pending ? (uint32_t)to_submit : pending;
     uint32_t taken = 0;
     bool plain = false;
-    bool cut = false;
 
     if (LIKELY(count != 0)) {
         taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, is_traced, &status,
-                                 &plain, &cut);
-        if (UNLIKELY(cut) && !ring->poisoned) {
-            continue_later(thread, taken_before + taken, to_submit - taken, min_complete,
-                           deadline_ns);
-        }
+                                 &plain, taken_before);
     }
     const uint32_t unread = ring_kernel_unread(ring);
 

@@ -15,7 +15,7 @@ KERNEL = "build/kernel-lock-times/capos.elf"
 
 # What is done, and for how many instructions at most a CPU may have had interrupts off meanwhile.
 LIMIT = 10_000_000
-WORKS = ["waits", "receives", "calls", "close", "end", "map", "pages", "views", "text", "batch"]
+WORKS = ["waits", "receives", "calls", "close", "end", "map", "pages", "views", "text", "batch", "meanwhile"]
 
 
 @pytest.mark.deadline(240)

@@ -20,6 +20,7 @@
 #define PER_THREAD  RT_OPERATIONS_MAX
 #define OWN_WAITS   40u /* more than one step's worth */
 #define PAGES_MAX   4096u
+#define MAPPINGS    800u
 #define VIEWS       500u
 #define TEXT_BYTES  3800u
 #define BATCH_PAGES 32u
@@ -33,10 +34,9 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"wait", BY_WAIT, STATUS_STALE},   {"receive", BY_RECEIVE, STATUS_STALE},
-    {"call", BY_CALL, STATUS_STALE},   {"closed", BY_CALL, STATUS_PEER_GONE},
-    {"ended", BY_WAIT, STATUS_OK},     {"for ever", BY_WAIT, STATUS_OK},
-    {"mapped", BY_WAIT, STATUS_STALE},
+    {"wait", BY_WAIT, STATUS_STALE}, {"receive", BY_RECEIVE, STATUS_STALE},
+    {"call", BY_CALL, STATUS_STALE}, {"closed", BY_CALL, STATUS_PEER_GONE},
+    {"ended", BY_WAIT, STATUS_OK},   {"never", BY_WAIT, STATUS_OK},
 };
 
 static struct rt_image image;
@@ -101,6 +101,30 @@ static uint64_t hold(void *argument)
     return wrong;
 }
 
+/**
+ * Map the object: "large", all of it at once; "many", its first page many times; "one", that page
+ * once. Then wait for the parent, and use what is mapped.
+ */
+static int map_main(const char *name)
+{
+    const uint32_t pages = same(name, "large") ? PAGES_MAX : 1;
+    const uint32_t times = same(name, "many") ? MAPPINGS : 1;
+    void *address = NULL;
+    uint64_t bits;
+
+    for (uint32_t i = 0; i < times; i++) {
+        if (rt_space_map(object, 0, pages, ACCESS_READ_WRITE, &address) != STATUS_OK) {
+            return 3;
+        }
+    }
+    if (signaller_signal(rt_capability("ready"), 1) != STATUS_OK ||
+        notification_wait(rt_capability("go"), 0, &bits) != STATUS_OK) {
+        return 4;
+    }
+    *(volatile uint8_t *)address = 1;
+    return 0;
+}
+
 static int hold_main(const char *name)
 {
     static struct rt_thread *threads[THREADS];
@@ -111,18 +135,7 @@ static int hold_main(const char *name)
     }
     object = rt_capability("object");
     if (held == NULL) {
-        return 2;
-    }
-    if (same(name, "mapped")) {
-        void *address;
-
-        if (rt_space_map(object, 0, PAGES_MAX, ACCESS_READ_WRITE, &address) != STATUS_OK ||
-            signaller_signal(rt_capability("ready"), 1) != STATUS_OK) {
-            return 3;
-        }
-        /* Its parent takes the memory away, and then kills it. */
-        (void)!rt_ring_wait_for(rt_ring_self(), rt_capability("never"), 0, &code, NULL);
-        return 4;
+        return map_main(name);
     }
     for (uint32_t i = 0; i < THREADS; i++) {
         if (rt_thread_create(hold, operations[i], 0, &threads[i]) != STATUS_OK) {
@@ -140,22 +153,23 @@ static int hold_main(const char *name)
  * ------------------------------------------------------------------------------------------ */
 
 static uint64_t child;
+static uint64_t go; /* a notification that the last child may wait for */
 
 /** Start a child that holds `capability`, and wait until all its operations wait. */
 static bool child_start(const char *kind, uint64_t capability)
 {
     const struct rt_text arguments[] = {{"longest", 7}, {"hold", 4}, {kind, strlen(kind)}};
-    uint64_t ready, never, bits;
+    uint64_t ready, bits;
 
     if (!good(notification_create(&ready), "a notification") ||
-        !good(notification_create(&never), "another")) {
+        !good(notification_create(&go), "another")) {
         return false;
     }
     const struct rt_grant grants[] = {
         {"console", 7, rt_capability("console"), RING_TRANSFER_COPY},
         {"object", 6, capability, RING_TRANSFER_COPY},
         {"ready", 5, ready, RING_TRANSFER_COPY},
-        {"never", 5, never, RING_TRANSFER_COPY},
+        {"go", 2, go, RING_TRANSFER_COPY},
     };
     struct rt_spawn spawn;
 
@@ -265,7 +279,7 @@ static bool end_process(void)
     uint64_t notification, victim;
 
     if (!good(notification_create(&notification), "a notification") ||
-        !child_start("for ever", notification)) {
+        !child_start("never", notification)) {
         return false;
     }
     victim = child;
@@ -294,11 +308,52 @@ static bool revoke_pages(void)
 {
     uint64_t memory;
 
-    if (!good(memory_create(PAGES_MAX, &memory), "memory") || !child_start("mapped", memory) ||
+    if (!good(memory_create(PAGES_MAX, &memory), "memory") || !child_start("large", memory) ||
         !good(capability_revoke(memory), "revoke") || !good(process_kill(child), "kill")) {
         return false;
     }
     return child_ends(0, EXIT_REASON_KILLED) && good(capability_release(memory), "release");
+}
+
+/**
+ * A mapping that is made with a new capability while a revocation takes others away stays: else the
+ * child that has made it crashes.
+ */
+static bool map_meanwhile(void)
+{
+    struct rt_ring *const ring = rt_ring_self();
+    struct rt_operation revocation = {0};
+    uint64_t memory;
+
+    if (!good(memory_create(1, &memory), "memory") || !child_start("many", memory)) {
+        return false;
+    }
+    const uint64_t first = child;
+    struct ring_sqe *sqe = rt_ring_begin(ring, &revocation);
+
+    if (sqe == NULL) {
+        return false;
+    }
+    const uint64_t user_data = sqe->user_data;
+
+    *sqe = (struct ring_sqe){.operation = RING_OPERATION_RELEASE,
+                             .flags = SQE_REVOKE,
+                             .user_data = user_data,
+                             .target = memory};
+    rt_ring_flush(ring);
+    if (!child_start("one", memory)) {
+        return false;
+    }
+    rt_ring_drain(ring);
+    rt_print("longest: mapped %s a revocation\n",
+             revocation.state == RT_OPERATION_PENDING ? "during" : "after");
+    rt_ring_await(ring, &revocation);
+    if (revocation.cqe.status != STATUS_OK || !good(notification_signal(go, 1), "signal") ||
+        !child_ends(0, EXIT_REASON_EXITED)) {
+        return false;
+    }
+    child = first;
+    return good(process_kill(first), "kill") && child_ends(0, EXIT_REASON_KILLED);
 }
 
 /** Views of memory, and views of these. */
@@ -374,7 +429,7 @@ static const struct {
     {"waits", revoke_waits},   {"receives", revoke_receives}, {"calls", revoke_calls},
     {"close", close_endpoint}, {"end", end_process},          {"map", map_pages},
     {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
-    {"batch", submit_batch},
+    {"batch", submit_batch},   {"meanwhile", map_meanwhile},
 };
 
 int main(int count, char **arguments)
