@@ -137,10 +137,14 @@ static NOINLINE void fill_table(const struct memory *memory, uint64_t page, uint
         struct memory_run run;
         const uint64_t length = memory_run(memory, page, count, &run);
 
-        for (uint64_t i = 0; i < length; i++) {
-            const uint64_t frame = run.numbers != NULL ? run.numbers[i] : run.first + i;
-
-            entry[i] = frame << PAGE_SHIFT | bits;
+        if (run.numbers != NULL) {
+            for (uint64_t i = 0; i < length; i++) {
+                entry[i] = (uint64_t)run.numbers[i] << PAGE_SHIFT | bits;
+            }
+        } else {
+            for (uint64_t i = 0; i < length; i++) {
+                entry[i] = (run.first + i) << PAGE_SHIFT | bits;
+            }
         }
         entry += length;
         page += length;

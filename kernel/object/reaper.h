@@ -26,8 +26,11 @@ struct work {
 /** Objects that one step may destroy, each with a step's worth of what it has. */
 #define REAP_STEP_OBJECTS 2u
 
-/** Pages that one step may clear, or fill from an image. */
+/** Pages that one step may clear. */
 #define WORK_STEP_PAGES 8u
+
+/** Pages that one step may clear and fill from an image. */
+#define LOAD_STEP_PAGES 4u
 
 /** Pages of a memory object that are made at once, when it has no more. */
 #define ENTRY_PAGES 16u

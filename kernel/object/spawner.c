@@ -254,7 +254,7 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
         spawn->furnished = true;
         return furnish(process);
     }
-    for (uint32_t i = 0; i < WORK_STEP_PAGES; i++) {
+    for (uint32_t i = 0; i < LOAD_STEP_PAGES; i++) {
         if (spawn->segment == spawn->elf.segment_count) {
             *loaded = true;
             return STATUS_OK;
