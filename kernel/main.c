@@ -28,6 +28,7 @@
 #include "object/process.h"
 #include "pci/inventory.h"
 #include "sched/sched.h"
+#include "syscall/cap_enter.h"
 #include "text/text.h"
 
 #define LOADER_PVH        1u
@@ -142,6 +143,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
 {
     uart_init();
     clock_init();
+    cap_enter_init();
     cpu_detect();
     trap_init();
     trap_load_tables();

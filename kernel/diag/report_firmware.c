@@ -212,7 +212,7 @@ static const char *const kind_names[FRAME_KIND_COUNT] = {
 
 static bool use_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
-    /* Counting takes long on a large machine: once for all rows. */
+    /* Once for all rows: together they are all of memory. */
     static uint64_t counts[FRAME_KIND_COUNT];
 
     (void)argument;

@@ -17,11 +17,9 @@
 #define SMALLEST_TOTAL 1024u
 
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
-static struct buddy buddy; /* by frame_lock */
-/* Once more, for reports: they are to be right, or short, while the allocator is broken. */
-static const struct buddy_frame *frame_table; /* [I] */
-static uint32_t frame_table_count;            /* [I] */
-static const struct boot_info *boot_memory;   /* [I] */
+static struct buddy buddy;                     /* by frame_lock */
+static uint64_t kind_counts[FRAME_KIND_COUNT]; /* by frame_lock: of those that are taken */
+static const struct boot_info *boot_memory;    /* [I] */
 
 struct frame_range {
     uint32_t first;
@@ -204,14 +202,14 @@ void frames_init(const struct boot_info *info)
                  total >> 8);
     }
     buddy_init(&buddy, direct_map(frame_paddr(table_first)), total, FRAME_RESERVED);
-    frame_table = buddy.frames;
-    frame_table_count = buddy.frame_count;
     for (uint32_t i = 0; i < table_frames; i++) {
         buddy.frames[table_first + i].kind = FRAME_TABLE;
+        kind_counts[FRAME_TABLE]++;
     }
     for (uint32_t i = paddr_frame(image_paddr(kernel_image_start));
          i < paddr_frame(image_paddr(kernel_image_end)); i++) {
         buddy.frames[i].kind = FRAME_KERNEL_IMAGE;
+        kind_counts[FRAME_KERNEL_IMAGE]++;
     }
     add_usable(table_first, table_first + table_frames, 0,
                total < BOOT_MAPPED_FRAMES ? total : BOOT_MAPPED_FRAMES);
@@ -231,6 +229,9 @@ enum status frames_take(uint32_t order, enum frame_kind kind, struct account *ac
     spin_lock(&frame_lock);
     const uint32_t found =
         buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
+    if (LIKELY(found != BUDDY_NONE)) {
+        kind_counts[kind] += 1u << order;
+    }
     spin_unlock(&frame_lock);
 
     if (UNLIKELY(found == BUDDY_NONE)) {
@@ -248,6 +249,7 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     KASSERT(buddy.frames[first].kind != FRAME_FREE);
     KASSERT(buddy.frames[first].owner == (account == NULL ? 0 : account->id));
     spin_lock(&frame_lock);
+    kind_counts[buddy.frames[first].kind] -= 1u << order;
     buddy_give(&buddy, first, order);
     spin_unlock(&frame_lock);
     if (account != NULL) {
@@ -296,14 +298,13 @@ struct buddy_frame *frame_record(uint32_t frame)
 
 void frames_count(uint64_t counts[FRAME_KIND_COUNT])
 {
+    uint64_t others = 0;
+
     for (uint32_t kind = 0; kind < FRAME_KIND_COUNT; kind++) {
-        counts[kind] = 0;
+        counts[kind] = kind == FRAME_FREE ? buddy.free_count : kind_counts[kind];
+        others += counts[kind];
     }
-    for (uint32_t i = 0; i < frame_table_count; i++) {
-        if (frame_table[i].kind < FRAME_KIND_COUNT) {
-            counts[frame_table[i].kind]++;
-        }
-    }
+    counts[FRAME_RESERVED] = buddy.frame_count - others;
 }
 
 uint32_t frames_total(void)

@@ -64,7 +64,7 @@ void frames_move(uint32_t frame, struct account *from, struct account *to);
 /** The record of a frame. */
 struct buddy_frame *frame_record(uint32_t frame);
 
-/** Number of frames of each kind, by counting all records. */
+/** Number of frames of each kind. */
 void frames_count(uint64_t counts[FRAME_KIND_COUNT]);
 
 /** Number of frames that have a record: one past the highest frame of memory. */

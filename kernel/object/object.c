@@ -278,6 +278,13 @@ void object_revoke(struct object *object, struct cap_entry *entry, struct proces
     }
 }
 
+bool object_is_revoking(const struct object *object)
+{
+    const struct object_type *type = object_types[object->kind];
+
+    return type->is_revoking != NULL && type->is_revoking(object);
+}
+
 void object_revoke_all(struct object *object)
 {
     const uint32_t count = object->handles;

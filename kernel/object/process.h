@@ -53,8 +53,7 @@ struct process {
     struct timer refill;
 
     struct work teardown;
-    bool teardown_started;
-    bool teardown_paused;    /* until the last mapping's flush is through */
+    bool teardown_paused;    /* until something is over: teardown_step() says what */
     uint32_t teardown_index; /* next capability slot to empty */
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */

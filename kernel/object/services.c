@@ -59,6 +59,58 @@ static void timer_object_unnamed(struct object *object)
     timer_object_disarm(CONTAINER_OF(object, struct timer_object, object));
 }
 
+/** What a WAIT for an end answers, if it has come. */
+static bool ending_get(const struct object *object, uint64_t words[2])
+{
+    if (object->kind == OBJECT_KIND_THREAD) {
+        const struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
+
+        words[0] = ending->exit_code;
+        words[1] = EXIT_REASON_EXITED;
+        return ending->thread == NULL;
+    }
+    const struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
+
+    words[0] = ending->exit_code;
+    words[1] = ending->exit_reason;
+    return ending->gone;
+}
+
+/** One waiter of an object that was revoked, or has ended, or both. */
+static bool settle_one(struct sweep *sweep, struct list *waiters)
+{
+    struct operation *wait = sweep_first(sweep);
+    uint64_t words[2];
+    const bool ended = ending_get(sweep->object, words);
+
+    if (wait != NULL && !sweep_spares(sweep, wait)) {
+        operation_cancel(wait, STATUS_STALE);
+        return true;
+    }
+    if (wait == NULL && ended && !list_is_empty(waiters)) {
+        wait = LIST_FIRST(waiters, struct operation, link);
+    }
+    if (wait == NULL) {
+        return false;
+    }
+    if (ended) {
+        operation_complete_words(wait, words, 2);
+    } else {
+        list_move(waiters, &wait->link);
+    }
+    return true;
+}
+
+static bool thread_sweep_one(struct sweep *sweep)
+{
+    return settle_one(sweep, &CONTAINER_OF(sweep, struct thread_object, sweep)->waiters);
+}
+
+static bool process_sweep_one(struct sweep *sweep)
+{
+    return settle_one(sweep, &CONTAINER_OF(sweep, struct process_handle, sweep)->waiters);
+}
+
 enum status thread_object_create(struct thread *thread, struct object **out)
 {
     const enum status status = object_create(OBJECT_KIND_THREAD, thread->process, out);
@@ -68,25 +120,17 @@ enum status thread_object_create(struct thread *thread, struct object **out)
 
         object->thread = thread;
         list_init(&object->waiters);
+        sweep_init(&object->sweep, thread_sweep_one);
         thread->object = object;
     }
     return status;
-}
-
-static void complete_all(struct list *waiters, uint64_t code, uint64_t reason)
-{
-    const uint64_t words[2] = {code, reason};
-
-    while (!list_is_empty(waiters)) {
-        operation_complete_words(LIST_FIRST(waiters, struct operation, link), words, 2);
-    }
 }
 
 void thread_object_ended(struct thread_object *object, uint64_t exit_code)
 {
     object->thread = NULL;
     object->exit_code = exit_code;
-    complete_all(&object->waiters, exit_code, EXIT_REASON_EXITED);
+    sweep_all(&object->sweep, &object->object);
 }
 
 static bool thread_object_destroy(struct object *object)
@@ -109,6 +153,7 @@ enum status process_handle_create(struct process *payer, struct process *child, 
         handle->process = child;
         handle->pid = child->pid;
         list_init(&handle->waiters);
+        sweep_init(&handle->sweep, process_sweep_one);
         child->handle = handle;
     }
     return status;
@@ -121,7 +166,7 @@ void process_handle_gone(struct process_handle *handle, enum exit_reason reason,
     handle->gone = true;
     handle->exit_code = code;
     handle->exit_reason = reason;
-    complete_all(&handle->waiters, code, reason);
+    sweep_all(&handle->sweep, &handle->object);
 }
 
 static bool process_handle_destroy(struct object *object)
@@ -160,47 +205,38 @@ enum status ending_wait(struct object *object, struct thread *thread, const stru
 {
     uint64_t words[2];
 
-    if (object->kind == OBJECT_KIND_THREAD) {
-        struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
-
-        if (ending->thread != NULL) {
-            return wait_in(&ending->waiters, object, thread, sqe);
-        }
-        words[0] = ending->exit_code;
-        words[1] = EXIT_REASON_EXITED;
-    } else {
-        struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
-
-        if (!ending->gone) {
-            return wait_in(&ending->waiters, object, thread, sqe);
-        }
-        words[0] = ending->exit_code;
-        words[1] = ending->exit_reason;
+    if (ending_get(object, words)) {
+        operation_complete_words(operation_take(thread, sqe, OPERATION_WAITING), words, 2);
+        return STATUS_OK;
     }
-    operation_complete_words(operation_take(thread, sqe, OPERATION_WAITING), words, 2);
-    return STATUS_OK;
-}
-
-static void cancel_foreign(struct list *waiters, const struct process *revoker)
-{
-    for (struct list *node = waiters->next; node != waiters;) {
-        struct operation *waiter = CONTAINER_OF(node, struct operation, link);
-
-        node = node->next;
-        if (waiter->thread->process != revoker) {
-            operation_cancel(waiter, STATUS_STALE);
-        }
-    }
+    return wait_in(object->kind == OBJECT_KIND_THREAD
+                       ? &CONTAINER_OF(object, struct thread_object, object)->waiters
+                       : &CONTAINER_OF(object, struct process_handle, object)->waiters,
+                   object, thread, sqe);
 }
 
 static void thread_object_revoked(struct object *object, struct process *revoker)
 {
-    cancel_foreign(&CONTAINER_OF(object, struct thread_object, object)->waiters, revoker);
+    struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
+
+    sweep_revoke(&ending->sweep, object, &ending->waiters, revoker);
+}
+
+static bool thread_object_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct thread_object, object)->sweep);
 }
 
 static void process_handle_revoked(struct object *object, struct process *revoker)
 {
-    cancel_foreign(&CONTAINER_OF(object, struct process_handle, object)->waiters, revoker);
+    struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
+
+    sweep_revoke(&ending->sweep, object, &ending->waiters, revoker);
+}
+
+static bool process_handle_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct process_handle, object)->sweep);
 }
 
 const struct object_type timer_object_type = {
@@ -211,23 +247,31 @@ const struct object_type timer_object_type = {
 const struct object_type thread_object_type = {
     .bytes = sizeof(struct thread_object),
     .revoked = thread_object_revoked,
+    .is_revoking = thread_object_is_revoking,
     .destroy = thread_object_destroy,
 };
 
 const struct object_type process_handle_type = {
     .bytes = sizeof(struct process_handle),
     .revoked = process_handle_revoked,
+    .is_revoking = process_handle_is_revoking,
     .destroy = process_handle_destroy,
 };
 
 static void permission_revoked(struct object *object, struct process *revoker)
 {
     if (object->kind == OBJECT_KIND_CONSOLE) {
-        console_revoked(revoker);
+        console_revoked(object, revoker);
     }
+}
+
+static bool permission_is_revoking(const struct object *object)
+{
+    return object->kind == OBJECT_KIND_CONSOLE && console_is_revoking();
 }
 
 const struct object_type permission_type = {
     .bytes = sizeof(struct process_permission),
     .revoked = permission_revoked,
+    .is_revoking = permission_is_revoking,
 };

@@ -9,6 +9,7 @@
 
 #include "object/notification.h"
 #include "object/object.h"
+#include "object/sweep.h"
 #include "sched/timer.h"
 
 /** Signals a notification at a time, once or periodically. */
@@ -26,6 +27,7 @@ struct thread_object {
     struct thread *thread; /* NULL once it has ended */
     uint64_t exit_code;
     struct list waiters;
+    struct sweep sweep; /* of the waiters, by the end or a revocation */
 };
 
 /** A process as whoever started it sees it. */
@@ -37,6 +39,7 @@ struct process_handle {
     uint64_t exit_code;
     enum exit_reason exit_reason;
     struct list waiters;
+    struct sweep sweep; /* of the waiters, by the end or a revocation */
 };
 
 /** Acts on one process: its factory and its address space, and a spawner's purse. */

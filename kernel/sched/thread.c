@@ -43,6 +43,8 @@ static void init_operations(struct thread *thread)
     }
 }
 
+static bool finish_step(struct work *work);
+
 enum status thread_create(struct process *process, const struct thread_start *start,
                           struct thread **out)
 {
@@ -101,6 +103,8 @@ enum status thread_create(struct process *process, const struct thread_start *st
     fpu_init_area(thread->fpu_area);
     list_init(&thread->queue);
     list_init(&thread->serving);
+    list_init(&thread->finishing.link);
+    thread->finishing.step = finish_step;
     list_append(&process->threads, &thread->siblings);
     process->thread_count++;
     ring_kernel_init(&thread->ring, frame_pointer(ring_frame));
@@ -134,34 +138,53 @@ void thread_end(struct thread *thread, uint64_t code)
     thread_finish(thread);
 }
 
-void thread_finish(struct thread *thread)
+/** Nothing waits for the thread any more: give back what it had. */
+static void give_back(struct thread *thread)
 {
     struct process *process = thread->process;
+    const uint64_t code = thread->exit_code;
 
-    sched_forget(thread);
-    timer_disarm(&thread->deadline);
-    thread->state = THREAD_ENDED;
-    for (uint32_t i = 0; i < RING_DEPTH; i++) {
-        struct operation *operation = &thread->operations[i];
-
-        if (operation->state != OPERATION_FREE) {
-            operation_cancel(operation, STATUS_CANCELLED);
-        }
-    }
     if (thread->object != NULL) {
-        thread_object_ended(thread->object, thread->exit_code);
+        thread_object_ended(thread->object, code);
     }
-    list_remove(&thread->siblings);
     process->thread_count--;
     (void)mapping_remove(thread->ring_mapping); /* the ring's frames go with it, after the flush */
     frames_give(thread->operations_frame, OPERATIONS_ORDER, &process->account);
-    const uint64_t code = thread->exit_code;
-
     frames_give(thread->thread_frame, THREAD_ORDER, &process->account);
     refund(&process->account, ACCOUNT_THREADS, 1);
     if (process->thread_count == 0) {
         process_end(process, EXIT_REASON_EXITED, code);
         process_thread_gone(process);
+    }
+}
+
+static bool finish_step(struct work *work)
+{
+    struct thread *thread = CONTAINER_OF(work, struct thread, finishing);
+
+    for (uint32_t units = 0; thread->finished_count < RING_DEPTH; units++) {
+        struct operation *operation = &thread->operations[thread->finished_count];
+
+        if (units == WORK_STEP_UNITS) {
+            return false;
+        }
+        thread->finished_count++;
+        if (operation->state != OPERATION_FREE) {
+            operation_cancel(operation, STATUS_CANCELLED);
+        }
+    }
+    give_back(thread);
+    return true;
+}
+
+void thread_finish(struct thread *thread)
+{
+    sched_forget(thread);
+    timer_disarm(&thread->deadline);
+    thread->state = THREAD_ENDED;
+    list_remove(&thread->siblings);
+    if (!finish_step(&thread->finishing)) {
+        work_start(&thread->finishing);
     }
 }
 

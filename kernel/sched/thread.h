@@ -53,13 +53,16 @@ struct thread {
     void *fpu_area;
 
     struct list queue;     /* on a run queue */
-    struct list siblings;  /* in its process */
+    struct list siblings;  /* in its process, until it has ended */
     struct timer deadline; /* of the cap_enter it is blocked in */
 
     struct operation *operations; /* RING_DEPTH of them */
     struct operation *free_operation;
     struct list serving; /* operations: calls taken and not yet answered */
     uint64_t next_sequence;
+
+    struct work finishing;   /* once it has ended: its operations, one by one */
+    uint32_t finished_count; /* of them */
 
     uint32_t thread_frame;
     uint32_t operations_frame;
@@ -98,7 +101,7 @@ MUST_CHECK enum status thread_create(struct process *process, const struct threa
 /** End the thread: at once, or if it is running, when it next leaves the kernel. */
 void thread_end(struct thread *thread, uint64_t code);
 
-/** Take an ended thread apart. It is not current on any CPU. */
+/** End a thread that is not current on any CPU, and take it apart in steps, the first at once. */
 void thread_finish(struct thread *thread);
 
 /** Make a blocked thread ready. */

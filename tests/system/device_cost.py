@@ -2,11 +2,11 @@
 """A machine in which user/apps/devicecost can run, and what it and `locks` say. Of test_device_cost.py and
 tools/bench_machines.py."""
 
-import bisect
 import json
 import pathlib
 import re
 
+import locks
 from harness import Devices
 from packages import Package
 
@@ -46,29 +46,14 @@ def records(text):
     return {(line["name"], line["live"]): line for line in map(json.loads, LINE.findall(text.replace("\r", "")))}
 
 
-def symbol_at(machine, address):
-    """The function of the kernel that an address is in."""
-    machine.symbol("kernel_lock")
-    names = sorted((value, name) for name, value in machine._symbols.items())
-    return names[bisect.bisect(names, (address, chr(0x10FFFF))) - 1][1]
-
-
-def forget_holds(machine):
-    """Set the longest times back to nothing, from outside."""
-    machine.ram.write(machine.symbol("lock_holds") - machine.symbol("KERNEL_VIRTUAL_BASE"), bytes(4 * 24))
-
-
 def longest_holds(machine, work, begins, seconds=90):
-    """{lock: (ns, taken in, given back in)} while the work is done; of a LOCK_TIMES kernel. Interrupts are off as long
-    as the kernel lock is held. With -icount shift=0 one instruction is one nanosecond."""
-    forget_holds(machine)
+    """locks.longest_holds() while the work is done. Interrupts are off as long as the kernel lock is held."""
+    locks.forget_holds(machine)
     if begins:
         machine.write(work + "\r")
         machine.expect(begins, seconds)
-        forget_holds(machine)
+        locks.forget_holds(machine)
         machine.expect(machine.PROMPT, seconds)
     else:
         machine.shell(work, seconds)
-    rows = [line.split() for line in machine.shell("locks").splitlines()]
-    return {row[1]: (int(row[4]), *(symbol_at(machine, int(place, 16)) for place in row[5:7]))
-            for row in rows if len(row) == 7 and row[0].isdigit()}
+    return locks.longest_holds(machine)
