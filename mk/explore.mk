@@ -11,7 +11,8 @@ EXPLORE_FLAGS := $(C_STANDARD) $(WARNINGS) -O2 -g -I tests/explore/include -I li
 
 # The machine, and the scenarios. The latter contain the protocol source, with the compiler's race
 # instrumentation, which tests/explore/instrument.c answers.
-EXPLORE_ENGINE    := $(patsubst %,$(EXPLORE_BUILD)/%.o,main search machine instrument)
+EXPLORE_ENGINE    := $(patsubst tests/explore/%.c,$(EXPLORE_BUILD)/%.o, \
+                       $(filter-out %_scenarios.c,$(wildcard tests/explore/*.c)))
 EXPLORE_SCENARIOS := $(patsubst tests/explore/%.c,$(EXPLORE_BUILD)/%.o, \
                        $(wildcard tests/explore/*_scenarios.c))
 

@@ -35,7 +35,8 @@ def program():
     subprocess.run(
         [os.environ.get("HOST_CC", "gcc"), "-std=c17", "-g", "-O1", "-Wall", "-Wextra",
          "-Wconversion", "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-         "-I", ROOT / "lib", "-o", PROGRAM, ROOT / "tests/host/wire_exchange.c",
+         "-I", ROOT / "lib", "-I", ROOT / "tests/host", "-o", PROGRAM,
+         *sorted((ROOT / "tests/host/wire_exchange").glob("*.c")),
          *sorted((ROOT / "lib/wire").glob("*.c")), "-lm"], check=True)
     print(f"WIRE_SEED={SEED} WIRE_COUNT={COUNT}")
 
