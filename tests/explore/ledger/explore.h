@@ -20,14 +20,24 @@
 
 #include "ledger_apply.h"
 
+/** Steps that make many states, and that bounds can do without. */
+enum step_group {
+    STEPS_REGISTERS = 1u << 0, /* mapping them */
+    STEPS_RESETS = 1u << 1,    /* the state resetting, and whether a reset was seen */
+    STEPS_DISABLING = 1u << 2,
+    STEPS_APART = 1u << 3, /* each piece of evidence for itself, and not three in a row */
+};
+
+#define STEPS_GROUPS (STEPS_REGISTERS | STEPS_RESETS | STEPS_DISABLING | STEPS_APART)
+
 struct bounds {
     const char *name;
     bool is_long;
     uint32_t functions, routes, buffers, pids;
     uint32_t pool_pages; /* the pool's limit; 0: two */
     bool one_group;
-    bool is_coarse; /* registers, reset, disabling left out: they are in those of one function;
-                       and the coarse key, which those of one function show to be enough */
+    uint32_t without;                        /* enum step_group: steps that are left out */
+    bool has_coarse_key;                     /* which searches without show to be enough */
     uint64_t epoch, owner_epoch, slot_epoch; /* 0: far from the end */
     uint64_t low_first, address_end;         /* 0: plenty */
 };
@@ -90,10 +100,11 @@ struct model_operation step_operation(const struct step *step);
 void step_print(const struct step *step);
 
 /**
- * Ask everything that can be asked in the state `from`, of which search_step() hears, and what no
- * answer may be given to. False: something is wrong, and was printed.
+ * Ask everything that can be asked in the state `from`, without some groups of steps, of which
+ * search_step() hears, and what no answer may be given to. False: something is wrong, and was
+ * printed.
  */
-bool steps_all(const struct snapshot *from, bool is_coarse);
+bool steps_all(const struct snapshot *from, uint32_t without);
 
 /** Take a step from the state that is being looked at. False: something is wrong, and was printed.
  */

@@ -140,10 +140,10 @@ bool search_step(struct step step)
         return true;
     }
     is_changed = true;
-    if (!current->is_coarse) {
+    if (!current->has_coarse_key) {
         same_step(step.kind);
     }
-    if (table_add(state_hash(current->is_coarse))) {
+    if (table_add(state_hash(current->has_coarse_key))) {
         remember(&step);
     }
     return true;
@@ -189,7 +189,7 @@ bool search(const struct bounds *bounds, uint64_t limit)
     state_begin(bounds);
     same_begin();
     parent = now;
-    table_add(state_hash(bounds->is_coarse));
+    table_add(state_hash(bounds->has_coarse_key));
     remember(&(struct step){0});
     while (number < origin_count && is_good && (limit == 0 || table_used < limit)) {
         const struct origin *origin = &origins[number];
@@ -209,7 +209,7 @@ bool search(const struct bounds *bounds, uint64_t limit)
         }
         from = now;
         is_changed = false;
-        is_good = steps_all(&from, bounds->is_coarse) && (bounds->is_coarse || same_is_kept());
+        is_good = steps_all(&from, bounds->without) && (bounds->has_coarse_key || same_is_kept());
         if ((number++ & 0xfff) == 0) {
             progress();
         }
@@ -220,7 +220,7 @@ bool search(const struct bounds *bounds, uint64_t limit)
            number == origin_count ? ""
            : is_good              ? ", stopped at the limit"
                                   : "");
-    if (is_good && !bounds->is_coarse && same_count() != 0) {
+    if (is_good && !bounds->has_coarse_key && same_count() != 0) {
         printf("   the coarse key calls some of them one, %" PRIu64 " times: these do the same\n",
                same_count());
     }
