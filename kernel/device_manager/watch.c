@@ -10,6 +10,7 @@
  * button's press has everything below the port taken back, and when that is done the slot's power
  * goes off.
  */
+#include "arch/x86_64/nmi.h"
 #include "device_manager/audit.h"
 #include "device_manager/handles.h"
 #include "diag/log.h"
@@ -203,6 +204,7 @@ static void look(struct timer *timer)
             look_at_errors(function);
         }
     }
+    nmi_tell();
     timer_arm(timer, ns_to_ticks(clock_ns() + WATCH_NS), look);
 }
 
