@@ -167,6 +167,7 @@ def test_nmi_of_the_platform(boot, logs):
 
 IST = 68  # struct cpu: its TSS's first interrupt stack (Intel SDM vol. 3A 8.7)
 NMI_STACK, STACKS = 1, 3
+NMI_VECTOR, DOUBLE_FAULT, MACHINE_CHECK = 2, 8, 18
 FRAME_BYTES = 40  # what the CPU pushes; rip is the first word
 FILLERS = ("nop", "cs", "data16", "xchg", "ud2")
 
@@ -298,6 +299,9 @@ def test_stacks_of_their_own(boot):
             claim(page in mapped and page - oracle.PAGE not in mapped, "a page, and none below it", f"{page:#x}")
             pages.add(page)
     claim(len(pages) == 2 * STACKS, f"{2 * STACKS} stacks", pages)
+    idt = int(re.search(r"IDT=\s+([0-9a-f]+)", machine.qmp.hmp("info registers")).group(1), 16)
+    used = {vector: gdb.read_u64(idt + 16 * vector) >> 32 & 7 for vector in (DOUBLE_FAULT, NMI_VECTOR, MACHINE_CHECK)}
+    claim(set(used.values()) == {1, 2, 3}, "each of the three vectors on one of the stacks", used)
     gdb.resume()
     machine.halt()
 
