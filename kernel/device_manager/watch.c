@@ -3,6 +3,8 @@
  * What takes a device away without any process asking for it: too many refused accesses, a fatal
  * error, its slot's button, and its absence.
  *
+ * NMIs are looked at here, too: where there are devices is who can raise one (nmi.h).
+ *
  * Refused accesses come by the IOMMU's interrupt. The rest is looked at twice a second: ports
  * could interrupt for it, but what they would save is a few reads of configuration space, and what
  * they would cost is routes of the kernel's own and bus mastering of every port from boot on

@@ -24,7 +24,8 @@ bool apic_can_address(uint32_t apic_id);
 
 void apic_end_of_interrupt(void);
 
-/** Whether an interrupt of this vector waits for its end: the one being handled, or one below it. */
+/** Whether an interrupt of this vector waits for its end: the one being handled, or one below it.
+ */
 bool apic_is_in_service(uint32_t vector);
 
 /** Send a fixed interrupt to one CPU. */
