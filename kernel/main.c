@@ -12,6 +12,7 @@
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/power.h"
+#include "arch/x86_64/smm.h"
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/uart.h"
@@ -166,6 +167,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     device_manager_init();
     acpi_firmware_init(&boot_info);
     irq_init();
+    smm_close_door(&boot_info);
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();
     kernel_map_check();

@@ -5,6 +5,7 @@
  *
  *      manage revoke|reset|disable|enable FUNCTION      once; FUNCTION is an index of the ledger
  *      manage claim FUNCTION                            without looking at its state
+ *      manage strange FUNCTION                          with numbers that cannot be
  *      manage harass FUNCTION                           again and again, whenever it has an owner
  *      manage flood FUNCTION                            1,200 times with such a generation
  *      manage stale FUNCTION                            with generations that are not the
@@ -194,6 +195,37 @@ static int let_monkeys_in(char **arguments)
     return monkeys(manager, functions, (uint32_t)numbers[2]);
 }
 
+/** Claims with numbers that cannot be, and one more interrupt of a claim that was: refused. */
+static int strange(uint32_t index)
+{
+    static const struct {
+        uint8_t address_bits, by_pin;
+    } wrong[] = {{1, 0}, {20, 0}, {65, 0}, {255, 0}, {0, 2}, {64, 255}};
+    struct device_manager_claim_results results;
+    struct function_now now;
+    uint64_t interrupt;
+    unsigned done = 0;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        params.address_bits = wrong[i].address_bits;
+        params.by_pin = wrong[i].by_pin;
+        done += device_manager_claim(manager, &params, &results) != STATUS_BAD_RANGE;
+    }
+    params.address_bits = params.by_pin = 0;
+    done += device_manager_claim(manager, &params, &results) != STATUS_OK;
+    done +=
+        device_manager_interrupt(manager, index, now.generation - 1, &interrupt) != STATUS_STALE;
+    done += device_manager_interrupt(manager, index, UINT64_MAX, &interrupt) != STATUS_STALE;
+    rt_print("manage: %u of what is strange was done\n", done);
+    return done == 0 ? 0 : 1;
+}
+
 /** More refusals than the audit log keeps. */
 static int flood(uint32_t index)
 {
@@ -253,6 +285,9 @@ int manage(int count, char **arguments)
         if (same(arguments[1], "claim")) {
             return claim((uint32_t)index);
         }
+        if (same(arguments[1], "strange")) {
+            return strange((uint32_t)index);
+        }
         if (same(arguments[1], "flood")) {
             return flood((uint32_t)index);
         }
@@ -260,7 +295,7 @@ int manage(int count, char **arguments)
             return stale((uint32_t)index);
         }
     }
-    rt_print("usage: manage revoke|reset|disable|enable|claim|harass|stale|flood|pin|slots|dying "
-             "FUNCTION\n");
+    rt_print("usage: manage revoke|reset|disable|enable|claim|strange|harass|stale|flood|pin|slots|"
+             "dying FUNCTION\n");
     return 2;
 }
