@@ -23,15 +23,43 @@ void ledger_init(struct ledger *ledger)
     }
 }
 
-bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
-                     struct device_identity *identity)
+/** Whether there is a place such as a handle names. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    assigns \nothing;
+    ensures \result <==> ledger_has_place(ledger, handle); */
+static bool has_place(const struct ledger *ledger, const struct device_handle *handle)
 {
     if (handle->function >= ledger->function_count) {
         return false;
     }
-    const struct ledger_function *function = &ledger->functions[handle->function];
+    switch (handle->part) {
+    case DEVICE_PART_MMIO:
+    case DEVICE_PART_POOL:
+        return handle->slot == 0;
+    case DEVICE_PART_ROUTE:
+        return handle->slot < ledger->route_count;
+    case DEVICE_PART_BUFFER:
+        return handle->slot < ledger->buffer_count;
+    case DEVICE_PART_COUNT:
+        break;
+    }
+    return false;
+}
 
-    *identity = (struct device_identity){
+/** What is there now. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
+    assigns \nothing;
+    ensures \result.owner == ledger->functions[handle->function].owner;
+    ensures ledger_resolves(ledger, handle) <==>
+            device_state_owned(\result.state) && \result.is_live &&
+            handle->function == \result.function && handle->generation == \result.generation &&
+            handle->owner_generation == \result.owner_generation &&
+            handle->part_generation == \result.part_generation; */
+static struct device_identity identity_of(const struct ledger *ledger,
+                                          const struct device_handle *handle)
+{
+    const struct ledger_function *function = &ledger->functions[handle->function];
+    struct device_identity now = {
         .state = function->state,
         .function = handle->function,
         .generation = function->generation,
@@ -39,36 +67,43 @@ bool ledger_identify(const struct ledger *ledger, const struct device_handle *ha
         .owner_generation = function->owner_generation,
         .part_generation = function->generation,
     };
-    switch (handle->part) {
-    case DEVICE_PART_MMIO:
-        identity->is_live =
-            function->has_mmio && function->mmio_owner == function->owner_generation;
-        return handle->slot == 0;
-    case DEVICE_PART_POOL:
-        identity->is_live =
-            function->has_pool && function->pool_owner == function->owner_generation;
-        return handle->slot == 0;
-    case DEVICE_PART_ROUTE:
-        if (handle->slot >= ledger->route_count) {
-            return false;
-        }
-        identity->function = ledger->routes[handle->slot].function;
-        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE &&
-                            ledger->routes[handle->slot].owner == function->owner_generation;
-        identity->part_generation = ledger->routes[handle->slot].generation;
-        return true;
-    case DEVICE_PART_BUFFER:
-        if (handle->slot >= ledger->buffer_count) {
-            return false;
-        }
-        identity->function = ledger->buffers[handle->slot].function;
-        identity->is_live = ledger->buffers[handle->slot].use == LEDGER_LIVE;
-        identity->part_generation = ledger->buffers[handle->slot].generation;
-        return true;
-    case DEVICE_PART_COUNT:
-        break;
+
+    if (handle->part == DEVICE_PART_MMIO) {
+        now.is_live = function->has_mmio && function->mmio_owner == function->owner_generation;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        now.is_live = function->has_pool && function->pool_owner == function->owner_generation;
+    } else if (handle->part == DEVICE_PART_ROUTE) {
+        const struct ledger_route *route = &ledger->routes[handle->slot];
+
+        now.function = route->function;
+        now.is_live = route->use == LEDGER_LIVE && route->owner == function->owner_generation;
+        now.part_generation = route->generation;
+    } else {
+        const struct ledger_buffer *buffer = &ledger->buffers[handle->slot];
+
+        now.function = buffer->function;
+        now.is_live = buffer->use == LEDGER_LIVE;
+        now.part_generation = buffer->generation;
     }
-    return false;
+    return now;
+}
+
+bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
+                     struct device_identity *identity)
+{
+    if (!has_place(ledger, handle)) {
+        return false;
+    }
+    const struct device_identity now = identity_of(ledger, handle);
+
+    identity->state = now.state;
+    identity->function = now.function;
+    identity->generation = now.generation;
+    identity->owner = now.owner;
+    identity->owner_generation = now.owner_generation;
+    identity->is_live = now.is_live;
+    identity->part_generation = now.part_generation;
+    return true;
 }
 
 enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,

@@ -131,14 +131,21 @@ struct ledger_place {
 /** Prepare storage that the caller has set in `ledger`; functions are discovered and claimable. */
 void ledger_init(struct ledger *ledger);
 
-/** What the ledger says of the place that a handle names; false: there is no such place. */
+/** What the ledger says of the place that a handle names; false, and nothing: there is none. */
 /*@ requires ledger_stored(ledger) && \valid_read(handle) && \valid(identity);
     requires \separated(identity, handle) && ledger_apart(ledger, identity);
     assigns *identity;
-    ensures \result <==> ledger_has_place(ledger, handle);
-    ensures \result ==> (ledger_resolves(ledger, handle) <==>
-                         device_handle_current(handle, identity));
-    ensures \result ==> identity->owner == ledger->functions[handle->function].owner; */
+    behavior said:
+      assumes ledger_has_place(ledger, handle);
+      ensures \result;
+      ensures \old(ledger_resolves(ledger, handle)) <==> device_handle_current(handle, identity);
+      ensures identity->owner == \old(ledger->functions[handle->function].owner);
+    behavior refused:
+      assumes !ledger_has_place(ledger, handle);
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
                                 struct device_identity *identity);
 
@@ -146,10 +153,10 @@ MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device
 /*@ requires ledger_stored(ledger) && \valid_read(handle);
     assigns \nothing;
     ensures \result == STATUS_OK || \result == STATUS_STALE || \result == STATUS_DENIED;
-    ensures \result == STATUS_STALE <==> !ledger_resolves(ledger, handle);
+    ensures \result == STATUS_STALE <==> !\old(ledger_resolves(ledger, handle));
     ensures \result == STATUS_OK <==>
-            ledger_resolves(ledger, handle) &&
-            ledger->functions[handle->function].owner == pid && pid != DEVICE_NOBODY; */
+            \old(ledger_resolves(ledger, handle) &&
+                 ledger->functions[handle->function].owner == pid) && pid != DEVICE_NOBODY; */
 MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,
                                     uint64_t pid);
 

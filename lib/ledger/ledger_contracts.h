@@ -87,6 +87,31 @@
         \forall integer i; ledger_has_buffer(ledger, i) &&
             ledger->buffers[i].function == function ==> ledger->buffers[i].use != LEDGER_LIVE;
 
+    // Nothing of it has changed between two places of a function.
+    predicate function_same{K, L}(struct ledger_function *record) =
+        \at(record->state, K) == \at(record->state, L) &&
+        \at(record->refusal, K) == \at(record->refusal, L) &&
+        \at(record->group, K) == \at(record->group, L) &&
+        \at(record->generation, K) == \at(record->generation, L) &&
+        \at(record->owner, K) == \at(record->owner, L) &&
+        \at(record->former_owner, K) == \at(record->former_owner, L) &&
+        \at(record->owner_generation, K) == \at(record->owner_generation, L) &&
+        \at(record->has_mmio, K) == \at(record->has_mmio, L) &&
+        \at(record->has_pool, K) == \at(record->has_pool, L) &&
+        \at(record->mmio_owner, K) == \at(record->mmio_owner, L) &&
+        \at(record->pool_owner, K) == \at(record->pool_owner, L) &&
+        \at(record->pool_limit, K) == \at(record->pool_limit, L) &&
+        \at(record->pool_pages, K) == \at(record->pool_pages, L) &&
+        \at(record->buffer_count, K) == \at(record->buffer_count, L) &&
+        \at(record->route_count, K) == \at(record->route_count, L) &&
+        \at(record->mmio_pages, K) == \at(record->mmio_pages, L) &&
+        \at(record->low_next, K) == \at(record->low_next, L) &&
+        \at(record->high_next, K) == \at(record->high_next, L) &&
+        \at(record->address_end, K) == \at(record->address_end, L) &&
+        \at(record->is_exhausted, K) == \at(record->is_exhausted, L) &&
+        \at(record->not_reset, K) == \at(record->not_reset, L) &&
+        \at(record->evidence, K) == \at(record->evidence, L);
+
     // ------------------------------------------------------------ owners
 
     // L1: nobody else has a function of the group, and none of it is in quarantine.

@@ -5,27 +5,21 @@
 
 #include "ledger/ledger.h"
 
-/** A handle of a function's part, as of now. */
-/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
-    assigns \nothing;
-    ensures \result.part == part && \result.function == function && \result.slot == slot;
-    ensures \result.generation == ledger->functions[function].generation;
-    ensures \result.owner_generation == ledger->functions[function].owner_generation;
-    ensures \result.part_generation == part_generation; */
-static inline struct device_handle ledger_handle_of(const struct ledger *ledger, uint32_t function,
-                                                    enum device_part part, uint32_t slot,
-                                                    uint64_t part_generation)
+/** Make a handle of a function's part, as of now. */
+/*@ requires \valid(handle) && \valid_read(record) && \separated(handle, record);
+    assigns *handle;
+    ensures function_same{Pre, Post}(record);
+    ensures handle_issued(handle, part, function, slot, record, part_generation); */
+static inline void ledger_handle_set(struct device_handle *handle,
+                                     const struct ledger_function *record, uint32_t function,
+                                     enum device_part part, uint32_t slot, uint64_t part_generation)
 {
-    const struct ledger_function *record = &ledger->functions[function];
-
-    return (struct device_handle){
-        .part = part,
-        .function = function,
-        .slot = slot,
-        .generation = record->generation,
-        .owner_generation = record->owner_generation,
-        .part_generation = part_generation,
-    };
+    handle->part = part;
+    handle->function = function;
+    handle->slot = slot;
+    handle->generation = record->generation;
+    handle->owner_generation = record->owner_generation;
+    handle->part_generation = part_generation;
 }
 
 /** A live route ends: its handle is of an old generation from here on. */

@@ -92,12 +92,22 @@ bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled)
     return true;
 }
 
-void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
-                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
-                         struct device_handle *pool)
+/** The record of a function whose owner is `pid` from now on. */
+/*@ requires \valid(record) && function_sound(record) && pid != DEVICE_NOBODY;
+    requires record->pool_pages == 0;
+    requires record->generation < LEDGER_GENERATION_END - 1 &&
+             record->owner_generation < LEDGER_GENERATION_END - 1;
+    assigns *record;
+    ensures function_sound(record) && record->state == FUNCTION_STATE_CLAIMED;
+    ensures record->owner == pid && record->former_owner == DEVICE_NOBODY;
+    ensures record->generation == \old(record->generation);
+    ensures record->owner_generation == \old(record->owner_generation) + 1;
+    ensures record->low_next == \old(record->low_next);
+    ensures record->high_next == \old(record->high_next);
+    ensures record->group == \old(record->group); */
+static void claim(struct ledger_function *record, uint64_t pid, uint32_t pool_limit,
+                  uint64_t address_end)
 {
-    struct ledger_function *record = &ledger->functions[function];
-
     record->state = FUNCTION_STATE_CLAIMED;
     record->owner = pid;
     record->former_owner = DEVICE_NOBODY;
@@ -109,8 +119,18 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     record->pool_limit = pool_limit;
     record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
     record->evidence = 0;
-    *mmio = ledger_handle_of(ledger, function, DEVICE_PART_MMIO, 0, record->generation);
-    *pool = ledger_handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
+}
+
+void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
+                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
+                         struct device_handle *pool)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    /*@ assert \separated(mmio, pool, record); */
+    claim(record, pid, pool_limit, address_end);
+    ledger_handle_set(mmio, record, function, DEVICE_PART_MMIO, 0, record->generation);
+    ledger_handle_set(pool, record, function, DEVICE_PART_POOL, 0, record->generation);
 }
 
 /** Whether a part's one handle is still that of the owner's generation which `handle` names. */

@@ -69,13 +69,14 @@ enum status ledger_route_check(const struct ledger *ledger, uint32_t function, u
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
                          struct device_handle *handle)
 {
+    struct ledger_function *record = &ledger->functions[function];
     struct ledger_route *route = &ledger->routes[slot];
 
     route->use = LEDGER_LIVE;
     route->function = function;
-    route->owner = ledger->functions[function].owner_generation;
-    ledger->functions[function].route_count++;
-    *handle = ledger_handle_of(ledger, function, DEVICE_PART_ROUTE, slot, route->generation);
+    route->owner = record->owner_generation;
+    record->route_count++;
+    ledger_handle_set(handle, record, function, DEVICE_PART_ROUTE, slot, route->generation);
 }
 
 void ledger_route_armed(struct ledger *ledger, uint32_t slot)
@@ -202,8 +203,8 @@ void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *poo
     record->pool_pages += page_count;
     record->buffer_count++;
     record->state = FUNCTION_STATE_ACTIVE;
-    *handle = ledger_handle_of(ledger, pool->function, DEVICE_PART_BUFFER, place->slot,
-                               buffer->generation);
+    ledger_handle_set(handle, record, pool->function, DEVICE_PART_BUFFER, place->slot,
+                      buffer->generation);
 }
 
 void ledger_exhausted(struct ledger *ledger, uint32_t function)
