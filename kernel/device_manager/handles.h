@@ -17,6 +17,7 @@
 #include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
+#include "ledger/ledger_slots.h"
 #include "lock.h"
 #include "object/memory.h"
 #include "object/notification.h"
@@ -26,7 +27,7 @@
 #include "types.h"
 
 #define DEVICE_ROUTES_MAX   256u
-#define DEVICE_BUFFERS_MAX  2048u
+#define DEVICE_BUFFERS_MAX  16384u
 #define DEVICE_VECTORS_MAX  64u   /* of one function that are used */
 #define DEVICE_BUFFER_PAGES 4096u /* of one buffer: bounds the time of a map */
 
@@ -207,6 +208,35 @@ struct method;
 MUST_CHECK enum status device_admit(const struct method *method,
                                     const struct device_function *function,
                                     const struct device_handle *handle, uint64_t detail);
+
+/* slots.c */
+
+/** The slots of the ledger that are free. */
+extern struct ledger_slots device_route_slots;
+extern struct ledger_slots device_buffer_slots;
+
+/** The ledger's tables of routes and buffers. Boot CPU, once, after ledger_init(). */
+void device_slots_init(void);
+
+/**
+ * More slots for buffers.
+ * Returns: STATUS_OK; STATUS_QUEUE_FULL if there are DEVICE_BUFFERS_MAX; STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status device_buffer_slots_grow(void);
+
+/** The slot to offer for a buffer. Returns as above. */
+MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
+{
+    if (UNLIKELY(device_buffer_slots.first == LEDGER_NONE)) {
+        const enum status status = device_buffer_slots_grow();
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    *slot = device_buffer_slots.first;
+    return STATUS_OK;
+}
 
 /* owner.c */
 

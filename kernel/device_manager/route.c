@@ -122,7 +122,7 @@ static bool find_number(const struct device_function *function, bool by_pin, uin
 enum status interrupt_prepare(struct device_function *function, struct process *process,
                               bool by_pin, struct object **out)
 {
-    const uint32_t slot = ledger_route_find(&ledger);
+    const uint32_t slot = device_route_slots.first;
     uint32_t number;
 
     if (!find_number(function, by_pin, &number)) {
@@ -244,6 +244,7 @@ void interrupt_commit(struct interrupt *interrupt)
     struct device_function *function = interrupt->function;
 
     ledger_route_commit(&ledger, function->index, route_slot(route), &interrupt->handle);
+    ledger_route_slot_take(&ledger, &device_route_slots);
     route->generation = interrupt->handle.part_generation;
     object_get(&interrupt->object);
     list_append(&function->routes, &route->of_function);
@@ -316,6 +317,7 @@ static void route_fenced(struct route_fence *fence)
     audit_write(AUDIT_EVENT_ROUTE_RELEASED, STATUS_OK, function, payer->pid,
                 interrupt->object.number, route->number);
     ledger_route_ended(&ledger, route_slot(route));
+    ledger_route_slot_give(&ledger, &device_route_slots, route_slot(route));
     list_remove(&route->of_function);
     route_release(route, payer);
     object_put(&interrupt->object);

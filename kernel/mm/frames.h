@@ -20,9 +20,9 @@ enum frame_kind {
     FRAME_FREE = BUDDY_FREE,
     FRAME_RESERVED,     /* firmware, holes, the boot package */
     FRAME_KERNEL_IMAGE, /* text, data, bss */
-    FRAME_TABLE,        /* tables made once at boot: the frame records, the functions of buses */
-    FRAME_SLAB,         /* kernel objects */
-    FRAME_PAGE_TABLE,   /* `next` counts its non-empty entries */
+    FRAME_TABLE, /* the kernel's tables: the frame records, the functions of buses, the ledger */
+    FRAME_SLAB,  /* kernel objects */
+    FRAME_PAGE_TABLE, /* `next` counts its non-empty entries */
     FRAME_RING,
     FRAME_MEMORY,    /* content of memory objects */
     FRAME_CAP_TABLE, /* capability tables and the object table */

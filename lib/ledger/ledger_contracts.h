@@ -83,9 +83,14 @@
     predicate routes_ended(struct ledger *ledger, integer function) =
         \forall integer i; ledger_has_route(ledger, i) &&
             ledger->routes[i].function == function ==> ledger->routes[i].use != LEDGER_LIVE;
-    predicate buffers_ended(struct ledger *ledger, integer function) =
-        \forall integer i; ledger_has_buffer(ledger, i) &&
-            ledger->buffers[i].function == function ==> ledger->buffers[i].use != LEDGER_LIVE;
+
+    // What a slot has to be to take something new.
+    predicate route_slot_open(struct ledger *ledger, integer slot) =
+        ledger_has_route(ledger, slot) && ledger->routes[slot].use == LEDGER_UNUSED &&
+        !ledger->routes[slot].is_retired;
+    predicate buffer_slot_open(struct ledger *ledger, integer slot) =
+        ledger_has_buffer(ledger, slot) && ledger->buffers[slot].use == LEDGER_UNUSED &&
+        !ledger->buffers[slot].is_retired;
 
     // Nothing of it has changed between two places of a function.
     predicate function_same{K, L}(struct ledger_function *record) =
@@ -142,9 +147,7 @@
 
     predicate buffer_fits(struct ledger *ledger, struct ledger_function *record,
                           struct ledger_place *place, integer page_count) =
-        ledger_has_buffer(ledger, place->slot) &&
-        ledger->buffers[place->slot].use == LEDGER_UNUSED &&
-        !ledger->buffers[place->slot].is_retired &&
+        buffer_slot_open(ledger, place->slot) &&
         page_count <= record->pool_limit - record->pool_pages &&
         addresses_open(record->low_next, record->high_next, record->address_end, place->iova,
                        page_count * LEDGER_PAGE_BYTES);

@@ -32,21 +32,14 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle)
 
 /* ------------------------------------------------------------------------ routes */
 
-uint32_t ledger_route_find(const struct ledger *ledger)
+bool ledger_route_slot_is_open(const struct ledger *ledger, uint32_t slot)
 {
-    /*@ loop invariant 0 <= i <= ledger->route_count;
-        loop assigns i;
-        loop variant ledger->route_count - i; */
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
-            return i;
-        }
-    }
-    return LEDGER_NONE;
+    return slot < ledger->route_count && ledger->routes[slot].use == LEDGER_UNUSED &&
+           !ledger->routes[slot].is_retired;
 }
 
 enum status ledger_route_check(const struct ledger *ledger, uint32_t function, uint64_t pid,
-                               uint32_t *slot)
+                               uint32_t slot)
 {
     if (function >= ledger->function_count) {
         return STATUS_NOT_FOUND;
@@ -57,13 +50,7 @@ enum status ledger_route_check(const struct ledger *ledger, uint32_t function, u
     if (ledger->functions[function].owner != pid) {
         return STATUS_DENIED;
     }
-    const uint32_t found = ledger_route_find(ledger);
-
-    if (found == LEDGER_NONE) {
-        return STATUS_QUEUE_FULL;
-    }
-    *slot = found;
-    return STATUS_OK;
+    return ledger_route_slot_is_open(ledger, slot) ? STATUS_OK : STATUS_QUEUE_FULL;
 }
 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
@@ -140,11 +127,17 @@ static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes
     return find_addresses(high, end, bytes, iova) || find_addresses(low, low_end, bytes, iova);
 }
 
+bool ledger_buffer_slot_is_open(const struct ledger *ledger, uint32_t slot)
+{
+    return slot < ledger->buffer_count && ledger->buffers[slot].use == LEDGER_UNUSED &&
+           !ledger->buffers[slot].is_retired;
+}
+
 enum status ledger_buffer_check(const struct ledger *ledger, const struct device_handle *pool,
-                                uint64_t pid, uint32_t page_count, struct ledger_place *place)
+                                uint64_t pid, uint32_t slot, uint32_t page_count,
+                                struct ledger_place *place)
 {
     const enum status status = ledger_check(ledger, pool, pid);
-    uint32_t slot = 0;
     uint64_t iova = 0;
 
     if (status != STATUS_OK) {
@@ -164,14 +157,7 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
         !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
         return STATUS_BAD_RANGE;
     }
-    /*@ loop invariant 0 <= slot <= ledger->buffer_count;
-        loop assigns slot;
-        loop variant ledger->buffer_count - slot; */
-    while (slot < ledger->buffer_count &&
-           (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
-        slot++;
-    }
-    if (slot == ledger->buffer_count) {
+    if (!ledger_buffer_slot_is_open(ledger, slot)) {
         return STATUS_QUEUE_FULL;
     }
     if (!find_place(record->low_next, record->high_next, record->address_end, bytes, &iova)) {

@@ -8,6 +8,42 @@
 
 #include "explore.h"
 
+/** The slot that a caller would offer for a buffer, and all that are wrong: they are refused. */
+static bool steps_buffer(const struct snapshot *from, uint8_t issued, uint8_t pid)
+{
+    const struct model *model = &from->model;
+    const uint8_t offer =
+        (uint8_t)model_offer(model->buffers, model->buffer_epoch, model->buffer_count);
+    bool is_good = true;
+
+    for (uint8_t pages = 0; pages <= model->pool_limit + 1 && is_good; pages++) {
+        is_good = search_step((struct step){MODEL_BUFFER, offer, pid, 0, pages, issued});
+    }
+    for (uint8_t slot = 0; slot <= model->buffer_count && is_good; slot++) {
+        if (slot != offer &&
+            !model_is_open(model->buffers, model->buffer_epoch, model->buffer_count, slot)) {
+            is_good = search_step((struct step){MODEL_BUFFER, slot, pid, 0, 1, issued});
+        }
+    }
+    return is_good;
+}
+
+static bool steps_route(const struct snapshot *from, uint8_t function, uint8_t pid)
+{
+    const struct model *model = &from->model;
+    const uint8_t offer =
+        (uint8_t)model_offer(model->routes, model->route_epoch, model->route_count);
+    bool is_good = search_step((struct step){MODEL_ROUTE, function, pid, 0, offer, 0});
+
+    for (uint8_t slot = 0; slot <= model->route_count && is_good; slot++) {
+        if (slot != offer &&
+            !model_is_open(model->routes, model->route_epoch, model->route_count, slot)) {
+            is_good = search_step((struct step){MODEL_ROUTE, function, pid, 0, slot, 0});
+        }
+    }
+    return is_good;
+}
+
 /** Everything that can be done with a handle that was given out. */
 static bool steps_handle(const struct snapshot *from, uint8_t issued, bool is_coarse)
 {
@@ -19,9 +55,7 @@ static bool steps_handle(const struct snapshot *from, uint8_t issued, bool is_co
         for (uint8_t to = 0; to <= pids && is_good; to++) {
             is_good = search_step((struct step){MODEL_MOVE, 0, pid, to, 0, issued});
         }
-        for (uint8_t pages = 0; pages <= from->model.pool_limit + 1 && is_good; pages++) {
-            is_good = search_step((struct step){MODEL_BUFFER, 0, pid, 0, pages, issued});
-        }
+        is_good = is_good && steps_buffer(from, issued, pid);
         if (is_good && !is_coarse && from->model.functions[handle->function].mmio_pages == 0) {
             is_good = search_step((struct step){MODEL_MAP, 0, pid, 0, 0, issued});
         }
@@ -92,7 +126,7 @@ static bool steps_function(const struct snapshot *from, uint8_t function, bool i
     for (uint8_t pid = 0; pid <= from->model.pid_count && is_good; pid++) {
         is_good = search_step((struct step){MODEL_CLAIM, function, pid, 0, 0, 0}) &&
                   search_step((struct step){MODEL_CLAIM, function, pid, 0, 1, 0}) &&
-                  search_step((struct step){.kind = MODEL_ROUTE, .place = function, .pid = pid});
+                  steps_route(from, function, pid);
     }
     for (uint8_t kind = MODEL_REVOKE; kind < MODEL_KINDS && is_good; kind++) {
         const bool is_fine = kind == MODEL_RESET || kind == MODEL_DISABLE || kind == MODEL_ENABLE;
