@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* How the ledger makes handles, and ends what they name. For its own files: nobody else does. */
+/* How the ledger makes handles, begins and ends what they name. For its own files only. */
 
 #include "ledger/ledger.h"
 
@@ -20,6 +20,22 @@ static inline void ledger_handle_set(struct device_handle *handle,
     handle->generation = record->generation;
     handle->owner_generation = record->owner_generation;
     handle->part_generation = part_generation;
+}
+
+/** The record of a buffer that there never was. */
+/*@ requires \valid(buffer);
+    assigns *buffer;
+    ensures buffer_initial(buffer); */
+static inline void ledger_buffer_init(struct ledger_buffer *buffer)
+{
+    buffer->use = LEDGER_UNUSED;
+    buffer->function = 0;
+    buffer->generation = 1;
+    buffer->is_retired = false;
+    buffer->access = 0;
+    buffer->iova = 0;
+    buffer->page_count = 0;
+    buffer->next_free = 0;
 }
 
 /** A live route ends: its handle is of an old generation from here on. */
