@@ -126,6 +126,11 @@ static ALWAYS_INLINE void fill_pages(struct address_space *space, const struct m
                                      uint64_t address, uint64_t page_offset, uint64_t page_count,
                                      uint64_t *entry, uint64_t bits)
 {
+    if (LIKELY(page_count == 1)) {
+        *(volatile uint64_t *)entry = memory_frame(memory, page_offset).value | bits;
+        frame_record(pointer_frame(entry))->next++;
+        return;
+    }
     for (;;) {
         const uint64_t left = PTES_PER_TABLE - (address >> PAGE_SHIFT) % PTES_PER_TABLE;
         const uint64_t count = page_count < left ? page_count : left;
