@@ -131,16 +131,28 @@ struct ledger_place {
 #endif
 
 /** Prepare storage that the caller has set in `ledger`; functions are discovered and claimable. */
+/*@ requires ledger_stored(ledger);
+    assigns ledger->functions[0 .. ledger->function_count - 1],
+            ledger->routes[0 .. ledger->route_count - 1],
+            ledger->buffers[0 .. ledger->buffer_count - 1];
+    ensures functions_initial(ledger) && routes_initial(ledger) && buffers_initial(ledger); */
 void ledger_init(struct ledger *ledger);
 
-/** What the ledger says of the place that a handle names; false: there is no such place. */
+/** What the ledger says of the place that a handle names; false, and nothing: there is none. */
 /*@ requires ledger_stored(ledger) && \valid_read(handle) && \valid(identity);
     requires \separated(identity, handle) && ledger_apart(ledger, identity);
     assigns *identity;
-    ensures \result <==> ledger_has_place(ledger, handle);
-    ensures \result ==> (ledger_resolves(ledger, handle) <==>
-                         device_handle_current(handle, identity));
-    ensures \result ==> identity->owner == ledger->functions[handle->function].owner; */
+    behavior said:
+      assumes ledger_has_place(ledger, handle);
+      ensures \result;
+      ensures \old(ledger_resolves(ledger, handle)) <==> device_handle_current(handle, identity);
+      ensures identity->owner == \old(ledger->functions[handle->function].owner);
+    behavior refused:
+      assumes !ledger_has_place(ledger, handle);
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
                                 struct device_identity *identity);
 
@@ -148,10 +160,10 @@ MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device
 /*@ requires ledger_stored(ledger) && \valid_read(handle);
     assigns \nothing;
     ensures \result == STATUS_OK || \result == STATUS_STALE || \result == STATUS_DENIED;
-    ensures \result == STATUS_STALE <==> !ledger_resolves(ledger, handle);
+    ensures \result == STATUS_STALE <==> !\old(ledger_resolves(ledger, handle));
     ensures \result == STATUS_OK <==>
-            ledger_resolves(ledger, handle) &&
-            ledger->functions[handle->function].owner == pid && pid != DEVICE_NOBODY; */
+            \old(ledger_resolves(ledger, handle) &&
+                 ledger->functions[handle->function].owner == pid) && pid != DEVICE_NOBODY; */
 MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,
                                     uint64_t pid);
 
@@ -222,6 +234,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * nowhere, or if `to` is nobody, or somebody else than the one whom the claim went to.
  */
 /*@ requires ledger_stored(ledger) && \valid_read(handle);
+    requires ledger_has_function(ledger, handle->function) ==>
+             function_sound(&ledger->functions[handle->function]);
     assigns \nothing;
     ensures \result == STATUS_OK ==> to != DEVICE_NOBODY && ledger_has_place(ledger, handle);
     ensures \result == STATUS_OK ==>
@@ -447,21 +461,21 @@ MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
     requires buffer_fits(ledger, &ledger->functions[pool->function], place, page_count);
     requires ledger->functions[pool->function].buffer_count < UINT32_MAX;
     assigns ledger->functions[pool->function], ledger->buffers[place->slot], *handle;
-    ensures function_sound(&ledger->functions[pool->function]);
-    ensures buffer_sound(&ledger->buffers[place->slot]);
-    ensures handle_issued(handle, DEVICE_PART_BUFFER, pool->function, place->slot,
-                          &ledger->functions[pool->function],
-                          ledger->buffers[place->slot].generation);
-    ensures ledger->buffers[place->slot].use == LEDGER_LIVE;
-    ensures ledger->functions[pool->function].state == FUNCTION_STATE_ACTIVE;
+    ensures function_sound(&ledger->functions[\old(pool->function)]);
+    ensures buffer_sound(&ledger->buffers[\old(place->slot)]);
+    ensures handle_issued(handle, DEVICE_PART_BUFFER, \old(pool->function), \old(place->slot),
+                          &ledger->functions[\old(pool->function)],
+                          ledger->buffers[\old(place->slot)].generation);
+    ensures ledger->buffers[\old(place->slot)].use == LEDGER_LIVE;
+    ensures ledger->functions[\old(pool->function)].state == FUNCTION_STATE_ACTIVE;
     // L4: what was given out, and a page behind it, is never given out again.
-    ensures place->iova < LEDGER_HIGH_FIRST ==>
-            ledger->functions[pool->function].low_next ==
-                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
-    ensures LEDGER_HIGH_FIRST <= place->iova ==>
-            ledger->functions[pool->function].high_next ==
-                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
-    ensures ledger->functions[pool->function].pool_pages ==
+    ensures \old(place->iova) < LEDGER_HIGH_FIRST ==>
+            ledger->functions[\old(pool->function)].low_next ==
+                \old(place->iova) + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures LEDGER_HIGH_FIRST <= \old(place->iova) ==>
+            ledger->functions[\old(pool->function)].high_next ==
+                \old(place->iova) + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures ledger->functions[\old(pool->function)].pool_pages ==
             \old(ledger->functions[pool->function].pool_pages) + page_count; */
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
                           const struct ledger_place *place, uint32_t page_count,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ledger/ledger_slots.h"
 
+#include "ledger/ledger_handle.h"
+
 void ledger_route_slot_give(struct ledger *ledger, struct ledger_slots *slots, uint32_t slot)
 {
     if (ledger_route_slot_is_open(ledger, slot)) {
@@ -23,7 +25,7 @@ void ledger_buffer_slots_add(struct ledger *ledger, struct ledger_slots *slots, 
 
     ledger->buffer_count += count;
     for (uint32_t slot = ledger->buffer_count; slot-- > first;) {
-        ledger->buffers[slot] = (struct ledger_buffer){.use = LEDGER_UNUSED, .generation = 1};
+        ledger_buffer_init(&ledger->buffers[slot]);
         ledger_buffer_slot_give(ledger, slots, slot);
     }
 }
