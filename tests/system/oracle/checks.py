@@ -231,11 +231,11 @@ def known_frames(state):
             use(frame, "cap_table", process.pid, f"capability table of {process}")
         for thread in process.threads:
             name = f"thread {int(thread.number)} of {process}"
-            block = int(thread.block)
-            for part in range(THREAD_BLOCK_FRAMES):
-                use(block + part, "ring" if part < RING_FRAMES else "thread", process.pid, f"of {name}")
-            if state.physical(int(thread.ring.memory)) // PAGE != block:
-                complaints.append(f"the ring of {name} is not in its block")
+            ring = state.physical(int(thread.ring.memory)) // PAGE
+            for part in range(RING_FRAMES):
+                use(ring + part, "ring", process.pid, f"ring of {name}")
+            for part in range(RING_FRAMES, THREAD_BLOCK_FRAMES):
+                use(int(thread.block) + part, "thread", process.pid, f"of {name}")
     for frame in state.object_frames:
         use(frame, "cap_table", 0, "the object table")
     yield from complaints
