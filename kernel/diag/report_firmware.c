@@ -202,6 +202,7 @@ static const char *const kind_names[FRAME_KIND_COUNT] = {
     [FRAME_KERNEL_IMAGE] = "kernel image",
     [FRAME_TABLE] = "boot-time tables",
     [FRAME_SLAB] = "kernel objects",
+    [FRAME_THREAD] = "threads",
     [FRAME_PAGE_TABLE] = "page tables",
     [FRAME_RING] = "rings",
     [FRAME_MEMORY] = "memory objects",

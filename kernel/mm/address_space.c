@@ -97,11 +97,11 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     if (UNLIKELY(!account_charge(account, ACCOUNT_OBJECTS, 1))) {
         return STATUS_OVER_BUDGET;
     }
-    struct mapping *mapping = slab_take_uncleared(sizeof(*mapping));
+    struct mapping *mapping = slab_take_uncleared(&space->process->slabs, sizeof(*mapping));
 
     if (UNLIKELY(mapping == NULL)) {
         refund(account, ACCOUNT_OBJECTS, 1);
-        return STATUS_NO_MEMORY;
+        return slab_refusal(&space->process->slabs);
     }
     mapping->space = space;
     mapping->memory = NULL;
@@ -244,7 +244,8 @@ static void mapping_finish(struct mapping *mapping)
 
     paging_give_chain(mapping->table_chain, &process->account);
     if (mapping->ring_frame != FRAME_NONE) {
-        frames_give(mapping->ring_frame, 3, &process->account);
+        frames_give_thread(mapping->ring_frame);
+        refund(&process->account, ACCOUNT_THREADS, 1);
     }
     if (mapping->memory != NULL) {
         if (UNLIKELY(mapping->memory->device != NULL)) {

@@ -19,7 +19,8 @@
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
 static struct buddy buddy;                     /* by frame_lock */
 static uint64_t kind_counts[FRAME_KIND_COUNT]; /* by frame_lock: of those that are taken */
-static const struct boot_info *boot_memory;    /* [I] */
+static uint32_t blocks_aside; /* by frame_lock: whole ones that are kept for threads to come */
+static const struct boot_info *boot_memory; /* [I] */
 
 struct frame_range {
     uint32_t first;
@@ -220,6 +221,12 @@ void frames_add_high_memory(void)
     add_usable(0, 0, BOOT_MAPPED_FRAMES, buddy.frame_count);
 }
 
+/** One less than the whole blocks that a block of an order takes or breaks. */
+static inline uint32_t whole_blocks_in(uint32_t order)
+{
+    return order <= BUDDY_WHOLE_ORDER ? 0 : (1u << (order - BUDDY_WHOLE_ORDER)) - 1;
+}
+
 enum status frames_take(uint32_t order, enum frame_kind kind, struct account *account,
                         uint32_t *first)
 {
@@ -227,8 +234,11 @@ enum status frames_take(uint32_t order, enum frame_kind kind, struct account *ac
         return STATUS_OVER_BUDGET;
     }
     spin_lock(&frame_lock);
+    const bool is_kept = UNLIKELY(buddy.whole_count <= blocks_aside + whole_blocks_in(order)) &&
+                         buddy_would_break(&buddy, order);
     const uint32_t found =
-        buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
+        is_kept ? BUDDY_NONE
+                : buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
     if (LIKELY(found != BUDDY_NONE)) {
         kind_counts[kind] += 1u << order;
     }
@@ -255,6 +265,58 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     if (account != NULL) {
         refund(account, ACCOUNT_FRAMES, 1u << order);
     }
+}
+
+/* One in so many blocks' worth of memory is for threads: an eighth of it, if all are made. */
+#define MEMORY_PER_THREAD_FRAMES (8 * THREAD_BLOCK_FRAMES)
+
+uint32_t frames_threads_max(void)
+{
+    const uint32_t count = buddy.free_count / MEMORY_PER_THREAD_FRAMES;
+
+    return count < buddy.whole_count ? count : buddy.whole_count;
+}
+
+void frames_set_aside(uint32_t thread_count)
+{
+    spin_lock(&frame_lock);
+    blocks_aside = thread_count;
+    spin_unlock(&frame_lock);
+}
+
+static void set_ring_kind(uint32_t first)
+{
+    for (uint32_t i = 0; i < RING_FRAMES; i++) {
+        buddy.frames[first + i].kind = FRAME_RING;
+    }
+    kind_counts[FRAME_RING] += RING_FRAMES;
+    kind_counts[FRAME_THREAD] += THREAD_BLOCK_FRAMES - RING_FRAMES;
+}
+
+enum status frames_take_thread(const struct account *owner, uint32_t *first)
+{
+    enum status status = STATUS_NO_MEMORY;
+
+    spin_lock(&frame_lock);
+    if (blocks_aside > 0) {
+        *first = buddy_take(&buddy, THREAD_BLOCK_ORDER, FRAME_THREAD, owner->id);
+        KVERIFY(*first != BUDDY_NONE);
+        set_ring_kind(*first);
+        blocks_aside--;
+        status = STATUS_OK;
+    }
+    spin_unlock(&frame_lock);
+    return status;
+}
+
+void frames_give_thread(uint32_t first)
+{
+    spin_lock(&frame_lock);
+    kind_counts[FRAME_RING] -= RING_FRAMES;
+    kind_counts[FRAME_THREAD] -= THREAD_BLOCK_FRAMES - RING_FRAMES;
+    buddy_give(&buddy, first, THREAD_BLOCK_ORDER);
+    blocks_aside++;
+    spin_unlock(&frame_lock);
 }
 
 static uint32_t order_of(uint64_t bytes)

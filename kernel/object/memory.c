@@ -63,7 +63,7 @@ enum status memory_add_page(struct memory *memory)
         return STATUS_OK;
     }
     if (memory->index_frame == FRAME_NONE) {
-        status = frames_take(0, FRAME_SLAB, account, &frame);
+        status = frames_take(0, FRAME_MEMORY, account, &frame);
         if (status != STATUS_OK) {
             return status;
         }
@@ -73,7 +73,7 @@ enum status memory_add_page(struct memory *memory)
     uint32_t *leaf = &numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
 
     if (*leaf == FRAME_NONE) {
-        status = frames_take(0, FRAME_SLAB, account, &frame);
+        status = frames_take(0, FRAME_MEMORY, account, &frame);
         if (status != STATUS_OK) {
             return status;
         }
@@ -262,6 +262,7 @@ void memory_bequeath(struct memory *memory, struct process *heir)
     struct account *to = &heir->account;
 
     account_move(from, to, ACCOUNT_OBJECTS, 1);
+    slab_bequeath(memory, sizeof(*memory), &memory->object.payer->slabs, &heir->slabs);
     memory->object.payer = heir;
     if (memory->single_frame != FRAME_NONE) {
         frames_move(memory->single_frame, from, to);

@@ -103,16 +103,29 @@ static void give_place(uint32_t number)
     }
 }
 
+/**
+ * Whose memory an object lies in: its payer's, unless it can be handed on to another payer while
+ * both live. Those are few, and the kernel has set memory aside for what is its own.
+ */
+static struct slab_owner *slabs_for(enum object_kind kind, struct process *payer)
+{
+    const bool is_handed_on = kind == OBJECT_KIND_DEVICE_MMIO || kind == OBJECT_KIND_INTERRUPT ||
+                              kind == OBJECT_KIND_DMA_POOL || kind == OBJECT_KIND_DMA_BUFFER;
+
+    return payer == NULL || is_handed_on ? &slab_kernel : &payer->slabs;
+}
+
 enum status object_create(enum object_kind kind, struct process *payer, struct object **out)
 {
     if (payer != NULL && !account_charge(&payer->account, ACCOUNT_OBJECTS, 1)) {
         return STATUS_OVER_BUDGET;
     }
     enum status status = STATUS_OK;
-    struct object *object = slab_take(object_types[kind]->bytes);
+    struct slab_owner *slabs = slabs_for(kind, payer);
+    struct object *object = slab_take(slabs, object_types[kind]->bytes);
 
     if (object == NULL) {
-        status = STATUS_NO_MEMORY;
+        status = slab_refusal(slabs);
         goto refund;
     }
     uint32_t number = take_place();

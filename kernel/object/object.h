@@ -57,7 +57,7 @@ extern const struct object_type *const object_types[];
  * Make an object of `kind`, cleared behind its head, with no handles and one reference (the
  * maker's, to be dropped with object_put() or turned into a handle with object_grant()).
  *
- * Charged to `payer`: one object, and slab memory is the kernel's.
+ * Charged to `payer`: one object, and its slab if that is a new one.
  * Returns: STATUS_OK, STATUS_OVER_BUDGET, STATUS_NO_MEMORY, STATUS_RETIRED (no place left).
  */
 MUST_CHECK enum status object_create(enum object_kind kind, struct process *payer,

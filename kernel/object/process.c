@@ -33,9 +33,11 @@ enum status process_create(struct process *parent, const char *name,
         return STATUS_OVER_BUDGET;
     }
     enum status status = STATUS_NO_MEMORY;
-    struct process *process = slab_take(sizeof(*process));
+    struct slab_owner *slabs = parent == NULL ? &slab_kernel : &parent->slabs;
+    struct process *process = slab_take(slabs, sizeof(*process));
 
     if (process == NULL) {
+        status = slab_refusal(slabs);
         goto refund;
     }
     if (!account_open(&process->account, parent_account, (uint32_t)(last_pid + 1),
@@ -43,6 +45,7 @@ enum status process_create(struct process *parent, const char *name,
         status = STATUS_OVER_BUDGET;
         goto free_process;
     }
+    slab_owner_init(&process->slabs, &process->account);
     status = address_space_create(&process->space, process);
     if (status != STATUS_OK) {
         goto close_account;
@@ -241,6 +244,14 @@ static bool teardown_step(struct work *work)
     return true;
 }
 
+static void settle_quarantine(void);
+
+static void quarantine_shrunk(struct slab_owner *owner)
+{
+    (void)owner;
+    settle_quarantine();
+}
+
 struct process *process_quarantine(void)
 {
     static const uint32_t nothing[ACCOUNT_RESOURCE_COUNT];
@@ -257,6 +268,8 @@ struct process *process_quarantine(void)
         list_init(&quarantine.all);
         KVERIFY(
             account_open(&quarantine.account, &root_account, (uint32_t)quarantine.pid, nothing));
+        slab_owner_init(&quarantine.slabs, &quarantine.account);
+        quarantine.slabs.shrunk = quarantine_shrunk;
     }
     if (!list_is_linked(&quarantine.all)) {
         list_append(&processes, &quarantine.all);

@@ -15,6 +15,7 @@
 #include "cap/cap.h"
 #include "list.h"
 #include "mm/address_space.h"
+#include "mm/slab.h"
 #include "object/reaper.h"
 #include "sched/timer.h"
 #include "types.h"
@@ -32,7 +33,8 @@ struct process {
     uint64_t exit_code;
 
     struct account account;
-    struct process *parent; /* whose account pays for ours; kept while we exist */
+    struct slab_owner slabs; /* of what the account pays for */
+    struct process *parent;  /* whose account pays for ours; kept while we exist */
     struct cap_table caps;
     struct address_space space;
 

@@ -67,7 +67,7 @@ static bool ending_get(const struct object *object, uint64_t words[2])
 
         words[0] = ending->exit_code;
         words[1] = EXIT_REASON_EXITED;
-        return ending->thread == NULL;
+        return ending->gone;
     }
     const struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
 
@@ -130,7 +130,14 @@ void thread_object_ended(struct thread_object *object, uint64_t exit_code)
 {
     object->thread = NULL;
     object->exit_code = exit_code;
+    object_get(&object->object);
+}
+
+void thread_object_gone(struct thread_object *object)
+{
+    object->gone = true;
     sweep_all(&object->sweep, &object->object);
+    object_put(&object->object);
 }
 
 static bool thread_object_destroy(struct object *object)

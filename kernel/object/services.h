@@ -25,6 +25,7 @@ struct timer_object {
 struct thread_object {
     struct object object;
     struct thread *thread; /* NULL once it has ended */
+    bool gone;             /* and has given back all that it had */
     uint64_t exit_code;
     struct list waiters;
     struct sweep sweep; /* of the waiters, by the end or a revocation */
@@ -56,8 +57,10 @@ void timer_object_arm(struct timer_object *timer, const struct object *via,
 void timer_object_disarm(struct timer_object *timer);
 
 MUST_CHECK enum status thread_object_create(struct thread *thread, struct object **out);
-/** The thread has ended: whoever waits learns the code. */
+/** The thread has ended. A reference is kept until thread_object_gone(). */
 void thread_object_ended(struct thread_object *object, uint64_t exit_code);
+/** What it had has been given back: whoever waits learns the code. */
+void thread_object_gone(struct thread_object *object);
 
 MUST_CHECK enum status process_handle_create(struct process *payer, struct process *child,
                                              struct object **out);

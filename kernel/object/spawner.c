@@ -130,11 +130,12 @@ static bool spawn_step(struct work *work);
 enum status spawn_start(struct process *parent, const struct spawn_request *request,
                         struct spawn **out)
 {
-    struct spawn *spawn = slab_take(sizeof(*spawn));
+    struct slab_owner *slabs = parent == NULL ? &slab_kernel : &parent->slabs;
+    struct spawn *spawn = slab_take(slabs, sizeof(*spawn));
     enum status status;
 
     if (spawn == NULL) {
-        return STATUS_NO_MEMORY;
+        return slab_refusal(slabs);
     }
     status = open_image(request, &spawn->elf);
     if (status != STATUS_OK) {

@@ -31,7 +31,7 @@ static void init_frame(struct thread *thread, const struct thread_start *start)
 
 static void init_operations(struct thread *thread)
 {
-    thread->operations = frame_pointer(thread->operations_frame);
+    thread->operations = frame_pointer(thread->block + OPERATIONS_FRAME);
     memset(thread->operations, 0, sizeof(struct operation) * RING_DEPTH);
     for (uint32_t i = 0; i < RING_DEPTH; i++) {
         struct operation *operation = &thread->operations[RING_DEPTH - 1 - i];
@@ -49,9 +49,7 @@ enum status thread_create(struct process *process, const struct thread_start *st
                           struct thread **out)
 {
     struct account *account = &process->account;
-    uint32_t thread_frame;
-    uint32_t operations_frame;
-    uint32_t ring_frame;
+    uint32_t block;
     struct mapping *ring_mapping;
     enum status status;
 
@@ -62,34 +60,24 @@ enum status thread_create(struct process *process, const struct thread_start *st
     if (!account_charge(account, ACCOUNT_THREADS, 1)) {
         return STATUS_OVER_BUDGET;
     }
-    status = frames_take(THREAD_ORDER, FRAME_SLAB, account, &thread_frame);
+    status = frames_take_thread(account, &block);
     if (status != STATUS_OK) {
         goto refund_thread;
     }
-    status = frames_take(OPERATIONS_ORDER, FRAME_SLAB, account, &operations_frame);
-    if (status != STATUS_OK) {
-        goto give_thread;
+    for (uint32_t i = 0; i < RING_FRAMES; i++) {
+        frame_clear(block + i);
     }
-    status = frames_take(RING_ORDER, FRAME_RING, account, &ring_frame);
+    status = address_space_map_ring(&process->space, block, start->ring_address, &ring_mapping);
     if (status != STATUS_OK) {
-        goto give_operations;
-    }
-    for (uint32_t i = 0; i < RING_PAGE_COUNT; i++) {
-        frame_clear(ring_frame + i);
-    }
-    status =
-        address_space_map_ring(&process->space, ring_frame, start->ring_address, &ring_mapping);
-    if (status != STATUS_OK) {
-        goto give_ring;
+        goto give_block;
     }
 
-    struct thread *thread = frame_pointer(thread_frame);
+    struct thread *thread = frame_pointer(block + THREAD_FRAME);
 
     memset(thread, 0, sizeof(*thread));
     thread->process = process;
     thread->state = THREAD_BLOCKED;
-    thread->thread_frame = thread_frame;
-    thread->operations_frame = operations_frame;
+    thread->block = block;
     thread->ring_mapping = ring_mapping;
     thread->cpu = this_cpu();
     thread->number = ++process->threads_created;
@@ -107,18 +95,14 @@ enum status thread_create(struct process *process, const struct thread_start *st
     thread->finishing.step = finish_step;
     list_append(&process->threads, &thread->siblings);
     process->thread_count++;
-    ring_kernel_init(&thread->ring, frame_pointer(ring_frame));
+    ring_kernel_init(&thread->ring, frame_pointer(block));
     init_operations(thread);
     init_frame(thread, start);
     *out = thread;
     return STATUS_OK;
 
-give_ring:
-    frames_give(ring_frame, RING_ORDER, account);
-give_operations:
-    frames_give(operations_frame, OPERATIONS_ORDER, account);
-give_thread:
-    frames_give(thread_frame, THREAD_ORDER, account);
+give_block:
+    frames_give_thread(block);
 refund_thread:
     refund(account, ACCOUNT_THREADS, 1);
     return status;
@@ -138,6 +122,12 @@ void thread_end(struct thread *thread, uint64_t code)
     thread_finish(thread);
 }
 
+/** Whoever waits for the thread may make another one in its place. */
+static void block_gone(void *context)
+{
+    thread_object_gone(context);
+}
+
 /** Nothing waits for the thread any more: give back what it had. */
 static void give_back(struct thread *thread)
 {
@@ -146,12 +136,12 @@ static void give_back(struct thread *thread)
 
     if (thread->object != NULL) {
         thread_object_ended(thread->object, code);
+        thread->ring_mapping->removed = block_gone;
+        thread->ring_mapping->removed_context = thread->object;
     }
     process->thread_count--;
-    (void)mapping_remove(thread->ring_mapping); /* the ring's frames go with it, after the flush */
-    frames_give(thread->operations_frame, OPERATIONS_ORDER, &process->account);
-    frames_give(thread->thread_frame, THREAD_ORDER, &process->account);
-    refund(&process->account, ACCOUNT_THREADS, 1);
+    /* The thread's block goes with its ring, after the flush: mapping_finish(). */
+    (void)mapping_remove(thread->ring_mapping);
     if (process->thread_count == 0) {
         process_end(process, EXIT_REASON_EXITED, code);
         process_thread_gone(process);

@@ -45,7 +45,7 @@ def test_flat(boot, logs):
 
 
 # For how many instructions at most a CPU may have had interrupts off meanwhile.
-LIMITS = {device_cost.PROGRAM: 90_000, device_cost.DEVICE: 50_000}
+LIMITS = {device_cost.PROGRAM: 60_000, device_cost.DEVICE: 50_000}
 
 
 @pytest.mark.deadline(120)
