@@ -11,9 +11,9 @@ enum status timer_object_create(struct process *process, struct object **out)
 }
 
 /**
- * When a periodic timer that is to fire at `next_ns` may do so, if that is not before the turns that
- * others of its process have taken: behind those. A turn is only taken if it is not further away
- * than they are: whoever fires once an hour keeps nobody waiting.
+ * When a periodic timer that is to fire at `next_ns` may do so, if that is not before the turns
+ * that others of its process have taken: behind those. A turn is only taken if it is not further
+ * away than they are: whoever fires once an hour keeps nobody waiting.
  */
 static uint64_t take_turn(struct timer_object *object)
 {

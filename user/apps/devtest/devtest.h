@@ -140,6 +140,7 @@ void try_pool(void);
 void try_buffer(void);
 void try_hasty(void);
 void try_interrupt(void);
+void try_stormy(void);
 void try_owner(void);
 void try_hand(void);
 void try_part(void);

@@ -24,6 +24,7 @@ static const struct {
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
     {"part", try_part},           {"release", try_release}, {"poor", try_poor},
     {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
+    {"stormy", try_stormy},
 };
 
 static const struct {

@@ -74,8 +74,9 @@ static void keep(struct monkey *monkey, uint64_t capability)
 static uint64_t word(struct monkey *monkey)
 {
     static const uint64_t words[] = {
-        0, 1, 2, 3, 8, 63, 64, 0xfff, 0x1000, 0x1001, 1ull << 20, UINT32_MAX, 1ull << 32,
-        UINT64_MAX - 0xfff, UINT64_MAX};
+        0,         1,      2,      3,          8,          63,         64,
+        0xfff,     0x1000, 0x1001, 1ull << 20, UINT32_MAX, 1ull << 32, UINT64_MAX - 0xfff,
+        UINT64_MAX};
 
     switch (below(monkey, 5)) {
     case 0:
@@ -188,9 +189,9 @@ static void map_registers(struct monkey *monkey)
 static void move_one(struct monkey *monkey)
 {
     struct rt_ring *const ring = rt_ring_self();
-    const struct ring_transfer transfer = {
-        .capability = any(monkey),
-        .mode = below(monkey, 4) == 0 ? RING_TRANSFER_COPY : RING_TRANSFER_MOVE};
+    const struct ring_transfer transfer = {.capability = any(monkey),
+                                           .mode = below(monkey, 4) == 0 ? RING_TRANSFER_COPY
+                                                                         : RING_TRANSFER_MOVE};
     struct ring_cqe answer;
     uint32_t offset;
 
@@ -198,10 +199,8 @@ static void move_one(struct monkey *monkey)
         return;
     }
     __builtin_memcpy(rt_area_at(ring, offset), &transfer, sizeof(transfer));
-    const struct rt_call call = {.target = zoo.client,
-                                 .transfer_count = 1,
-                                 .message_offset = offset,
-                                 .message_length = 0};
+    const struct rt_call call = {
+        .target = zoo.client, .transfer_count = 1, .message_offset = offset, .message_length = 0};
 
     if (rt_ring_call_message(ring, &call, &answer) == STATUS_OK) {
         __atomic_fetch_add(&zoo.moves, 1, __ATOMIC_RELAXED);

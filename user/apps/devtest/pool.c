@@ -278,9 +278,8 @@ void try_hasty(void)
                                 .method = DMA_POOL_MAP,
                                 .message_inline = true,
                                 .words = RT_WORDS(params)};
-    const struct rt_call unmap = {.target = spare + NEXT_GENERATION,
-                                  .method = DMA_BUFFER_UNMAP,
-                                  .message_inline = true};
+    const struct rt_call unmap = {
+        .target = spare + NEXT_GENERATION, .method = DMA_BUFFER_UNMAP, .message_inline = true};
 
     if (rt_ring_start_call(ring, &mapping, &map) != STATUS_OK ||
         rt_ring_start_call(ring, &unmapping, &unmap) != STATUS_OK) {

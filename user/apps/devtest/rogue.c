@@ -61,8 +61,8 @@ static bool ask_twice(uint64_t spare, enum status seen[2], uint64_t *interrupt)
     }
     struct ring_sqe *const sqe = rt_ring_sqe(ring);
 
-    *sqe = (struct ring_sqe){
-        .operation = RING_OPERATION_RELEASE, .flags = SQE_QUIET, .target = spare};
+    *sqe =
+        (struct ring_sqe){.operation = RING_OPERATION_RELEASE, .flags = SQE_QUIET, .target = spare};
     if (rt_ring_start_call(ring, &second, &call) != STATUS_OK) {
         return false;
     }

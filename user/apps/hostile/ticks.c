@@ -55,6 +55,5 @@ void attack_ticks(void)
     capability_release(notification);
     text_format(text, sizeof(text), "%llu timers: %llu rounds, %llu before",
                 (unsigned long long)count, (unsigned long long)beside, (unsigned long long)before);
-    attack_check(count == TIMERS_MAX && beside != 0, "timers that never rest",
-                 text);
+    attack_check(count == TIMERS_MAX && beside != 0, "timers that never rest", text);
 }

@@ -86,8 +86,7 @@ void race_revoke_above(uint64_t memory, uint64_t address)
     char text[64];
 
     __atomic_store_n(&stop, false, __ATOMIC_RELAXED);
-    while (started < SPINNERS &&
-           rt_thread_create(spin, NULL, 0, &threads[started]) == STATUS_OK) {
+    while (started < SPINNERS && rt_thread_create(spin, NULL, 0, &threads[started]) == STATUS_OK) {
         started++;
     }
     while (done < ROUNDS && run_round(memory, address)) {
