@@ -150,6 +150,22 @@ def test_owner_lives_on(boot, logs):
     machine.halt()
 
 
+def test_former_owner_dies_first(boot, logs):
+    """An interrupt that stayed with who has handed the claim on, and has died since, goes into quarantine with
+    the function; nothing keeps either process after that. Else: a process that is gone, and in the list."""
+    machine, _, bdf, _ = start(boot, logs, True)
+    machine.write("run devtest parted &\r")
+    machine.expect("devtest: parted\r", 20)
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, bdf, "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+    machine.halt()
+
+
 def test_too_much_is_lost(boot, logs):
     """When a sixteenth of memory is in quarantine, claims are refused for that reason; the rest of the system
     has what is left. Else: a claim that is refused for another reason, or a machine that runs out."""
