@@ -151,14 +151,18 @@ struct interrupt {
     struct cap_object_slot *via; /* what it was bound with: a notification or a signaller */
     uint64_t via_generation;     /* another one means that it was revoked or is gone */
     uint64_t bits;
-    struct list waiters; /* struct operation.link */
-    uint64_t delivered;  /* since it was made */
-    uint64_t reported;   /* to WAITs */
-    uint32_t unseen;     /* delivered in a row that nobody has looked at */
+    struct list waiters;  /* struct operation.link */
+    uint64_t delivered;   /* since it was made */
+    uint64_t reported;    /* to WAITs */
+    uint32_t unseen;      /* delivered in a row that nobody has looked at */
+    uint32_t storm_lines; /* said so in the log, that often */
 };
 
 /** Deliveries that nobody looks at before the route is masked. */
 #define INTERRUPT_UNSEEN_MAX 64u
+
+/** Storms that are told of in the log: of each interrupt, of each line. Its owner makes them. */
+#define STORM_LINES_MAX 16u
 
 extern struct ledger ledger;
 extern struct device_function *device_functions; /* ledger.function_count of them */

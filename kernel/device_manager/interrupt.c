@@ -46,8 +46,10 @@ static void note_unseen(struct interrupt *interrupt)
 
         pci_function_name(interrupt->function->pci, name);
         route_mask(interrupt->route);
-        log_info("irq", "%s vector %u: %u interrupts that nobody looks at; masked", name,
-                 interrupt->route->number, INTERRUPT_UNSEEN_MAX);
+        if (interrupt->storm_lines++ < STORM_LINES_MAX) {
+            log_info("irq", "%s vector %u: %u interrupts that nobody looks at; masked", name,
+                     interrupt->route->number, INTERRUPT_UNSEEN_MAX);
+        }
     }
 }
 

@@ -294,8 +294,8 @@ static bool memory_destroy(struct object *object)
     return free_frames(memory);
 }
 
-/** What comes behind `at` in the tree of views below `top`, `top` itself first; NULL at the end. */
-static struct memory *next_below(const struct memory *top, struct memory *at)
+/** What comes behind `at` in the tree of views below `top`; NULL at the end. */
+static struct memory *behind(const struct memory *top, struct memory *at)
 {
     if (!list_is_empty(&at->views)) {
         return LIST_FIRST(&at->views, struct memory, view_link);
@@ -306,6 +306,15 @@ static struct memory *next_below(const struct memory *top, struct memory *at)
         }
     }
     return NULL;
+}
+
+/** The same, but what waits to be destroyed: it has neither mappings nor views. */
+static struct memory *next_below(const struct memory *top, struct memory *at)
+{
+    do {
+        at = behind(top, at);
+    } while (at != NULL && at->object.refs == 0);
+    return at;
 }
 
 /** The walks that wait at this object go on. */

@@ -65,6 +65,7 @@ MUST_CHECK enum status object_create(enum object_kind kind, struct process *paye
 
 static inline void object_get(struct object *object)
 {
+    KASSERT(object->refs > 0); /* or it is the reaper's */
     object->refs++;
 }
 

@@ -272,7 +272,13 @@ struct process *process_quarantine(void)
         quarantine.slabs.shrunk = quarantine_shrunk;
     }
     if (!list_is_linked(&quarantine.all)) {
-        list_append(&processes, &quarantine.all);
+        struct list *behind = processes.next;
+
+        while (behind != &processes &&
+               CONTAINER_OF(behind, struct process, all)->pid < quarantine.pid) {
+            behind = behind->next;
+        }
+        list_append(behind, &quarantine.all);
     }
     return &quarantine;
 }

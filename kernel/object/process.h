@@ -53,6 +53,7 @@ struct process {
     bool throttled;       /* waits for the next period */
     struct list throttled_threads;
     struct timer refill;
+    uint64_t turn_ns; /* no periodic timer of it fires before (services.h) */
 
     struct work teardown;
     bool teardown_paused;    /* until something is over: teardown_step() says what */

@@ -10,6 +10,24 @@ enum status timer_object_create(struct process *process, struct object **out)
     return object_create(OBJECT_KIND_TIMER, process, out);
 }
 
+/**
+ * When a periodic timer that is to fire at `next_ns` may do so, if that is not before the turns
+ * that others of its process have taken: behind those. A turn is only taken if it is not further
+ * away than they are: whoever fires once an hour keeps nobody waiting.
+ */
+static uint64_t take_turn(struct timer_object *object)
+{
+    struct process *process = object->object.payer;
+    const uint64_t turn_ns = process->turn_ns;
+
+    object->has_turn = object->next_ns < turn_ns;
+    if (!object->has_turn) {
+        return object->next_ns;
+    }
+    process->turn_ns += TIMER_PERIOD_LEAST_NS;
+    return turn_ns;
+}
+
 static void timer_object_fire(struct timer *timer)
 {
     struct timer_object *object = CONTAINER_OF(timer, struct timer_object, timer);
@@ -24,6 +42,15 @@ static void timer_object_fire(struct timer *timer)
         notification_promise_drop(promise);
         return;
     }
+    struct process *process = object->object.payer;
+
+    if (!object->has_turn && object->next_ns < process->turn_ns) {
+        timer_arm(&object->timer, ns_to_ticks(take_turn(object)), timer_object_fire);
+        return;
+    }
+    if (!object->has_turn) {
+        process->turn_ns = object->next_ns + TIMER_PERIOD_LEAST_NS;
+    }
     /* A period that was missed is not made up for: bits do not count. */
     const uint64_t now = clock_ns();
     const uint64_t late = now > object->next_ns ? now - object->next_ns : 0;
@@ -31,7 +58,7 @@ static void timer_object_fire(struct timer *timer)
 
     object->next_ns += late;
     object->next_ns = wait < NO_DEADLINE - object->next_ns ? object->next_ns + wait : NO_DEADLINE;
-    timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
+    timer_arm(&object->timer, ns_to_ticks(take_turn(object)), timer_object_fire);
     notification_signal(promise->target, promise->bits);
 }
 
@@ -51,6 +78,7 @@ void timer_object_arm(struct timer_object *timer, const struct object *via,
     object_put(&target->object);
     timer->next_ns = deadline_ns;
     timer->period_ns = period_ns;
+    timer->has_turn = false;
     timer_arm(&timer->timer, ns_to_ticks(deadline_ns), timer_object_fire);
 }
 

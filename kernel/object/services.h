@@ -19,7 +19,15 @@ struct timer_object {
     struct notification_promise promise; /* while armed */
     uint64_t next_ns;
     uint64_t period_ns;
+    bool has_turn; /* it was put off until now */
 };
+
+/**
+ * The least period of a timer, and the least time between two fires of a process's periodic timers:
+ * they are the work of whatever CPU, in the time of whoever runs there, so that there is no end to
+ * what many of them could take.
+ */
+#define TIMER_PERIOD_LEAST_NS 100000u
 
 /** A thread as its process sees it: WAIT is join. */
 struct thread_object {

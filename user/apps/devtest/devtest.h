@@ -140,6 +140,7 @@ void try_pool(void);
 void try_buffer(void);
 void try_hasty(void);
 void try_interrupt(void);
+void try_stormy(void);
 void try_owner(void);
 void try_hand(void);
 void try_part(void);
@@ -162,6 +163,7 @@ void try_nvme(void);
 /* What children do. Each returns an exit code. */
 int child_uses(void);
 int child_holds(void);
+int child_keeps(void);
 
 /* Ways to live and to end. Each returns an exit code, or does not return. */
 int life_hold(void);
@@ -181,3 +183,4 @@ int life_wait(void);
 int life_stale(void);
 int life_nvme(void);
 int life_hoard(void);
+int life_parted(void);

@@ -71,6 +71,7 @@ void attack_ends(void);
 void attack_stale(void);
 void attack_race(void);
 void attack_cycles(void);
+void attack_ticks(void);
 
 /** Part of `race`. */
 void race_revoke_above(uint64_t memory, uint64_t address);
