@@ -53,6 +53,7 @@ SHELL := /bin/bash
 
 NO_PACKAGES := help clean deps
 GROUPS_run          := run
+GROUPS_boot-time    := run
 GROUPS_gdb          := run debug
 GROUPS_image        := run
 GROUPS_bench        := run bench
@@ -62,7 +63,9 @@ GROUPS_forge        := test
 GROUPS_fuzz-short   := fuzz
 GROUPS_test-lib     := test
 GROUPS_test-ring    := test
+GROUPS_test-ring-long := test
 GROUPS_test-ledger  := test
+GROUPS_test-ledger-long := test
 GROUPS_test-config  := test
 GROUPS_explore      := test
 GROUPS_proof        := proof
@@ -76,6 +79,7 @@ GROUPS_fmt-check    := test
 GROUPS_lint         := test
 GROUPS_check        := test
 GROUPS_test         := run test fuzz
+GROUPS_test-harness := run test
 GROUPS_test-system  := run test
 GROUPS_run-smoke    := run test
 GROUPS_run-spawn    := run test
@@ -87,6 +91,7 @@ GROUPS_run-devicemmio-grant := run test
 GROUPS_run-dmapool-grant    := run test
 GROUPS_run-interrupt-grant  := run test
 GROUPS_run-ddf-provider-consumer := run test
+GROUPS_run-hardware-audit := run test
 GROUPS_kernel-mutants := run test
 GROUPS_crash-loops  := run test
 GROUPS_dependency-policy-check := test
@@ -95,7 +100,6 @@ GROUPS_generated-code-check    := test
 GROUPS_workflow-check          := test
 
 # Goals without an entry need the group `build` alone. One stamp for each combination of groups.
-NO_PACKAGES := help clean deps
 GOALS := $(filter-out $(NO_PACKAGES),$(or $(MAKECMDGOALS),help))
 ifneq ($(GOALS),)
 ifneq ($(DEPS),no)

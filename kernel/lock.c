@@ -34,7 +34,7 @@ void spin_lock_slowly(struct spinlock *lock)
     count_wait(lock->rank, rdtsc() - start);
 }
 
-void spin_yield(struct spinlock *lock)
+NO_LOCK_ANALYSIS void spin_yield(struct spinlock *lock)
 {
     spin_unlock(lock);
     for (uint32_t i = 0; i < YIELD_PAUSES && spin_is_contended(lock); i++) {

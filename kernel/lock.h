@@ -12,7 +12,9 @@
  * interrupt handler on top of its own holder. Nobody waits for another CPU while holding a lock.
  * Debug builds check the rank order of every acquisition.
  *
- * GUARDED_BY and REQUIRES are documentation for GCC and checked by Clang's -Wthread-safety.
+ * Clang's builds check that whoever takes a lock gives it back on every path. Where the kernel lock
+ * goes from the entry to the way out, NO_LOCK_ANALYSIS says so. What a lock guards is said beside
+ * each declaration.
  */
 
 #include "lock_rank.h"
@@ -20,15 +22,11 @@
 
 #if defined(__clang__)
 #define LOCK_CAPABILITY  __attribute__((capability("lock")))
-#define GUARDED_BY(lock) __attribute__((guarded_by(lock)))
-#define REQUIRES(...)    __attribute__((requires_capability(__VA_ARGS__)))
 #define ACQUIRES(...)    __attribute__((acquire_capability(__VA_ARGS__)))
 #define RELEASES(...)    __attribute__((release_capability(__VA_ARGS__)))
 #define NO_LOCK_ANALYSIS __attribute__((no_thread_safety_analysis))
 #else
 #define LOCK_CAPABILITY
-#define GUARDED_BY(lock)
-#define REQUIRES(...)
 #define ACQUIRES(...)
 #define RELEASES(...)
 #define NO_LOCK_ANALYSIS

@@ -11,7 +11,8 @@ HOST_TEST_SOURCES := $(wildcard tests/host/*_test.c)
 HOST_TEST_SCRIPTS := $(wildcard tests/host/*.py)
 FUZZ_SOURCES      := $(wildcard tests/fuzz/*_fuzz.c)
 
-# T=name picks tests, F=name picks fuzz targets; shell patterns are allowed.
+# T=name picks tests, F=name picks fuzz targets; shell patterns are allowed. T=acpi is also all whose
+# names begin with acpi_.
 T ?=
 F ?=
 FUZZ_SECONDS       ?= 60
@@ -53,7 +54,7 @@ $(eval $(call host_flavour,host-coverage,$(CC),-O0 --coverage -w))
 .SECONDARY:
 
 # $(call picked,pattern,names): the names that the person asked for, or all.
-picked      = $(if $(T),$(filter $(patsubst %,$(1),$(subst *,%,$(T))),$(2)),$(2))
+picked      = $(if $(T),$(filter $(patsubst %,$(1),$(subst *,%,$(T) $(addsuffix _*,$(filter-out %*,$(T))))),$(2)),$(2))
 host_picked = $(call picked,$(BUILD)/host/%_test,$(host_TESTS)) \
               $(call picked,$(BUILD)/host-clang/%_test,$(host-clang_TESTS))
 host_picked_scripts = $(sort $(call picked,tests/host/%.py,$(HOST_TEST_SCRIPTS)) \

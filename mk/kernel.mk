@@ -18,6 +18,7 @@ KERNEL_FLAGS := $(C_STANDARD) $(WARNINGS) $(INCLUDES) -I kernel -O2 -g -ffreesta
     -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-omit-frame-pointer -fno-strict-aliasing -fno-common \
     -Wframe-larger-than=1024 -Wvla -Wmissing-prototypes -Wstrict-prototypes \
+    $(if $(filter clang,$(KCC)),-Wthread-safety) \
     $(if $(DEBUG),-DCAPOS_DEBUG) $(if $(DEBUG)$(LOCK_TIMES),-DCAPOS_LOCK_TIMES)
 
 # One translation unit for GCC's optimiser: the path of an IPC crosses six files. The memory

@@ -6,8 +6,8 @@
  *
  * What can be refused at once is refused before anything exists. Then the process, its first
  * thread and its account are made, and the image is copied page by page by the reaper's work; what
- * is never written of an image that may be executed is not copied but mapped
- * queue. Any failure ends the half-made process like any other. Under the kernel lock.
+ * is never written of an image that may be executed is not copied but mapped. Any failure ends the
+ * half-made process like any other. Under the kernel lock.
  */
 
 #include "object/message.h"

@@ -324,7 +324,7 @@ static void leave_current(struct cpu *cpu)
 
 static void idle_loop(void);
 
-NORETURN static void go_idle(struct cpu *cpu)
+NO_LOCK_ANALYSIS NORETURN static void go_idle(struct cpu *cpu)
 {
     leave_current(cpu);
     spin_unlock(&kernel_lock);

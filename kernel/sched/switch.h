@@ -78,7 +78,7 @@ static ALWAYS_INLINE bool sched_can_stay(const struct cpu *cpu, const struct thr
 }
 
 /** Leave the kernel to the current thread. */
-NORETURN static ALWAYS_INLINE void sched_leave(const struct thread *thread)
+NO_LOCK_ANALYSIS NORETURN static ALWAYS_INLINE void sched_leave(const struct thread *thread)
 {
     spin_unlock(&kernel_lock);
     if (LIKELY(thread->entry == ENTRY_SYSCALL)) {

@@ -38,8 +38,8 @@ static ALWAYS_INLINE void take_and_block(struct thread *thread, uint32_t count)
 }
 
 /** Publish `next`'s completion and give it the CPU. */
-NORETURN static ALWAYS_INLINE void post_and_switch(struct cpu *cpu, struct thread *previous,
-                                                   struct thread *next)
+NO_LOCK_ANALYSIS NORETURN static ALWAYS_INLINE void
+post_and_switch(struct cpu *cpu, struct thread *previous, struct thread *next)
 {
     ring_kernel_post(&next->ring);
     next->state = THREAD_RUNNING;

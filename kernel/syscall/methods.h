@@ -95,7 +95,9 @@ extern method_function *const thread_methods[THREAD_METHOD_COUNT];
 extern method_function *const process_handle_methods[PROCESS_HANDLE_METHOD_COUNT];
 extern method_function *const power_methods[POWER_METHOD_COUNT];
 
-/* object/spawner.c, object/console.c, diag/diagnostics.c */
+/* spawner_methods.c */
 extern method_function *const spawner_methods[PROCESS_SPAWNER_METHOD_COUNT];
+
+/* object/console.c, diag/diagnostics.c */
 extern method_function *const console_methods[CONSOLE_METHOD_COUNT];
 extern method_function *const diagnostics_methods[DIAGNOSTICS_METHOD_COUNT];

@@ -90,7 +90,6 @@ void explore_note(const char *text, uint32_t value);
 uint32_t explore_visible(const uint32_t *place);
 /** finish(): has the thread (in order of explore_thread()) come to its end? */
 bool explore_done(uint32_t thread);
-bool explore_signal_pending(uint32_t notification);
 
 /** Report a violation and end this execution. */
 _Noreturn void explore_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -149,8 +149,3 @@ bool explore_done(uint32_t thread)
 {
     return machine.position[thread].operation == OPERATION_END;
 }
-
-bool explore_signal_pending(uint32_t notification)
-{
-    return machine.state.notification[notification].held != 0;
-}

@@ -58,7 +58,8 @@ def test_make_names_mistakes(arguments, complaint):
 
 @pytest.mark.parametrize("arguments", [
     [], ["help"], ["help", "V=1", "SMP=3", "QEMU=qemu"], ["README.md"], ["help", "APPEND=it's a b"],
-    ["help", "BOOT=uefi", "BENCH=ring-nop-1 map-page", "IOMMU=off"], ["help", "BENCH="], ["help", "T=elf"], ["help", "T=e*"], ["help", "F=elf"], ["help", "KCC=clang", "DEBUG=1"],
+    ["help", "BOOT=uefi", "BENCH=ring-nop-1 map-page", "IOMMU=off"], ["help", "BENCH="], ["help", "T=elf"],
+    ["help", "T=acpi"], ["help", "T=e*"], ["help", "F=elf"], ["help", "KCC=clang", "DEBUG=1"],
 ])
 def test_make_takes_what_is_right(arguments):
     """What make knows passes without a word of complaint."""

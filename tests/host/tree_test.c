@@ -15,9 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
+
+#include "random.h"
 
 enum { RECORD_COUNT = 300 };
 
@@ -32,25 +33,6 @@ struct model {
     struct tree_node *order[RECORD_COUNT];
     size_t count;
 };
-
-static uint64_t random_state;
-
-static uint64_t random_next(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
-static void random_seed(void)
-{
-    const char *given = getenv("CAPOS_SEED");
-
-    random_state = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
-    random_state |= 1;
-    print_message("CAPOS_SEED=%llu\n", (unsigned long long)random_state);
-}
 
 /* Height of the subtree, all AVL invariants checked on the way. */
 static int check_subtree(const struct tree_node *node, const struct tree_node *parent)

@@ -30,7 +30,7 @@ static char empty_name[] = "?";
 
 NORETURN void rt_start(struct ring_memory *ring, uint64_t argument);
 
-/** Set the FS base of the first thread, from here on rt_thread_self() works. */
+/** Set the FS base of the first thread, from here on rt_arch_thread() works. */
 static void start_thread_storage(void)
 {
     const struct rt_tls_image image = rt_tls_image_get();

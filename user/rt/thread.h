@@ -26,12 +26,6 @@ struct rt_thread {
     uint64_t ring_address;                /* [I] */
 };
 
-/** The calling thread. */
-static ALWAYS_INLINE struct rt_thread *rt_thread_self(void)
-{
-    return rt_arch_thread();
-}
-
 /** The calling thread's ring. */
 static ALWAYS_INLINE struct rt_ring *rt_ring_self(void)
 {

@@ -66,6 +66,5 @@ NORETURN void trap_return_syscall(void);
 /** Start over on this CPU's empty stack at `function`. */
 NORETURN void trap_restart_on_stack(uint64_t stack_top, void (*function)(void));
 
-#define TRAP_VECTOR_NAME_MAX 32
 /** "page fault" for 14, "vector 77" for others. */
 const char *trap_vector_name(uint64_t vector);

@@ -4,7 +4,6 @@
 #define VENDOR_AND_DEVICE 0x00u
 #define COMMAND           0x04u
 #define BAR_0             0x10u
-#define INTERRUPT_LINE    0x3cu
 #define MSI               0x40u /* of edu */
 #define CONFIG_BYTES      4096u
 
