@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The builder: what it writes reads back, and it never leaves its buffer whatever the buffer's size.
- * One generator, run twice from the same seed: first it builds, then it compares what it would build
- * with what the reader says. The seed is printed; WIRE_SEED repeats a run.
+ * The builder: what it writes reads back, and it never leaves its buffer whatever the buffer's
+ * size. One generator, run twice from the same seed: first it builds, then it compares what it
+ * would build with what the reader says. The seed is printed; WIRE_SEED repeats a run.
  */
 
 #include "wire/build.h"
