@@ -186,7 +186,7 @@ help:
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
 #:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi run-pci
 #:                      one system gate each
-#:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; half an hour. M=NAME
+#:   make kernel-mutants    seeded bugs of the kernel, each seen by a test; an hour. M=NAME
 #:   make crash-loops   a driver that crashes 1,000 times, compared after each; half an hour. LOOPS=n
 #:   make forge         10^8 forged handles and capability ids against the shipped code. FORGERIES=n
 #:   make explore       both with larger bounds

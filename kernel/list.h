@@ -60,6 +60,18 @@ static inline void list_move(struct list *list, struct list *node)
     list_append(list, node);
 }
 
+/** Append all nodes of another list, which is empty afterwards. */
+static inline void list_splice(struct list *list, struct list *from)
+{
+    if (!list_is_empty(from)) {
+        from->next->previous = list->previous;
+        list->previous->next = from->next;
+        from->previous->next = list;
+        list->previous = from->previous;
+        list_init(from);
+    }
+}
+
 #define LIST_FIRST(list, type, member) CONTAINER_OF((list)->next, type, member)
 #define LIST_FOR_EACH(node, head)                                                                  \
     for (struct list *node = (head)->next; node != (head); node = node->next)

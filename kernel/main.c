@@ -12,6 +12,7 @@
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/power.h"
+#include "arch/x86_64/smm.h"
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/trap.h"
 #include "arch/x86_64/uart.h"
@@ -28,6 +29,7 @@
 #include "object/process.h"
 #include "pci/inventory.h"
 #include "sched/sched.h"
+#include "syscall/cap_enter.h"
 #include "text/text.h"
 
 #define LOADER_PVH        1u
@@ -142,6 +144,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
 {
     uart_init();
     clock_init();
+    cap_enter_init();
     cpu_detect();
     trap_init();
     trap_load_tables();
@@ -164,6 +167,7 @@ void kernel_main(uint32_t loader, uint32_t loader_info)
     device_manager_init();
     acpi_firmware_init(&boot_info);
     irq_init();
+    smm_close_door(&boot_info);
     smp_start_others(&boot_info);
     kernel_map_retire_boot_tables();
     kernel_map_check();

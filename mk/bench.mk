@@ -16,11 +16,14 @@ LINUX_RACE_SOURCES := $(filter-out user/apps/bench/capos%,$(wildcard user/apps/b
                       $(wildcard bench/linux/*.c user/libbench/*.c)
 
 # One recipe each, so that the machine is measured alone: nothing else runs beside it.
-bench: $(KERNEL) $(PACKAGE) $(PROBE) $(LINUX_IMAGE) $(LINUX_PCI)
+# For what device authority costs: a program that is in no package, and a kernel that takes the time.
+DEVICE_COST := $(BUILD)/package/user/devicecost.elf $(BUILD)/kernel-lock-times/capos.elf
+
+bench: $(KERNEL) $(PACKAGE) $(PROBE) $(LINUX_IMAGE) $(LINUX_PCI) $(DEVICE_COST)
 	@tools/bench --rounds $(ROUNDS) --icount-rounds $(ICOUNT_ROUNDS) \
 	    --svg $(BUILD)/bench/figures.svg $(BENCH)
 
-run-measure: $(KERNEL) $(PACKAGE) $(PROBE)
+run-measure: $(KERNEL) $(PACKAGE) $(PROBE) $(DEVICE_COST)
 	@tools/bench --no-linux --rounds 0 --icount-rounds 1 --output $(BUILD)/bench/measured.json \
 	    --check --layer $@
 

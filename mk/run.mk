@@ -71,7 +71,7 @@ HARNESS_TESTS := tests/system/test_harness.py tests/system/test_devices_harness.
 test-harness: $(PROBE)
 	@$(SYSTEM_PYTEST) --layer $@ $(HARNESS_TESTS)
 
-# Seeded bugs of the kernel, each with the test that must see it: half an hour. One: M=iotlb-kept
+# Seeded bugs of the kernel, each with the test that must see it: an hour. One: M=iotlb-kept
 M ?=
 kernel-mutants: $(KERNEL) $(PACKAGE) $(PROBE) $(IMAGE)
 	@tools/kernel-mutants --layer $@ $(M:%=--only %)

@@ -152,7 +152,8 @@ interface Timer {
   now @0 () -> (nanoseconds :UInt64);
   # Time since boot.
   arm @1 (notification :CapId, bits :UInt64, deadline :UInt64, period :UInt64);
-  # Signals `bits` at `deadline` (nanoseconds since boot), then every `period` if that is not 0.
+  # Signals `bits` at `deadline` (nanoseconds since boot), then every `period` if that is not 0: at
+  # least 100 us, which is also the least between two signals of all such timers of a process.
   # The notification may be a Notification or a Signaller whose mask covers `bits`.
   disarm @2 ();
 }

@@ -13,6 +13,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/system"))
 sys.dont_write_bytecode = True
 import bench_figures as figures  # noqa: E402
+import device_cost  # noqa: E402
 import packages  # noqa: E402
 import qemu_command  # noqa: E402
 import qemu_devices  # noqa: E402
@@ -180,6 +181,50 @@ class CaposPci(Capos):
         return of_functions(mode, count, found, micros * 1000)
 
 
+class CaposDevices(Capos):
+    """Device authority with many buffers alive, by `devicecost`; and what it holds the kernel lock for, in a
+    kernel that takes the time."""
+
+    LIVE = [1, 100, 10000]
+    SECTIONS = {"longest-program": device_cost.PROGRAM, "longest-devices": device_cost.DEVICE}
+
+    def packages(self):
+        return {**super().packages(), "kernel for the longest-*": {
+            "file": str(device_cost.LOCK_TIMES), "sha256": digest(device_cost.LOCK_TIMES)}}
+
+    def start(self, mode, **options):
+        path = OUTPUT / "devicecost.pkg"
+        path.write_bytes(device_cost.package().encode())
+        machine = self.boot(mode, devices=device_cost.devices().arguments(), package=path, **options)
+        machine.expect(machine.PROMPT)
+        return machine
+
+    def measure(self, mode):
+        sections = [name for name in self.names(mode) if name in self.SECTIONS]
+        lines = self.costs(mode) if len(sections) < len(self.names(mode)) else {}
+        if sections:
+            machine = self.start(mode, kernel=device_cost.LOCK_TIMES)
+            try:
+                for name in sections:
+                    held = device_cost.longest_holds(machine, *self.SECTIONS[name])["kernel"][0]
+                    lines[name] = figures.single("instructions", held)
+                machine.halt()
+            finally:
+                machine.close()
+        return lines
+
+    def costs(self, mode):
+        machine = self.start(mode)
+        try:
+            text = machine.shell(" ".join(["run devicecost", *map(str, self.LIVE)]), 300)
+            machine.halt()
+        finally:
+            machine.close()
+        names = set(self.names(mode))
+        return {f"{name}-{live}": {key: line[key] for key in ("unit", "min", "p50", "p99", "runs")}
+                for (name, live), line in device_cost.records(text).items() if f"{name}-{live}" in names}
+
+
 class Linux(System):
     """Debian's, with an IOMMU mode: the program `race`, and fio."""
 
@@ -284,10 +329,13 @@ def systems_of(wanted, arguments):
 
     booting = [figure for figure in having("boot") if figure["unit"] == "ms"]
     looking = having("pci")
+    authority = [figure for figure in wanted if figure.get("machine") == "devices"]
     every = [Capos("capOS", "capos", [figure for figure in wanted
-                                      if figure["unit"] != "ms" and figure not in looking], arguments),
+                                      if figure["unit"] != "ms" and figure not in looking + authority],
+                   arguments),
              CaposBoot("capOS", "capos-boot", booting, arguments),
-             CaposPci("capOS", "capos-pci", looking, arguments)]
+             CaposPci("capOS", "capos-pci", looking, arguments),
+             CaposDevices("capOS", "capos-devices", authority, arguments)]
     if arguments.linux:
         calibrator = [figure for figure in wanted if figure["name"] == "calibrator"]
         every.append(LinuxBoot("boot", having("boot"), arguments))

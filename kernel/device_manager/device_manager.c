@@ -15,9 +15,6 @@ struct ledger ledger;
 struct device_function *device_functions;
 struct device_route device_routes[DEVICE_ROUTES_MAX];
 
-static struct ledger_route ledger_routes[DEVICE_ROUTES_MAX];
-static struct ledger_buffer ledger_buffers[DEVICE_BUFFERS_MAX];
-
 void device_ledger_verify(void)
 {
 #ifdef CAPOS_DEBUG
@@ -119,14 +116,11 @@ void device_manager_init(void)
         .functions = frames_take_boot(pci_function_count * sizeof(struct ledger_function),
                                       "the ledger of devices"),
         .function_count = pci_function_count,
-        .routes = ledger_routes,
-        .route_count = DEVICE_ROUTES_MAX,
-        .buffers = ledger_buffers,
-        .buffer_count = DEVICE_BUFFERS_MAX,
     };
     device_functions = frames_take_boot(pci_function_count * sizeof(struct device_function),
                                         "the functions of devices");
     ledger_init(&ledger);
+    device_slots_init();
     for (uint32_t i = 0; i < pci_function_count; i++) {
         init_function(&device_functions[i], i);
         claimable += ledger.functions[i].refusal == CLAIM_REFUSAL_NONE ? 1 : 0;
@@ -158,7 +152,7 @@ static void put_parts(const struct claim_parts *parts)
         object_put(parts->pool);
     }
     if (parts->interrupt != NULL) {
-        object_put(parts->interrupt);
+        interrupt_give_up(interrupt_of(parts->interrupt));
     }
 }
 
@@ -171,6 +165,9 @@ static enum status prepare_parts(struct device_function *function, struct proces
     enum status status;
 
     *parts = (struct claim_parts){0};
+    if (process->state != PROCESS_STATE_RUNNING) {
+        return STATUS_PEER_GONE; /* ended while it waited for the kernel lock: nobody owns by it */
+    }
     if (account->limit[ACCOUNT_CAP_SLOTS] - account->used[ACCOUNT_CAP_SLOTS] < slots) {
         return STATUS_OVER_BUDGET;
     }
@@ -296,8 +293,8 @@ static enum status interrupt_method(struct method *method)
     struct device_function *function = find_function(parameters->function);
     struct process *process = method->process;
     struct object *interrupt;
-    uint32_t slot;
-    enum status status = ledger_route_check(&ledger, parameters->function, process->pid, &slot);
+    enum status status =
+        ledger_route_check(&ledger, parameters->function, process->pid, device_route_slots.first);
 
     if (status == STATUS_OK && device_record(function)->generation != parameters->generation) {
         status = STATUS_STALE;
@@ -313,8 +310,10 @@ static enum status interrupt_method(struct method *method)
             make_route(interrupt_of(interrupt), process);
             method->results[0] = id;
             method->result_words = 1;
+            object_put(interrupt);
+        } else {
+            interrupt_give_up(interrupt_of(interrupt));
         }
-        object_put(interrupt);
     }
     return status == STATUS_OK
                ? STATUS_OK

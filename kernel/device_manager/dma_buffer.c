@@ -111,6 +111,7 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
 
     ledger_buffer_commit(&ledger, &pool->handle, place, buffer->page_count, buffer->access,
                          &buffer->handle);
+    ledger_buffer_slot_take(&ledger, &device_buffer_slots);
     buffer->iova = place->iova;
     memory_pin(buffer->memory);
     object_get(&buffer->object);
@@ -139,9 +140,13 @@ enum status dma_buffer_create(struct dma_pool *pool, struct process *process, st
     const bool had_domain = function->has_domain;
     struct ledger_place place;
     struct object *object;
-    enum status status =
-        ledger_buffer_check(&ledger, &pool->handle, process->pid, page_count, &place);
+    uint32_t slot;
+    enum status status = device_buffer_slot(&slot);
 
+    if (status == STATUS_OK) {
+        status =
+            ledger_buffer_check(&ledger, &pool->handle, process->pid, slot, page_count, &place);
+    }
     if (status != STATUS_OK) {
         if (status == STATUS_RETIRED) {
             ledger_exhausted(&ledger, function->index);
@@ -205,6 +210,7 @@ static void give_back(struct dma_buffer *buffer, struct operation *operation)
     struct process *payer = buffer->payer;
 
     ledger_buffer_ended(&ledger, buffer->handle.slot);
+    ledger_buffer_slot_give(&ledger, &device_buffer_slots, buffer->handle.slot);
     memory_unpin(buffer->memory);
     refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
     trace_event(TRACE_KIND_DMA_UNMAP, (uint64_t)function->source << 32 | buffer->page_count,
@@ -281,6 +287,11 @@ static enum status buffer_unmap(struct method *method)
 
     if (status != STATUS_OK) {
         return status;
+    }
+    if (buffer->operation != NULL) {
+        /* Its map has not been answered: whoever asks has guessed the capability. */
+        return audit_refuse(STATUS_BUSY, buffer->function, method->process->pid,
+                            method->object->number, buffer->iova);
     }
     struct operation *operation = method_keep(method);
 

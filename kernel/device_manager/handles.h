@@ -17,6 +17,7 @@
 #include "intx/routing.h"
 #include "iommu/iommu.h"
 #include "ledger/ledger.h"
+#include "ledger/ledger_slots.h"
 #include "lock.h"
 #include "object/memory.h"
 #include "object/notification.h"
@@ -26,7 +27,7 @@
 #include "types.h"
 
 #define DEVICE_ROUTES_MAX   256u
-#define DEVICE_BUFFERS_MAX  2048u
+#define DEVICE_BUFFERS_MAX  16384u
 #define DEVICE_VECTORS_MAX  64u   /* of one function that are used */
 #define DEVICE_BUFFER_PAGES 4096u /* of one buffer: bounds the time of a map */
 
@@ -150,14 +151,18 @@ struct interrupt {
     struct cap_object_slot *via; /* what it was bound with: a notification or a signaller */
     uint64_t via_generation;     /* another one means that it was revoked or is gone */
     uint64_t bits;
-    struct list waiters; /* struct operation.link */
-    uint64_t delivered;  /* since it was made */
-    uint64_t reported;   /* to WAITs */
-    uint32_t unseen;     /* delivered in a row that nobody has looked at */
+    struct list waiters;  /* struct operation.link */
+    uint64_t delivered;   /* since it was made */
+    uint64_t reported;    /* to WAITs */
+    uint32_t unseen;      /* delivered in a row that nobody has looked at */
+    uint32_t storm_lines; /* said so in the log, that often */
 };
 
 /** Deliveries that nobody looks at before the route is masked. */
 #define INTERRUPT_UNSEEN_MAX 64u
+
+/** Storms that are told of in the log: of each interrupt, of each line. Its owner makes them. */
+#define STORM_LINES_MAX 16u
 
 extern struct ledger ledger;
 extern struct device_function *device_functions; /* ledger.function_count of them */
@@ -207,6 +212,35 @@ struct method;
 MUST_CHECK enum status device_admit(const struct method *method,
                                     const struct device_function *function,
                                     const struct device_handle *handle, uint64_t detail);
+
+/* slots.c */
+
+/** The slots of the ledger that are free. */
+extern struct ledger_slots device_route_slots;
+extern struct ledger_slots device_buffer_slots;
+
+/** The ledger's tables of routes and buffers. Boot CPU, once, after ledger_init(). */
+void device_slots_init(void);
+
+/**
+ * More slots for buffers.
+ * Returns: STATUS_OK; STATUS_QUEUE_FULL if there are DEVICE_BUFFERS_MAX; STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status device_buffer_slots_grow(void);
+
+/** The slot to offer for a buffer. Returns as above. */
+MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
+{
+    if (UNLIKELY(device_buffer_slots.first == LEDGER_NONE)) {
+        const enum status status = device_buffer_slots_grow();
+
+        if (status != STATUS_OK) {
+            return status;
+        }
+    }
+    *slot = device_buffer_slots.first;
+    return STATUS_OK;
+}
 
 /* owner.c */
 
@@ -336,8 +370,7 @@ void interrupt_deliver(struct interrupt *interrupt);
 
 /**
  * An interrupt of the function with everything it needs, of which nobody knows yet: one of its
- * messages, or its pin's. To be committed in the same entry of the kernel, or given up by
- * object_put().
+ * messages, or its pin's. To be committed or given up before anybody else asks for one.
  * Returns: STATUS_OK; STATUS_NOT_FOUND if all of them are taken; STATUS_QUEUE_FULL if routes,
  * remapping entries or CPU vectors are; STATUS_UNSUPPORTED if nobody knows where the pin leads;
  * those of object_create().
@@ -354,8 +387,8 @@ void interrupt_end(struct interrupt *interrupt);
 /** Give a route back that no message of its recovered function can take any more. */
 void interrupt_recover(struct interrupt *interrupt);
 
-/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
-void route_release(struct device_route *route, struct process *payer);
+/** Nobody gets what interrupt_prepare() has made: all that it took is free again. */
+void interrupt_give_up(struct interrupt *interrupt);
 
 /** Let it interrupt, as soon as hardware is programmed; keep it from that. */
 void route_unmask(struct device_route *route);

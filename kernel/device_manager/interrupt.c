@@ -41,12 +41,15 @@ static void unbind(struct interrupt *interrupt)
 static void note_unseen(struct interrupt *interrupt)
 {
     if (++interrupt->unseen == INTERRUPT_UNSEEN_MAX) {
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         char name[PCI_NAME_BYTES];
 
         pci_function_name(interrupt->function->pci, name);
         route_mask(interrupt->route);
-        log_info("irq", "%s vector %u: %u interrupts that nobody looks at; masked", name,
-                 interrupt->route->number, INTERRUPT_UNSEEN_MAX);
+        if (interrupt->storm_lines++ < STORM_LINES_MAX) {
+            log_info("irq", "%s vector %u: %u interrupts that nobody looks at; masked", name,
+                     interrupt->route->number, INTERRUPT_UNSEEN_MAX);
+        }
     }
 }
 
@@ -63,7 +66,10 @@ static void wake_waiters(struct interrupt *interrupt)
     }
 }
 
-/** `is_last`: the handler of the interrupt has nothing left to do. */
+/**
+ * `is_last`: the handler of the interrupt has nothing left to do, and no region of a lock is open:
+ * the CPU may go to whoever waits, and not come back.
+ */
 static ALWAYS_INLINE void deliver(struct interrupt *interrupt, bool is_last)
 {
     struct notification *target = interrupt->target;
@@ -79,6 +85,7 @@ static ALWAYS_INLINE void deliver(struct interrupt *interrupt, bool is_last)
     }
     interrupt->reported = interrupt->delivered;
     if (UNLIKELY(interrupt->via->generation != interrupt->via_generation)) {
+        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         unbind(interrupt);
         route_mask(interrupt->route);
     } else if (UNLIKELY((target->bits & interrupt->bits) == interrupt->bits)) {
@@ -160,10 +167,8 @@ static bool interrupt_destroy(struct object *object)
 {
     struct interrupt *interrupt = interrupt_of(object);
 
+    KASSERT(interrupt->route == NULL);
     unbind(interrupt);
-    if (interrupt->route != NULL) {
-        route_release(interrupt->route, object->payer); /* prepared, and never committed */
-    }
     return true;
 }
 

@@ -296,9 +296,11 @@ NOINLINE void line_arrived(uint32_t vector)
     line->arrived++;
     line->unadmitted += is_admitted ? 0 : 1;
     if (intx_arrived(&line->state, is_admitted, clock_ns())) {
-        line->storms++;
-        log_info("irq", "line %u: %u interrupts that none of its %u functions admits to; masked",
-                 line->interrupt, INTX_STORM_COUNT, line->state.sharer_count);
+        if (line->storms++ < STORM_LINES_MAX) {
+            log_info("irq",
+                     "line %u: %u interrupts that none of its %u functions admits to; masked",
+                     line->interrupt, INTX_STORM_COUNT, line->state.sharer_count);
+        }
     }
     apply(line);
 }

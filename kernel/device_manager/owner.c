@@ -88,6 +88,7 @@ static void move_object(struct object *object, struct process *from, struct proc
         function = interrupt_of(object)->function;
         ledger_move_commit(&ledger, &interrupt_of(object)->handle, to->pid);
         interrupt_silence(interrupt_of(object));
+        route_mask(interrupt_of(object)->route); /* unmasked before hardware was programmed */
         KVERIFY(account_charge(&to->account, ACCOUNT_INTERRUPTS, 1));
         refund(&from->account, ACCOUNT_INTERRUPTS, 1);
         break;

@@ -106,8 +106,11 @@ void device_quarantine_enter(struct device_function *function)
         struct object *object =
             &CONTAINER_OF(node, struct device_route, of_function)->interrupt->object;
 
-        account_move(&object->payer->account, &heir->account, ACCOUNT_INTERRUPTS, 1);
+        struct process *payer = object->payer;
+
+        account_move(&payer->account, &heir->account, ACCOUNT_INTERRUPTS, 1);
         take_object(object, heir);
+        process_account_changed(payer); /* perhaps who handed the claim on, and is gone */
     }
     if (function->has_domain) {
         iommu_domain_bequeath(&function->domain, &heir->account);

@@ -8,6 +8,7 @@
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/firmware.h"
+#include "arch/x86_64/nmi.h"
 #include "device_manager/handles.h"
 #include "device_manager/lines.h"
 #include "object/process.h"
@@ -30,7 +31,8 @@ static const struct {
 /* Places: 0 is the console, then the routes, then `own`, then what was nobody's. */
 #define PLACE_ROUTES   1u
 #define PLACE_OWN      (PLACE_ROUTES + DEVICE_ROUTES_MAX)
-#define PLACE_SPURIOUS (PLACE_OWN + ARRAY_COUNT(own))
+#define PLACE_NMI      (PLACE_OWN + ARRAY_COUNT(own))
+#define PLACE_SPURIOUS (PLACE_NMI + 1)
 
 const struct report_column interrupt_columns[INTERRUPT_COLUMNS] = {
     {"IRQ", "irq", 5, REPORT_TEXT},         {"COUNT", "count", 12, REPORT_DECIMAL},
@@ -45,6 +47,16 @@ static uint64_t sum(enum cpu_interrupt kind)
 
     for (uint32_t i = 0; i < cpu_count; i++) {
         count += __atomic_load_n(&cpus[i]->own_interrupts[kind], __ATOMIC_RELAXED);
+    }
+    return count;
+}
+
+static uint64_t sum_nmis(void)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        count += nmi_count(cpus[i]);
     }
     return count;
 }
@@ -108,6 +120,10 @@ bool interrupt_row(uint64_t argument, uint32_t *place, struct report_row *row)
         *place = at + 1;
         if (at == PLACE_SPURIOUS) {
             set_sum(row, "SPU", sum_spurious(), "nobody's");
+            return true;
+        }
+        if (at == PLACE_NMI) {
+            set_sum(row, "NMI", sum_nmis(), "without an error of hardware");
             return true;
         }
         if (at >= PLACE_OWN) {

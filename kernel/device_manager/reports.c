@@ -7,6 +7,7 @@
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/io_apic.h"
+#include "arch/x86_64/nmi.h"
 #include "device_manager/audit.h"
 #include "device_manager/lines.h"
 #include "device_manager/report_interrupts.h"
@@ -268,6 +269,7 @@ static bool stray_row(uint64_t argument, uint32_t *place, struct report_row *row
     report_set_number(row, 2, cpu->spurious_count);
     report_set_number(row, 3, cpu->unexpected_count);
     report_set_number(row, 4, cpu->stale_interrupts);
+    report_set_number(row, 5, nmi_count(cpu));
     return true;
 }
 
@@ -277,6 +279,7 @@ static const struct report_column stray_columns[] = {
     {"SPURIOUS", "spurious", 10, REPORT_DECIMAL},
     {"UNEXPECTED", "unexpected", 10, REPORT_DECIMAL},
     {"STALE", "stale", 10, REPORT_DECIMAL},
+    {"NMI", "nmi", 10, REPORT_DECIMAL},
 };
 
 static const struct report_table irqs_tables[] = {

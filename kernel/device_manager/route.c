@@ -122,7 +122,7 @@ static bool find_number(const struct device_function *function, bool by_pin, uin
 enum status interrupt_prepare(struct device_function *function, struct process *process,
                               bool by_pin, struct object **out)
 {
-    const uint32_t slot = ledger_route_find(&ledger);
+    const uint32_t slot = device_route_slots.first;
     uint32_t number;
 
     if (!find_number(function, by_pin, &number)) {
@@ -134,12 +134,13 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     if (!account_charge(&process->account, ACCOUNT_INTERRUPTS, 1)) {
         return STATUS_OVER_BUDGET;
     }
-    enum status status = object_create(OBJECT_KIND_INTERRUPT, process, out);
+    struct object *object;
+    enum status status = object_create(OBJECT_KIND_INTERRUPT, process, &object);
 
     if (status != STATUS_OK) {
         goto refund;
     }
-    struct interrupt *interrupt = interrupt_of(*out);
+    struct interrupt *interrupt = interrupt_of(object);
     struct device_route *route = &device_routes[slot];
 
     interrupt->function = function;
@@ -156,11 +157,12 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     list_init(&route->fence.link);
     status = by_pin ? line_take(route) : take_message(route, slot);
     if (status != STATUS_OK) {
-        object_put(*out);
+        object_put(object);
         goto refund;
     }
     interrupt->route = route;
     function->vectors_taken |= 1ull << number;
+    *out = object;
     return STATUS_OK;
 
 refund:
@@ -168,7 +170,8 @@ refund:
     return status;
 }
 
-void route_release(struct device_route *route, struct process *payer)
+/** Give back what interrupt_prepare() took, but the object: nothing can arrive. */
+static void route_release(struct device_route *route, struct process *payer)
 {
     struct device_function *function = route->function;
 
@@ -184,6 +187,13 @@ void route_release(struct device_route *route, struct process *payer)
     refund(&payer->account, ACCOUNT_INTERRUPTS, 1);
     route->interrupt->route = NULL;
     route->interrupt = NULL;
+}
+
+void interrupt_give_up(struct interrupt *interrupt)
+{
+    /* Now, and not with the object: the ledger has the slot as unused, for whoever asks next. */
+    route_release(interrupt->route, interrupt->object.payer);
+    object_put(&interrupt->object);
 }
 
 /**
@@ -244,6 +254,7 @@ void interrupt_commit(struct interrupt *interrupt)
     struct device_function *function = interrupt->function;
 
     ledger_route_commit(&ledger, function->index, route_slot(route), &interrupt->handle);
+    ledger_route_slot_take(&ledger, &device_route_slots);
     route->generation = interrupt->handle.part_generation;
     object_get(&interrupt->object);
     list_append(&function->routes, &route->of_function);
@@ -316,6 +327,7 @@ static void route_fenced(struct route_fence *fence)
     audit_write(AUDIT_EVENT_ROUTE_RELEASED, STATUS_OK, function, payer->pid,
                 interrupt->object.number, route->number);
     ledger_route_ended(&ledger, route_slot(route));
+    ledger_route_slot_give(&ledger, &device_route_slots, route_slot(route));
     list_remove(&route->of_function);
     route_release(route, payer);
     object_put(&interrupt->object);

@@ -3,6 +3,8 @@
  * What takes a device away without any process asking for it: too many refused accesses, a fatal
  * error, its slot's button, and its absence.
  *
+ * NMIs are looked at here, too: where there are devices is who can raise one (nmi.h).
+ *
  * Refused accesses come by the IOMMU's interrupt. The rest is looked at twice a second: ports
  * could interrupt for it, but what they would save is a few reads of configuration space, and what
  * they would cost is routes of the kernel's own and bus mastering of every port from boot on
@@ -10,6 +12,7 @@
  * button's press has everything below the port taken back, and when that is done the slot's power
  * goes off.
  */
+#include "arch/x86_64/nmi.h"
 #include "device_manager/audit.h"
 #include "device_manager/handles.h"
 #include "diag/log.h"
@@ -203,6 +206,7 @@ static void look(struct timer *timer)
             look_at_errors(function);
         }
     }
+    nmi_tell();
     timer_arm(timer, ns_to_ticks(clock_ns() + WATCH_NS), look);
 }
 

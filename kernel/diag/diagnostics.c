@@ -139,7 +139,7 @@ static enum status diagnostics_memory(struct method *method)
     memory_info_set_reserved(&info, counts[FRAME_RESERVED]);
     memory_info_set_kernel_image(&info, counts[FRAME_KERNEL_IMAGE]);
     memory_info_set_frame_table(&info, counts[FRAME_TABLE]);
-    memory_info_set_slabs(&info, counts[FRAME_SLAB]);
+    memory_info_set_slabs(&info, counts[FRAME_SLAB] + counts[FRAME_THREAD]);
     memory_info_set_page_tables(&info, counts[FRAME_PAGE_TABLE] + counts[FRAME_IOMMU]);
     memory_info_set_rings(&info, counts[FRAME_RING]);
     memory_info_set_memory_objects(&info, counts[FRAME_MEMORY]);

@@ -202,6 +202,7 @@ static const char *const kind_names[FRAME_KIND_COUNT] = {
     [FRAME_KERNEL_IMAGE] = "kernel image",
     [FRAME_TABLE] = "boot-time tables",
     [FRAME_SLAB] = "kernel objects",
+    [FRAME_THREAD] = "threads",
     [FRAME_PAGE_TABLE] = "page tables",
     [FRAME_RING] = "rings",
     [FRAME_MEMORY] = "memory objects",
@@ -212,7 +213,7 @@ static const char *const kind_names[FRAME_KIND_COUNT] = {
 
 static bool use_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
-    /* Counting takes long on a large machine: once for all rows. */
+    /* Once for all rows: together they are all of memory. */
     static uint64_t counts[FRAME_KIND_COUNT];
 
     (void)argument;

@@ -97,11 +97,11 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     if (UNLIKELY(!account_charge(account, ACCOUNT_OBJECTS, 1))) {
         return STATUS_OVER_BUDGET;
     }
-    struct mapping *mapping = slab_take_uncleared(sizeof(*mapping));
+    struct mapping *mapping = slab_take_uncleared(&space->process->slabs, sizeof(*mapping));
 
     if (UNLIKELY(mapping == NULL)) {
         refund(account, ACCOUNT_OBJECTS, 1);
-        return STATUS_NO_MEMORY;
+        return slab_refusal(&space->process->slabs);
     }
     mapping->space = space;
     mapping->memory = NULL;
@@ -121,17 +121,54 @@ static ALWAYS_INLINE enum status mapping_create(struct address_space *space, uin
     return STATUS_OK;
 }
 
+/** How many of the pages from `address` on have their entries in the same table. */
+static ALWAYS_INLINE uint64_t pages_in_table(uint64_t address, uint64_t page_count)
+{
+    const uint64_t left = PTES_PER_TABLE - (address >> PAGE_SHIFT) % PTES_PER_TABLE;
+
+    return page_count < left ? page_count : left;
+}
+
+/** Write the entries of several pages that are in one table. */
+static NOINLINE void fill_table(const struct memory *memory, uint64_t page, uint64_t count,
+                                volatile uint64_t *entry, uint64_t bits)
+{
+    while (count > 0) {
+        struct memory_run run;
+        const uint64_t length = memory_run(memory, page, count, &run);
+
+        if (run.numbers != NULL) {
+            for (uint64_t i = 0; i < length; i++) {
+                entry[i] = (uint64_t)run.numbers[i] << PAGE_SHIFT | bits;
+            }
+        } else {
+            for (uint64_t i = 0; i < length; i++) {
+                entry[i] = (run.first + i) << PAGE_SHIFT | bits;
+            }
+        }
+        entry += length;
+        page += length;
+        count -= length;
+    }
+}
+
 /** Write the leaf entries of a new mapping, table by table; `entry` is the first. */
 static ALWAYS_INLINE void fill_pages(struct address_space *space, const struct memory *memory,
                                      uint64_t address, uint64_t page_offset, uint64_t page_count,
                                      uint64_t *entry, uint64_t bits)
 {
+    if (LIKELY(page_count == 1)) {
+        *(volatile uint64_t *)entry = memory_frame(memory, page_offset).value | bits;
+        frame_record(pointer_frame(entry))->next++;
+        return;
+    }
     for (;;) {
-        const uint64_t left = PTES_PER_TABLE - (address >> PAGE_SHIFT) % PTES_PER_TABLE;
-        const uint64_t count = page_count < left ? page_count : left;
+        const uint64_t count = pages_in_table(address, page_count);
 
-        for (uint64_t i = 0; i < count; i++) {
-            *(volatile uint64_t *)&entry[i] = memory_frame(memory, page_offset + i).value | bits;
+        if (LIKELY(count == 1)) {
+            *(volatile uint64_t *)entry = memory_frame(memory, page_offset).value | bits;
+        } else {
+            fill_table(memory, page_offset, count, entry, bits);
         }
         frame_record(pointer_frame(entry))->next += (uint32_t)count;
         page_count -= count;
@@ -165,6 +202,7 @@ enum status address_space_map(struct address_space *space, struct memory *memory
                paging_user_bits(access) | memory->page_bits);
     mapping->memory = memory;
     mapping->page_offset = page_offset;
+    mapping->generation = memory->object.place->generation;
     list_append(&memory->mappings, &mapping->in_memory);
     memory->mapping_count++;
     object_get(&memory->object);
@@ -206,7 +244,8 @@ static void mapping_finish(struct mapping *mapping)
 
     paging_give_chain(mapping->table_chain, &process->account);
     if (mapping->ring_frame != FRAME_NONE) {
-        frames_give(mapping->ring_frame, 3, &process->account);
+        frames_give_thread(mapping->ring_frame);
+        refund(&process->account, ACCOUNT_THREADS, 1);
     }
     if (mapping->memory != NULL) {
         if (UNLIKELY(mapping->memory->device != NULL)) {
@@ -234,18 +273,34 @@ static void mapping_flushed(struct flush_wait *wait)
     process_account_changed(process);
 }
 
+/** Clear the leaf entries of a range, table by table. Tables and entries may be missing. */
+static ALWAYS_INLINE void clear_pages(struct address_space *space, uint64_t address,
+                                      uint64_t page_count)
+{
+    while (page_count > 0) {
+        uint64_t *entry = paging_find(space->root, address);
+        const uint64_t count = pages_in_table(address, page_count);
+
+        if (LIKELY(entry != NULL)) {
+            uint32_t there = 0;
+
+            for (uint64_t i = 0; i < count; i++) {
+                there += entry[i] != 0;
+                *(volatile uint64_t *)&entry[i] = 0;
+            }
+            frame_record(pointer_frame(entry))->next -= there;
+        }
+        address += count * PAGE_BYTES;
+        page_count -= count;
+    }
+}
+
 bool mapping_remove(struct mapping *mapping)
 {
     struct address_space *space = mapping->space;
     const uint64_t address = mapping->node.key;
 
-    for (uint64_t page = 0; page < mapping->page_count; page++) {
-        uint64_t *entry = paging_find(space->root, address + page * PAGE_BYTES);
-
-        if (entry != NULL) {
-            paging_set(entry, 0);
-        }
-    }
+    clear_pages(space, address, mapping->page_count);
     tree_remove(&space->mappings, &mapping->node);
     if (mapping->memory != NULL) {
         list_remove(&mapping->in_memory);
@@ -271,10 +326,18 @@ bool mapping_protect(struct mapping *mapping, enum access access, struct flush_w
     struct address_space *space = mapping->space;
     const uint64_t bits = paging_user_bits(access);
 
-    for (uint64_t page = 0; page < mapping->page_count; page++) {
-        uint64_t *entry = paging_find(space->root, mapping->node.key + page * PAGE_BYTES);
+    uint64_t address = mapping->node.key;
+    uint64_t left = mapping->page_count;
 
-        *(volatile uint64_t *)entry = (*entry & PTE_ADDRESS) | bits;
+    while (left > 0) {
+        uint64_t *entry = paging_find(space->root, address);
+        const uint64_t count = pages_in_table(address, left);
+
+        for (uint64_t i = 0; i < count; i++) {
+            *(volatile uint64_t *)&entry[i] = (entry[i] & PTE_ADDRESS) | bits;
+        }
+        address += count * PAGE_BYTES;
+        left -= count;
     }
     return flush_start(space, mapping->node.key, mapping->page_count, wait, done);
 }

@@ -39,7 +39,8 @@ struct mapping {
     struct address_space *space;
     struct memory *memory; /* NULL: a ring, see ring_frame */
     struct list in_memory; /* memory->mappings */
-    uint64_t page_offset;  /* within `memory` */
+    uint64_t generation; /* of the memory's capabilities when it was made: see struct memory.walk */
+    uint64_t page_offset; /* within `memory` */
     uint64_t page_count;
     uint32_t ring_frame;  /* FRAME_NONE, or the ring that goes with this mapping */
     uint32_t table_chain; /* page tables to give back after the flush */

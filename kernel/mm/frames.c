@@ -17,11 +17,10 @@
 #define SMALLEST_TOTAL 1024u
 
 static struct spinlock frame_lock = SPINLOCK_INIT(LOCK_RANK_FRAMES);
-static struct buddy buddy; /* by frame_lock */
-/* Once more, for reports: they are to be right, or short, while the allocator is broken. */
-static const struct buddy_frame *frame_table; /* [I] */
-static uint32_t frame_table_count;            /* [I] */
-static const struct boot_info *boot_memory;   /* [I] */
+static struct buddy buddy;                     /* by frame_lock */
+static uint64_t kind_counts[FRAME_KIND_COUNT]; /* by frame_lock: of those that are taken */
+static uint32_t blocks_aside; /* by frame_lock: whole ones that are kept for threads to come */
+static const struct boot_info *boot_memory; /* [I] */
 
 struct frame_range {
     uint32_t first;
@@ -204,14 +203,14 @@ void frames_init(const struct boot_info *info)
                  total >> 8);
     }
     buddy_init(&buddy, direct_map(frame_paddr(table_first)), total, FRAME_RESERVED);
-    frame_table = buddy.frames;
-    frame_table_count = buddy.frame_count;
     for (uint32_t i = 0; i < table_frames; i++) {
         buddy.frames[table_first + i].kind = FRAME_TABLE;
+        kind_counts[FRAME_TABLE]++;
     }
     for (uint32_t i = paddr_frame(image_paddr(kernel_image_start));
          i < paddr_frame(image_paddr(kernel_image_end)); i++) {
         buddy.frames[i].kind = FRAME_KERNEL_IMAGE;
+        kind_counts[FRAME_KERNEL_IMAGE]++;
     }
     add_usable(table_first, table_first + table_frames, 0,
                total < BOOT_MAPPED_FRAMES ? total : BOOT_MAPPED_FRAMES);
@@ -222,6 +221,12 @@ void frames_add_high_memory(void)
     add_usable(0, 0, BOOT_MAPPED_FRAMES, buddy.frame_count);
 }
 
+/** One less than the whole blocks that a block of an order takes or breaks. */
+static inline uint32_t whole_blocks_in(uint32_t order)
+{
+    return order <= BUDDY_WHOLE_ORDER ? 0 : (1u << (order - BUDDY_WHOLE_ORDER)) - 1;
+}
+
 enum status frames_take(uint32_t order, enum frame_kind kind, struct account *account,
                         uint32_t *first)
 {
@@ -229,8 +234,14 @@ enum status frames_take(uint32_t order, enum frame_kind kind, struct account *ac
         return STATUS_OVER_BUDGET;
     }
     spin_lock(&frame_lock);
+    const bool is_kept = UNLIKELY(buddy.whole_count <= blocks_aside + whole_blocks_in(order)) &&
+                         buddy_would_break(&buddy, order);
     const uint32_t found =
-        buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
+        is_kept ? BUDDY_NONE
+                : buddy_take(&buddy, order, (uint8_t)kind, account == NULL ? 0 : account->id);
+    if (LIKELY(found != BUDDY_NONE)) {
+        kind_counts[kind] += 1u << order;
+    }
     spin_unlock(&frame_lock);
 
     if (UNLIKELY(found == BUDDY_NONE)) {
@@ -248,11 +259,64 @@ void frames_give(uint32_t first, uint32_t order, struct account *account)
     KASSERT(buddy.frames[first].kind != FRAME_FREE);
     KASSERT(buddy.frames[first].owner == (account == NULL ? 0 : account->id));
     spin_lock(&frame_lock);
+    kind_counts[buddy.frames[first].kind] -= 1u << order;
     buddy_give(&buddy, first, order);
     spin_unlock(&frame_lock);
     if (account != NULL) {
         refund(account, ACCOUNT_FRAMES, 1u << order);
     }
+}
+
+/* One in so many blocks' worth of memory is for threads: an eighth of it, if all are made. */
+#define MEMORY_PER_THREAD_FRAMES (8 * THREAD_BLOCK_FRAMES)
+
+uint32_t frames_threads_max(void)
+{
+    const uint32_t count = buddy.free_count / MEMORY_PER_THREAD_FRAMES;
+
+    return count < buddy.whole_count ? count : buddy.whole_count;
+}
+
+void frames_set_aside(uint32_t thread_count)
+{
+    spin_lock(&frame_lock);
+    blocks_aside = thread_count;
+    spin_unlock(&frame_lock);
+}
+
+static void set_ring_kind(uint32_t first)
+{
+    for (uint32_t i = 0; i < RING_FRAMES; i++) {
+        buddy.frames[first + i].kind = FRAME_RING;
+    }
+    kind_counts[FRAME_RING] += RING_FRAMES;
+    kind_counts[FRAME_THREAD] += THREAD_BLOCK_FRAMES - RING_FRAMES;
+}
+
+enum status frames_take_thread(const struct account *owner, uint32_t *first)
+{
+    enum status status = STATUS_NO_MEMORY;
+
+    spin_lock(&frame_lock);
+    if (blocks_aside > 0) {
+        *first = buddy_take(&buddy, THREAD_BLOCK_ORDER, FRAME_THREAD, owner->id);
+        KVERIFY(*first != BUDDY_NONE);
+        set_ring_kind(*first);
+        blocks_aside--;
+        status = STATUS_OK;
+    }
+    spin_unlock(&frame_lock);
+    return status;
+}
+
+void frames_give_thread(uint32_t first)
+{
+    spin_lock(&frame_lock);
+    kind_counts[FRAME_RING] -= RING_FRAMES;
+    kind_counts[FRAME_THREAD] -= THREAD_BLOCK_FRAMES - RING_FRAMES;
+    buddy_give(&buddy, first, THREAD_BLOCK_ORDER);
+    blocks_aside++;
+    spin_unlock(&frame_lock);
 }
 
 static uint32_t order_of(uint64_t bytes)
@@ -296,14 +360,13 @@ struct buddy_frame *frame_record(uint32_t frame)
 
 void frames_count(uint64_t counts[FRAME_KIND_COUNT])
 {
+    uint64_t others = 0;
+
     for (uint32_t kind = 0; kind < FRAME_KIND_COUNT; kind++) {
-        counts[kind] = 0;
+        counts[kind] = kind == FRAME_FREE ? buddy.free_count : kind_counts[kind];
+        others += counts[kind];
     }
-    for (uint32_t i = 0; i < frame_table_count; i++) {
-        if (frame_table[i].kind < FRAME_KIND_COUNT) {
-            counts[frame_table[i].kind]++;
-        }
-    }
+    counts[FRAME_RESERVED] = buddy.frame_count - others;
 }
 
 uint32_t frames_total(void)

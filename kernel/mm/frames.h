@@ -20,9 +20,10 @@ enum frame_kind {
     FRAME_FREE = BUDDY_FREE,
     FRAME_RESERVED,     /* firmware, holes, the boot package */
     FRAME_KERNEL_IMAGE, /* text, data, bss */
-    FRAME_TABLE,        /* tables made once at boot: the frame records, the functions of buses */
-    FRAME_SLAB,         /* kernel objects */
-    FRAME_PAGE_TABLE,   /* `next` counts its non-empty entries */
+    FRAME_TABLE,  /* the kernel's tables: the frame records, the functions of buses, the ledger */
+    FRAME_SLAB,   /* kernel objects */
+    FRAME_THREAD, /* a thread's registers, operations, and what is left of its block */
+    FRAME_PAGE_TABLE, /* `next` counts its non-empty entries */
     FRAME_RING,
     FRAME_MEMORY,    /* content of memory objects */
     FRAME_CAP_TABLE, /* capability tables and the object table */
@@ -52,6 +53,28 @@ MUST_CHECK enum status frames_take(uint32_t order, enum frame_kind kind, struct 
 void frames_give(uint32_t first, uint32_t order, struct account *account);
 
 /**
+ * Set whole blocks aside for as many threads as there can be, once, before any thread is made. From
+ * then on nothing else can have them: there are always as many as threads that may still be made,
+ * however memory is fragmented. What can be charged to accounts is so much less.
+ */
+void frames_set_aside(uint32_t thread_count);
+
+/** Threads that frames_set_aside() should be told of, for the memory that is free now. */
+uint32_t frames_threads_max(void);
+
+/**
+ * The block of a thread, of THREAD_BLOCK_FRAMES, the first RING_FRAMES of which are its ring. Paid
+ * by whoever was charged for the thread; `owner` is for the records. Only if more threads are made
+ * than were set aside is there none: STATUS_NO_MEMORY.
+ */
+MUST_CHECK enum status frames_take_thread(const struct account *owner, uint32_t *first);
+void frames_give_thread(uint32_t first);
+
+#define THREAD_BLOCK_ORDER  BUDDY_WHOLE_ORDER
+#define THREAD_BLOCK_FRAMES (1u << THREAD_BLOCK_ORDER)
+#define RING_FRAMES         8u
+
+/**
  * Cleared memory for a table that is made at boot, of FRAME_TABLE, at least one page; panics with
  * `what` if there is none. frames_give_boot() gives it back, with the same number of bytes.
  */
@@ -64,7 +87,7 @@ void frames_move(uint32_t frame, struct account *from, struct account *to);
 /** The record of a frame. */
 struct buddy_frame *frame_record(uint32_t frame);
 
-/** Number of frames of each kind, by counting all records. */
+/** Number of frames of each kind. */
 void frames_count(uint64_t counts[FRAME_KIND_COUNT]);
 
 /** Number of frames that have a record: one past the highest frame of memory. */

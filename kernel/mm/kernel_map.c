@@ -222,6 +222,38 @@ uint64_t kernel_map_stack(uint32_t page_count)
     return window_next;
 }
 
+uint64_t kernel_map_reserve(uint32_t page_count)
+{
+    const uint64_t first = window_next;
+
+    for (uint32_t page = 0; page < page_count; page++) {
+        paging_map_kernel(root, window_next, (struct paddr){0}, 0, PTE_WRITE | paging_no_execute());
+        *paging_find(root, window_next) = 0;
+        window_next += PAGE_BYTES;
+    }
+    window_next += PAGE_BYTES;
+    KVERIFY(window_next < WINDOW_END);
+    return first;
+}
+
+enum status kernel_map_fill(uint64_t address, enum frame_kind kind)
+{
+    uint64_t *entry = paging_find(root, address);
+    uint32_t frame;
+
+    KVERIFY(*entry == 0);
+    const enum status status = frames_take(0, kind, NULL, &frame);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    frame_clear(frame);
+    /* It was not present, so no CPU has it in its TLB (Intel SDM vol. 3A §4.10.2.3). */
+    *(volatile uint64_t *)entry =
+        frame_paddr(frame).value | PTE_PRESENT | PTE_WRITE | paging_no_execute() | global_bit();
+    return STATUS_OK;
+}
+
 void kernel_map_retire_boot_tables(void)
 {
     memset(boot_pml4, 0, (size_t)((char *)boot_tables_end - (char *)boot_pml4));

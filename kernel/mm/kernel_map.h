@@ -8,6 +8,7 @@
  */
 
 #include "bootinfo/bootinfo.h"
+#include "mm/frames.h"
 #include "types.h"
 
 /** Build the final tables and switch to them. Boot CPU, once. */
@@ -40,6 +41,18 @@ volatile void *kernel_map_register(struct paddr address);
 
 /** A stack of `page_count` pages with an unmapped page below; returns its top. Boot only. */
 uint64_t kernel_map_stack(uint32_t page_count);
+
+/**
+ * Addresses for `page_count` pages, with an unmapped one behind them, that kernel_map_fill() maps
+ * one by one: their page tables are there. Boot only.
+ */
+uint64_t kernel_map_reserve(uint32_t page_count);
+
+/**
+ * Map a page that was reserved, and is not mapped, to a cleared frame of the kernel's own.
+ * Returns: STATUS_OK; STATUS_NO_MEMORY, and nothing has changed.
+ */
+MUST_CHECK enum status kernel_map_fill(uint64_t address, enum frame_kind kind);
 
 /** Wipe the boot page tables (they are writable and executable); no CPU uses them any more. */
 void kernel_map_retire_boot_tables(void);

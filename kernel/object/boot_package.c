@@ -84,10 +84,12 @@ static struct process_limits limits_of(const struct manifest_program *program)
     };
 
     /* Init gets the machine: what it starts lives on what it was given. */
-    limits.resources[ACCOUNT_FRAMES] = frames_free() - frames_free() / 16;
+    const uint32_t frames = account_left(&root_account, ACCOUNT_FRAMES);
+
+    limits.resources[ACCOUNT_FRAMES] = frames - frames / 16;
     limits.resources[ACCOUNT_CAP_SLOTS] = UINT32_MAX / 4;
     limits.resources[ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX - BOOT_OBJECTS_MAX;
-    limits.resources[ACCOUNT_THREADS] = UINT32_MAX / 4;
+    limits.resources[ACCOUNT_THREADS] = account_left(&root_account, ACCOUNT_THREADS);
     limits.resources[ACCOUNT_DMA_PAGES] = UINT32_MAX / 4;
     limits.resources[ACCOUNT_MMIO_PAGES] = UINT32_MAX / 4;
     limits.resources[ACCOUNT_INTERRUPTS] = UINT32_MAX / 4;
@@ -96,14 +98,20 @@ static struct process_limits limits_of(const struct manifest_program *program)
 
 static void init_root_account(void)
 {
+    const uint32_t threads = frames_threads_max();
+    const uint32_t frames = frames_free() - threads * THREAD_BLOCK_FRAMES;
     const uint32_t everything[ACCOUNT_RESOURCE_COUNT] = {
-        [ACCOUNT_FRAMES] = frames_free(),      [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
-        [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,  [ACCOUNT_THREADS] = UINT32_MAX / 2,
-        [ACCOUNT_DMA_PAGES] = UINT32_MAX / 2,  [ACCOUNT_MMIO_PAGES] = UINT32_MAX / 2,
+        [ACCOUNT_FRAMES] = frames,
+        [ACCOUNT_CAP_SLOTS] = UINT32_MAX / 2,
+        [ACCOUNT_OBJECTS] = OBJECT_COUNT_MAX,
+        [ACCOUNT_THREADS] = threads,
+        [ACCOUNT_DMA_PAGES] = UINT32_MAX / 2,
+        [ACCOUNT_MMIO_PAGES] = UINT32_MAX / 2,
         [ACCOUNT_INTERRUPTS] = UINT32_MAX / 2,
     };
 
     account_init_root(&root_account, 0, everything);
+    frames_set_aside(threads);
 }
 
 void boot_package_start(const struct boot_info *info)

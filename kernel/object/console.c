@@ -6,6 +6,8 @@
 #include "arch/x86_64/uart.h"
 #include "object/object.h"
 #include "object/operation.h"
+#include "object/reaper.h"
+#include "object/sweep.h"
 #include "sched/thread.h"
 #include "sched/timer.h"
 #include "syscall/methods.h"
@@ -18,11 +20,27 @@
 #define BYTES_PER_STEP 128u
 /* Between two looks at a UART that does not interrupt: its FIFO of 16 bytes fills in 1.4 ms. */
 #define POLL_NS 1000000ull
+/* Between two looks at a UART whose FIFO is full, which it empties in 1.4 ms. */
+#define SEND_NS 1000000ull
+/* One that has taken nothing for so long is not there: a thousand times what a byte takes. */
+#define STUCK_NS 100000000ull
 
 static uint8_t input[INPUT_BYTES];
 static uint32_t input_head;
 static uint32_t input_tail;
 static struct list readers = LIST_INIT(readers); /* struct operation.link; payload[0] = limit */
+
+/* Texts that are being written, in the order in which they came: struct operation.link. A text
+ * stays in its thread's message area, and whoever changes it meanwhile gets what he wrote. */
+static struct list writers = LIST_INIT(writers);
+enum { WRITE_OFFSET, WRITE_LENGTH, IS_WRITE }; /* words of such an operation's payload: the rest */
+
+static bool write_step(struct work *work);
+static struct work write_work = {.link = LIST_INIT(write_work.link), .step = write_step};
+static struct timer write_timer;  /* armed while the UART has no room */
+static uint64_t write_stuck_from; /* TSC: it takes nothing since then */
+
+static struct sweep sweep; /* of all of them, by a revocation */
 
 /** Write an answer with up to `limit` bytes of input into a reader's buffer; its length. */
 static size_t build_answer(uint8_t *buffer, uint32_t capacity, uint32_t limit)
@@ -116,15 +134,65 @@ void console_poll(void)
     }
 }
 
-void console_revoked(struct process *revoker)
-{
-    for (struct list *node = readers.next; node != &readers;) {
-        struct operation *reader = CONTAINER_OF(node, struct operation, link);
+/* ---- Writing -------------------------------------------------------------------------------- */
 
-        node = node->next;
-        if (reader->thread->process != revoker) {
-            operation_cancel(reader, STATUS_STALE);
+/** How much of a text to write in one step: whole lines, if there is one that ends in it. */
+static size_t choose_length(const uint8_t *text, size_t length)
+{
+    if (length <= CONSOLE_STEP_BYTES) {
+        return length;
+    }
+    for (size_t end = CONSOLE_STEP_BYTES; end > 0; end--) {
+        if (text[end - 1] == '\n') {
+            return end;
         }
+    }
+    return CONSOLE_STEP_BYTES;
+}
+
+static void write_timer_fire(struct timer *timer)
+{
+    (void)timer;
+    work_start(&write_work);
+}
+
+/** Write a step's worth of what there is; true: all is written, or the UART has no room. */
+static bool write_step(struct work *work)
+{
+    (void)work;
+    if (list_is_empty(&writers)) {
+        return true;
+    }
+    struct operation *writer = LIST_FIRST(&writers, struct operation, link);
+    uint64_t *left = writer->payload;
+    const uint8_t *text = writer->thread->ring.memory->message + left[WRITE_OFFSET];
+    const size_t done = uart_write_some(text, choose_length(text, left[WRITE_LENGTH]));
+    const uint64_t now = rdtsc();
+
+    left[WRITE_OFFSET] += done;
+    left[WRITE_LENGTH] -= done;
+    if (done != 0) {
+        write_stuck_from = 0;
+    } else if (write_stuck_from == 0) {
+        write_stuck_from = now;
+    } else if (now - write_stuck_from > clock_duration_ticks(STUCK_NS)) {
+        left[WRITE_LENGTH] = 0; /* nobody reads this */
+    }
+    if (left[WRITE_LENGTH] == 0) {
+        operation_complete_words(writer, NULL, 0);
+        return list_is_empty(&writers);
+    }
+    if (done == 0) {
+        timer_arm(&write_timer, now + clock_duration_ticks(SEND_NS), write_timer_fire);
+        return true;
+    }
+    return false;
+}
+
+static void start_writing(void)
+{
+    if (!list_is_linked(&write_work.link) && !timer_is_armed(&write_timer)) {
+        work_start(&write_work);
     }
 }
 
@@ -140,8 +208,62 @@ static enum status console_write(struct method *method)
         console_write_params_get_text(parameters, &text) != WIRE_OK) {
         return STATUS_BAD_MESSAGE;
     }
-    uart_write(text.bytes, text.length);
+    /* A short text that need not wait for others is written at once. */
+    const size_t done = list_is_empty(&writers)
+                            ? uart_write_some(text.bytes, choose_length(text.bytes, text.length))
+                            : 0;
+
+    if (done == text.length) {
+        return STATUS_OK;
+    }
+    struct operation *writer = method_keep(method);
+
+    /* The part of a checked message that the text was, in the message that it was copied from. */
+    writer->payload[WRITE_OFFSET] =
+        (uint32_t)method->sqe->payload[0] + (uint64_t)(text.bytes - method->message) + done;
+    writer->payload[WRITE_LENGTH] = text.length - done;
+    writer->payload[IS_WRITE] = true;
+    writer->object = method->object;
+    object_get(method->object);
+    list_append(&writers, &writer->link);
+    start_writing();
     return STATUS_OK;
+}
+
+/* ---- Revoking ------------------------------------------------------------------------------- */
+
+/** One that read or wrote when the console was revoked. */
+static bool sweep_one(struct sweep *revocation)
+{
+    struct operation *operation = sweep_first(revocation);
+
+    if (operation == NULL) {
+        return false;
+    }
+    if (!sweep_spares(revocation, operation)) {
+        operation_cancel(operation, STATUS_STALE);
+    } else if (operation->payload[IS_WRITE] != 0) {
+        list_move(&writers, &operation->link);
+        start_writing();
+    } else {
+        list_move(&readers, &operation->link);
+        answer_readers();
+    }
+    return true;
+}
+
+void console_revoked(struct object *object, const struct process *revoker)
+{
+    if (sweep.one == NULL) {
+        sweep_init(&sweep, sweep_one);
+    }
+    list_splice(&readers, &writers);
+    sweep_revoke(&sweep, object, &readers, revoker);
+}
+
+bool console_is_revoking(void)
+{
+    return sweep_is_running(&sweep);
 }
 
 static enum status console_read(struct method *method)
@@ -158,6 +280,7 @@ static enum status console_read(struct method *method)
     struct operation *reader = method_keep(method);
 
     reader->payload[0] = parameters->limit;
+    reader->payload[IS_WRITE] = false;
     reader->object = method->object;
     object_get(method->object);
     if (input_head != input_tail) {

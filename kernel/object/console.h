@@ -14,6 +14,10 @@ void console_poll(void);
 /** A byte that somebody else took from the UART before there were readers. */
 void console_type(uint8_t byte);
 
-/** Capabilities for the console were taken back: reads of other processes end. */
+/** Capabilities for the console were taken back: reads and writes of other processes end. */
+struct object;
 struct process;
-void console_revoked(struct process *revoker);
+void console_revoked(struct object *object, const struct process *revoker);
+
+/** Whether some of them have not been told yet. */
+bool console_is_revoking(void);

@@ -18,36 +18,6 @@ static struct endpoint_client *client_of(struct object *object)
     return CONTAINER_OF(object, struct endpoint_client, object);
 }
 
-enum status endpoint_create(struct process *process, struct object **out)
-{
-    const enum status status = object_create(OBJECT_KIND_ENDPOINT, process, out);
-
-    if (status == STATUS_OK) {
-        list_init(&endpoint_of(*out)->receivers);
-        list_init(&endpoint_of(*out)->clients);
-    }
-    return status;
-}
-
-enum status endpoint_mint(struct endpoint *endpoint, struct process *process, uint64_t badge,
-                          struct endpoint_client **out)
-{
-    struct object *object;
-    const enum status status = object_create(OBJECT_KIND_ENDPOINT_CLIENT, process, &object);
-
-    if (status == STATUS_OK) {
-        struct endpoint_client *client = client_of(object);
-
-        client->endpoint = endpoint;
-        client->badge = badge;
-        list_init(&client->callers);
-        list_init(&client->ready);
-        object_get(&endpoint->object);
-        *out = client;
-    }
-    return status;
-}
-
 /** Count a call that is queued, by its caller's priority. */
 static void count_queued(struct endpoint *endpoint, struct operation *call)
 {
@@ -357,28 +327,102 @@ void endpoint_operation_cancelled(struct operation *operation)
     operation->peer = NULL;
 }
 
-/** Nobody can receive any more: whoever waits for an answer to come learns so. */
-static void close_endpoint(struct endpoint *endpoint)
-{
-    endpoint->closed = true;
-    endpoint->epoch++;
-    while (!list_is_empty(&endpoint->receivers)) {
-        operation_cancel(LIST_FIRST(&endpoint->receivers, struct operation, link),
-                         STATUS_CANCELLED);
-    }
-    for (;;) {
-        struct operation *call = next_caller(endpoint);
+/* ---- Closing and revoking ------------------------------------------------------------------- */
 
-        if (call == NULL) {
-            return;
+/** One that waited to receive when the endpoint was revoked or closed, or to be received. */
+static bool endpoint_sweep_one(struct sweep *sweep)
+{
+    struct endpoint *endpoint = CONTAINER_OF(sweep, struct endpoint, sweep);
+    struct operation *waiter = sweep_first(sweep);
+
+    if (waiter != NULL && endpoint->closed) {
+        operation_cancel(waiter, STATUS_CANCELLED);
+    } else if (waiter != NULL && !sweep_spares(sweep, waiter)) {
+        operation_cancel(waiter, STATUS_STALE);
+    } else if (waiter != NULL) {
+        waiter->epoch = endpoint->epoch;
+        list_move(&endpoint->receivers, &waiter->link);
+        match(endpoint, waiter);
+    } else {
+        waiter = endpoint->closed ? next_caller(endpoint) : NULL;
+        if (waiter == NULL) {
+            return false;
         }
-        operation_cancel(call, STATUS_PEER_GONE);
+        operation_cancel(waiter, STATUS_PEER_GONE);
     }
+    return true;
 }
 
+/** One that waited to be received when its client end was revoked. */
+static bool client_sweep_one(struct sweep *sweep)
+{
+    struct endpoint_client *client = CONTAINER_OF(sweep, struct endpoint_client, sweep);
+    struct endpoint *endpoint = client->endpoint;
+    struct operation *call = sweep_first(sweep);
+
+    if (call == NULL) {
+        return false;
+    }
+    if (endpoint->closed) {
+        operation_cancel(call, STATUS_PEER_GONE);
+    } else if (!sweep_spares(sweep, call)) {
+        operation_cancel(call, STATUS_STALE);
+    } else {
+        if (list_is_empty(&client->callers)) {
+            list_append(&endpoint->clients, &client->ready);
+        }
+        list_move(&client->callers, &call->link);
+        if (!list_is_empty(&endpoint->receivers)) {
+            match(endpoint, LIST_FIRST(&endpoint->receivers, struct operation, link));
+        }
+    }
+    return true;
+}
+
+enum status endpoint_create(struct process *process, struct object **out)
+{
+    const enum status status = object_create(OBJECT_KIND_ENDPOINT, process, out);
+
+    if (status == STATUS_OK) {
+        list_init(&endpoint_of(*out)->receivers);
+        list_init(&endpoint_of(*out)->clients);
+        sweep_init(&endpoint_of(*out)->sweep, endpoint_sweep_one);
+    }
+    return status;
+}
+
+enum status endpoint_mint(struct endpoint *endpoint, struct process *process, uint64_t badge,
+                          struct endpoint_client **out)
+{
+    struct object *object;
+    const enum status status = object_create(OBJECT_KIND_ENDPOINT_CLIENT, process, &object);
+
+    if (status == STATUS_OK) {
+        struct endpoint_client *client = client_of(object);
+
+        client->endpoint = endpoint;
+        client->badge = badge;
+        list_init(&client->callers);
+        list_init(&client->ready);
+        sweep_init(&client->sweep, client_sweep_one);
+        object_get(&endpoint->object);
+        *out = client;
+    }
+    return status;
+}
+
+/** Nobody can receive any more: whoever waits for an answer to come learns so. */
 static void endpoint_unnamed(struct object *object)
 {
-    close_endpoint(endpoint_of(object));
+    struct endpoint *endpoint = endpoint_of(object);
+
+    endpoint->closed = true;
+    endpoint->epoch++;
+    /* Off the endpoint at once: a closed one has no receivers. */
+    list_splice(&endpoint->sweep.rest, &endpoint->receivers);
+    if (sweep_first(&endpoint->sweep) != NULL || !list_is_empty(&endpoint->clients)) {
+        sweep_all_later(&endpoint->sweep, object);
+    }
 }
 
 static void endpoint_revoked(struct object *object, struct process *revoker)
@@ -389,30 +433,25 @@ static void endpoint_revoked(struct object *object, struct process *revoker)
      * that serve a call finish it, and stop when they want to wait again. */
     endpoint->epoch++;
     endpoint->revoker_pid = revoker->pid;
-    for (struct list *node = endpoint->receivers.next; node != &endpoint->receivers;) {
-        struct operation *receive = CONTAINER_OF(node, struct operation, link);
+    sweep_revoke(&endpoint->sweep, object, &endpoint->receivers, revoker);
+}
 
-        node = node->next;
-        if (receive->thread->process == revoker) {
-            receive->epoch = endpoint->epoch;
-        } else {
-            operation_cancel(receive, STATUS_STALE);
-        }
-    }
+static bool endpoint_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct endpoint, object)->sweep);
 }
 
 static void client_revoked(struct object *object, struct process *revoker)
 {
     struct endpoint_client *client = client_of(object);
 
-    for (struct list *node = client->callers.next; node != &client->callers;) {
-        struct operation *call = CONTAINER_OF(node, struct operation, link);
+    list_remove(&client->ready);
+    sweep_revoke(&client->sweep, object, &client->callers, revoker);
+}
 
-        node = node->next;
-        if (call->thread->process != revoker) {
-            operation_cancel(call, STATUS_STALE);
-        }
-    }
+static bool client_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct endpoint_client, object)->sweep);
 }
 
 static bool client_destroy(struct object *object)
@@ -431,10 +470,12 @@ const struct object_type endpoint_type = {
     .bytes = sizeof(struct endpoint),
     .unnamed = endpoint_unnamed,
     .revoked = endpoint_revoked,
+    .is_revoking = endpoint_is_revoking,
 };
 
 const struct object_type endpoint_client_type = {
     .bytes = sizeof(struct endpoint_client),
     .revoked = client_revoked,
+    .is_revoking = client_is_revoking,
     .destroy = client_destroy,
 };

@@ -21,6 +21,7 @@
 #include "object/notification.h"
 #include "object/object.h"
 #include "object/operation.h"
+#include "object/sweep.h"
 
 struct endpoint {
     struct object object;
@@ -32,6 +33,7 @@ struct endpoint {
     bool closed;                           /* nobody can receive here any more */
     uint64_t epoch;       /* grows when it is closed or revoked: see struct operation.epoch */
     uint64_t revoker_pid; /* who has revoked it last, and may go on receiving */
+    struct sweep sweep;   /* of those that wait, by a revocation or because it was closed */
 };
 
 struct endpoint_client {
@@ -40,6 +42,7 @@ struct endpoint_client {
     uint64_t badge;
     struct list callers;                   /* struct operation.link, OPERATION_QUEUED */
     struct list ready;                     /* in endpoint->clients while `callers` is not empty */
+    struct sweep sweep;                    /* of the callers, by a revocation */
     struct notification_promise when_gone; /* kept when it is destroyed: no capability, no caller */
 };
 

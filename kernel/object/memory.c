@@ -39,6 +39,8 @@ enum status memory_create_unfilled(struct process *process, uint64_t page_count,
     list_init(&memory->mappings);
     list_init(&memory->views);
     list_init(&memory->view_link);
+    list_init(&memory->waiting_walks);
+    list_init(&memory->walk.link);
     list_init(&memory->work.link);
     *out = memory;
     return STATUS_OK;
@@ -61,7 +63,7 @@ enum status memory_add_page(struct memory *memory)
         return STATUS_OK;
     }
     if (memory->index_frame == FRAME_NONE) {
-        status = frames_take(0, FRAME_SLAB, account, &frame);
+        status = frames_take(0, FRAME_MEMORY, account, &frame);
         if (status != STATUS_OK) {
             return status;
         }
@@ -71,7 +73,7 @@ enum status memory_add_page(struct memory *memory)
     uint32_t *leaf = &numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
 
     if (*leaf == FRAME_NONE) {
-        status = frames_take(0, FRAME_SLAB, account, &frame);
+        status = frames_take(0, FRAME_MEMORY, account, &frame);
         if (status != STATUS_OK) {
             return status;
         }
@@ -113,7 +115,7 @@ static bool fill_step(struct work *work)
 {
     struct memory *memory = CONTAINER_OF(work, struct memory, work);
 
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+    for (uint32_t i = 0; i < WORK_STEP_PAGES; i++) {
         const bool wanted = memory->operation != NULL;
         const enum status status = wanted ? memory_add_page(memory) : STATUS_CANCELLED;
 
@@ -143,7 +145,7 @@ enum status memory_create(struct process *process, uint64_t page_count, struct m
     if (status != STATUS_OK) {
         return status;
     }
-    *filling = page_count > WORK_STEP_UNITS;
+    *filling = page_count > ENTRY_PAGES;
     if (*filling) {
         memory->work.step = fill_step;
         work_start(&memory->work);
@@ -212,6 +214,18 @@ void memory_unpin(struct memory *memory)
     object_put(&memory->object);
 }
 
+/** Give back a page of numbers behind the last page there is, if there is one. */
+static void free_leaf(struct memory *memory, struct account *account)
+{
+    const uint64_t index = memory->filled / NUMBERS_PER_PAGE;
+    uint32_t *top = numbers(memory->index_frame);
+
+    if (index < NUMBERS_PER_PAGE && top[index] != FRAME_NONE) {
+        frames_give(top[index], 0, account);
+        top[index] = FRAME_NONE;
+    }
+}
+
 /** Give back up to a step's worth of own frames; true when none are left. */
 static bool free_frames(struct memory *memory)
 {
@@ -225,26 +239,21 @@ static bool free_frames(struct memory *memory)
     if (memory->index_frame == FRAME_NONE) {
         return true;
     }
-    for (uint32_t i = 0; i < WORK_STEP_UNITS && memory->filled > 0; i++) {
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        if (memory->filled % NUMBERS_PER_PAGE == 0) {
+            free_leaf(memory, account);
+        }
+        if (memory->filled == 0) {
+            frames_give(memory->index_frame, 0, account);
+            memory->index_frame = FRAME_NONE;
+            return true;
+        }
         memory->filled--;
         const uint32_t leaf = numbers(memory->index_frame)[memory->filled / NUMBERS_PER_PAGE];
 
         frames_give(numbers(leaf)[memory->filled % NUMBERS_PER_PAGE], 0, account);
     }
-    if (memory->filled > 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < NUMBERS_PER_PAGE; i++) {
-        const uint32_t leaf = numbers(memory->index_frame)[i];
-
-        if (leaf == FRAME_NONE) {
-            break;
-        }
-        frames_give(leaf, 0, account);
-    }
-    frames_give(memory->index_frame, 0, account);
-    memory->index_frame = FRAME_NONE;
-    return true;
+    return false;
 }
 
 void memory_bequeath(struct memory *memory, struct process *heir)
@@ -253,6 +262,7 @@ void memory_bequeath(struct memory *memory, struct process *heir)
     struct account *to = &heir->account;
 
     account_move(from, to, ACCOUNT_OBJECTS, 1);
+    slab_bequeath(memory, sizeof(*memory), &memory->object.payer->slabs, &heir->slabs);
     memory->object.payer = heir;
     if (memory->single_frame != FRAME_NONE) {
         frames_move(memory->single_frame, from, to);
@@ -284,8 +294,8 @@ static bool memory_destroy(struct object *object)
     return free_frames(memory);
 }
 
-/** What comes behind `at` in the tree of views below `top`, `top` itself first; NULL at the end. */
-static struct memory *next_below(const struct memory *top, struct memory *at)
+/** What comes behind `at` in the tree of views below `top`; NULL at the end. */
+static struct memory *behind(const struct memory *top, struct memory *at)
 {
     if (!list_is_empty(&at->views)) {
         return LIST_FIRST(&at->views, struct memory, view_link);
@@ -298,51 +308,30 @@ static struct memory *next_below(const struct memory *top, struct memory *at)
     return NULL;
 }
 
-/**
- * One mapping that a revocation has to remove, of the object or of a view below it, or NULL.
- *
- * The revoker's own mappings stay.
- */
-static struct mapping *next_revoked(struct memory *memory)
+/** The same, but what waits to be destroyed: it has neither mappings nor views. */
+static struct memory *next_below(const struct memory *top, struct memory *at)
 {
-    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
-        LIST_FOR_EACH(node, &at->mappings)
-        {
-            struct mapping *mapping = CONTAINER_OF(node, struct mapping, in_memory);
-
-            if (mapping->space->process != memory->revoker) {
-                return mapping;
-            }
-        }
-    }
-    return NULL;
+    do {
+        at = behind(top, at);
+    } while (at != NULL && at->object.refs == 0);
+    return at;
 }
 
-/** Whether a mapping of the object or its views is gone, but not yet from every CPU's TLB. */
-static bool is_removing(struct memory *memory)
+/** The walks that wait at this object go on. */
+static void resume_walks(struct memory *memory)
 {
-    for (struct memory *at = memory; at != NULL; at = next_below(memory, at)) {
-        if (at->removing_count != 0) {
-            return true;
-        }
-    }
-    return false;
-}
+    while (!list_is_empty(&memory->waiting_walks)) {
+        struct memory *revoked = LIST_FIRST(&memory->waiting_walks, struct memory, walk.link);
 
-static void resume_revoke(struct memory *memory)
-{
-    if (memory->revoke_paused && !is_removing(memory)) {
-        memory->revoke_paused = false;
-        work_start(&memory->work);
+        list_remove(&revoked->walk.link);
+        work_start(&revoked->work);
     }
 }
 
 void memory_mapping_removed(struct memory *memory)
 {
-    memory->removing_count--;
-    resume_revoke(memory);
-    if (memory->root != memory) {
-        resume_revoke(memory->root);
+    if (--memory->removing_count == 0) {
+        resume_walks(memory);
     }
 }
 
@@ -351,14 +340,46 @@ static void revoke_finished(struct memory *memory)
     struct operation *operation = memory->operation;
 
     memory->operation = NULL;
-    memory->revoker = NULL;
-    memory->is_revoking = false;
+    memory->walk.at = NULL;
     if (operation != NULL) {
         operation->extra = NULL;
         operation->abandon = NULL;
         operation_complete(operation, STATUS_OK);
     }
     object_put(&memory->object);
+}
+
+/** The walk comes to an object: at its first mapping. A reference keeps it in the tree. */
+static void walk_enter(struct memory *memory, struct memory *at)
+{
+    object_get(&at->object);
+    memory->walk.at = at;
+    memory->walk.left = at->mapping_count;
+}
+
+/** On to the next object, whose capabilities are taken back; false: that was the last. */
+static bool walk_on(struct memory *memory)
+{
+    struct memory *at = memory->walk.at;
+    struct memory *next = next_below(memory, at);
+
+    if (next != NULL) {
+        walk_enter(memory, next);
+        object_revoke_all(&next->object);
+    }
+    object_put(&at->object);
+    return next != NULL;
+}
+
+/**
+ * Whether a mapping stays: the revoker's own, and what was made after the revocation had begun. If
+ * the object itself has ended none does.
+ */
+static bool is_spared(const struct memory *memory, const struct mapping *mapping)
+{
+    return memory->walk.spared_pid != 0 &&
+           (mapping->space->process->pid == memory->walk.spared_pid ||
+            mapping->generation == mapping->memory->object.place->generation);
 }
 
 static void revoke_mapping_removed(void *context)
@@ -372,52 +393,64 @@ static void revoke_mapping_removed(void *context)
 static bool revoke_step(struct work *work)
 {
     struct memory *memory = CONTAINER_OF(work, struct memory, work);
-    struct mapping *mapping = next_revoked(memory);
 
-    if (mapping == NULL) {
-        if (is_removing(memory)) {
-            memory->revoke_paused = true; /* somebody else's UNMAP */
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        struct memory *at = memory->walk.at;
+
+        if ((memory->walk.left > 0 || memory->walk.spared_pid == 0) &&
+            !list_is_empty(&at->mappings)) {
+            struct mapping *mapping = LIST_FIRST(&at->mappings, struct mapping, in_memory);
+
+            memory->walk.left -= memory->walk.left > 0;
+            if (is_spared(memory, mapping)) {
+                list_move(&at->mappings, &mapping->in_memory);
+                continue;
+            }
+            mapping->removed = revoke_mapping_removed;
+            mapping->removed_context = memory;
+            (void)mapping_remove(mapping); /* at once or later, the callback goes on */
             return true;
         }
-        revoke_finished(memory);
-        return true;
+        if (at->removing_count != 0) {
+            list_append(&at->waiting_walks, &memory->walk.link); /* somebody else's UNMAP */
+            return true;
+        }
+        if (!walk_on(memory)) {
+            revoke_finished(memory);
+            return true;
+        }
     }
-    mapping->removed = revoke_mapping_removed;
-    mapping->removed_context = memory;
-    (void)mapping_remove(mapping); /* at once or later, the callback goes on */
-    return true;
+    return false;
 }
 
 bool memory_is_revoking(const struct memory *memory)
 {
-    return memory->is_revoking;
+    return memory->walk.at != NULL;
 }
 
-static void start_revoke(struct memory *memory, struct process *revoker)
+static void start_revoke(struct memory *memory, uint64_t spared_pid)
 {
-    memory->revoker = revoker;
-    memory->is_revoking = true;
+    memory->walk.spared_pid = spared_pid;
     memory->work.step = revoke_step;
     object_get(&memory->object);
-    work_start(&memory->work);
+    walk_enter(memory, memory);
+    if (!revoke_step(&memory->work)) {
+        work_start(&memory->work);
+    }
 }
 
 static void memory_revoked(struct object *object, struct process *revoker)
 {
     struct memory *memory = memory_of(object);
 
-    for (struct memory *view = next_below(memory, memory); view != NULL;
-         view = next_below(memory, view)) {
-        object_revoke_all(&view->object);
-    }
     KVERIFY(!memory_is_revoking(memory));
-    start_revoke(memory, revoker);
+    start_revoke(memory, revoker->pid);
 }
 
 void memory_remove_mappings(struct memory *memory)
 {
     if (!memory_is_revoking(memory)) {
-        start_revoke(memory, NULL);
+        start_revoke(memory, 0);
     }
 }
 
@@ -428,8 +461,14 @@ void memory_set_device(struct memory *memory, struct device_function *device)
     memory->device = device;
 }
 
+static bool is_revoking(const struct object *object)
+{
+    return memory_is_revoking(CONTAINER_OF(object, struct memory, object));
+}
+
 const struct object_type memory_type = {
     .bytes = sizeof(struct memory),
     .revoked = memory_revoked,
+    .is_revoking = is_revoking,
     .destroy = memory_destroy,
 };

@@ -42,9 +42,15 @@ struct memory {
 
     struct work work;            /* filling or revoking */
     struct operation *operation; /* that waits for it, or NULL */
-    struct process *revoker;     /* of the revocation in progress; NULL: it spares nobody */
-    bool revoke_paused;          /* until somebody else's removal is through */
-    bool is_revoking;            /* a revocation is in progress */
+    struct list waiting_walks;   /* struct memory.walk.link: until nothing is being removed here */
+
+    /* The revocation in progress: a walk over this object and all views below, in steps. */
+    struct {
+        struct list link;    /* in waiting_walks of `at` */
+        struct memory *at;   /* a reference; NULL: there is no revocation */
+        uint32_t left;       /* mappings of `at` to look at, the first of them next */
+        uint64_t spared_pid; /* the revoker, whose mappings stay; 0: none stays, old or new */
+    } walk;
 
     uint64_t page_bits;             /* more bits for the page-table entries of its mappings */
     struct device_function *device; /* whose registers these are; NULL: it is memory */
@@ -94,6 +100,32 @@ static inline struct paddr memory_frame(const struct memory *memory, uint64_t pa
     const uint32_t *leaf = frame_pointer(top[index / MEMORY_NUMBERS_PER_PAGE]);
 
     return frame_paddr(leaf[index % MEMORY_NUMBERS_PER_PAGE]);
+}
+
+/** Frames of pages that follow each other: a list of numbers, or if that is NULL, from `first` on.
+ */
+struct memory_run {
+    const uint32_t *numbers;
+    uint64_t first;
+};
+
+/** The frames of `page` and of those behind it; how many of `count` pages, at least one. */
+static inline uint64_t memory_run(const struct memory *memory, uint64_t page, uint64_t count,
+                                  struct memory_run *run)
+{
+    const struct memory *root = memory->root;
+    const uint64_t index = memory->root_offset + page;
+
+    if (root->contiguous_first != FRAME_NONE || root->page_count == 1) {
+        *run = (struct memory_run){.first = paddr_frame(memory_frame(memory, page))};
+        return count;
+    }
+    const uint32_t *top = frame_pointer(root->index_frame);
+    const uint32_t *leaf = frame_pointer(top[index / MEMORY_NUMBERS_PER_PAGE]);
+    const uint64_t left = MEMORY_NUMBERS_PER_PAGE - index % MEMORY_NUMBERS_PER_PAGE;
+
+    *run = (struct memory_run){.numbers = &leaf[index % MEMORY_NUMBERS_PER_PAGE]};
+    return count < left ? count : left;
 }
 
 /**

@@ -15,12 +15,36 @@ static struct signaller *signaller_of(struct object *object)
     return CONTAINER_OF(object, struct signaller, object);
 }
 
+/** Have an operation wait, or take the bits there are. */
+static void wait_for_bits(struct notification *notification, struct operation *wait)
+{
+    list_move(&notification->waiters, &wait->link);
+    notification_signal(notification, 0);
+}
+
+/** One waiter that was there when the notification was revoked. */
+static bool sweep_one(struct sweep *sweep)
+{
+    struct operation *wait = sweep_first(sweep);
+
+    if (wait == NULL) {
+        return false;
+    }
+    if (sweep_spares(sweep, wait)) {
+        wait_for_bits(notification_of(sweep->object), wait);
+    } else {
+        operation_cancel(wait, STATUS_STALE);
+    }
+    return true;
+}
+
 enum status notification_create(struct process *process, struct object **out)
 {
     const enum status status = object_create(OBJECT_KIND_NOTIFICATION, process, out);
 
     if (status == STATUS_OK) {
         list_init(&notification_of(*out)->waiters);
+        sweep_init(&notification_of(*out)->sweep, sweep_one);
     }
     return status;
 }
@@ -96,14 +120,12 @@ static void notification_revoked(struct object *object, struct process *revoker)
 {
     struct notification *notification = notification_of(object);
 
-    for (struct list *node = notification->waiters.next; node != &notification->waiters;) {
-        struct operation *waiter = CONTAINER_OF(node, struct operation, link);
+    sweep_revoke(&notification->sweep, object, &notification->waiters, revoker);
+}
 
-        node = node->next;
-        if (waiter->thread->process != revoker) {
-            operation_cancel(waiter, STATUS_STALE);
-        }
-    }
+static bool notification_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct notification, object)->sweep);
 }
 
 static bool signaller_destroy(struct object *object)
@@ -115,6 +137,7 @@ static bool signaller_destroy(struct object *object)
 const struct object_type notification_type = {
     .bytes = sizeof(struct notification),
     .revoked = notification_revoked,
+    .is_revoking = notification_is_revoking,
 };
 
 const struct object_type signaller_type = {

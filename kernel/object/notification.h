@@ -9,11 +9,13 @@
 
 #include "object/object.h"
 #include "object/operation.h"
+#include "object/sweep.h"
 
 struct notification {
     struct object object;
     uint64_t bits;       /* set and not yet taken */
     struct list waiters; /* struct operation.link; the first one takes all bits */
+    struct sweep sweep;  /* of the waiters, by a revocation */
 };
 
 /** A capability that can only set some bits. */

@@ -17,7 +17,10 @@ struct place_page {
     uint64_t free[FREE_WORDS]; /* bit set: place is free */
 };
 
+static_assert(PLACE_PAGES % 64 == 0, "whole words");
+
 static struct place_page place_pages[PLACE_PAGES];
+static uint64_t with_room[PLACE_PAGES / 64]; /* bit set: the page has a free place */
 static uint32_t place_page_count;
 static uint32_t live_count;
 
@@ -42,25 +45,37 @@ static enum status add_place_page(void)
     for (uint32_t i = 0; i < FREE_WORDS; i++) {
         page->free[i] = UINT64_MAX;
     }
+    with_room[(place_page_count - 1) / 64] |= 1ull << ((place_page_count - 1) % 64);
     return STATUS_OK;
+}
+
+/** The lowest bit that is set, or UINT32_MAX. */
+static inline uint32_t lowest_bit(const uint64_t *words, uint32_t count)
+{
+    for (uint32_t word = 0; word < count; word++) {
+        if (words[word] != 0) {
+            return word * 64 + (uint32_t)__builtin_ctzll(words[word]);
+        }
+    }
+    return UINT32_MAX;
 }
 
 /** Take a free place: its number, or UINT32_MAX. */
 static uint32_t take_place(void)
 {
-    for (uint32_t page = 0; page < place_page_count; page++) {
-        for (uint32_t word = 0; word < FREE_WORDS; word++) {
-            uint64_t *bits = &place_pages[page].free[word];
+    const uint32_t page = lowest_bit(with_room, ARRAY_COUNT(with_room));
 
-            if (*bits != 0) {
-                const uint32_t bit = (uint32_t)__builtin_ctzll(*bits);
-
-                *bits &= *bits - 1;
-                return page * (uint32_t)PLACES_PER_PAGE + word * 64 + bit;
-            }
-        }
+    if (page == UINT32_MAX) {
+        return UINT32_MAX;
     }
-    return UINT32_MAX;
+    uint64_t *free = place_pages[page].free;
+    const uint32_t place = lowest_bit(free, FREE_WORDS);
+
+    free[place / 64] &= free[place / 64] - 1;
+    if (free[place / 64] == 0 && lowest_bit(free, FREE_WORDS) == UINT32_MAX) {
+        with_room[page / 64] &= ~(1ull << (page % 64));
+    }
+    return page * (uint32_t)PLACES_PER_PAGE + place;
 }
 
 static struct cap_object_slot *place_at(uint32_t number)
@@ -81,9 +96,23 @@ static void give_place(uint32_t number)
 
     place->object = NULL;
     if (advance(place)) {
-        place_pages[number / PLACES_PER_PAGE].free[number % PLACES_PER_PAGE / 64] |=
-            1ull << (number % 64);
+        const uint32_t page = number / (uint32_t)PLACES_PER_PAGE;
+
+        place_pages[page].free[number % PLACES_PER_PAGE / 64] |= 1ull << (number % 64);
+        with_room[page / 64] |= 1ull << (page % 64);
     }
+}
+
+/**
+ * Whose memory an object lies in: its payer's, unless it can be handed on to another payer while
+ * both live. Those are few, and the kernel has set memory aside for what is its own.
+ */
+static struct slab_owner *slabs_for(enum object_kind kind, struct process *payer)
+{
+    const bool is_handed_on = kind == OBJECT_KIND_DEVICE_MMIO || kind == OBJECT_KIND_INTERRUPT ||
+                              kind == OBJECT_KIND_DMA_POOL || kind == OBJECT_KIND_DMA_BUFFER;
+
+    return payer == NULL || is_handed_on ? &slab_kernel : &payer->slabs;
 }
 
 enum status object_create(enum object_kind kind, struct process *payer, struct object **out)
@@ -92,10 +121,11 @@ enum status object_create(enum object_kind kind, struct process *payer, struct o
         return STATUS_OVER_BUDGET;
     }
     enum status status = STATUS_OK;
-    struct object *object = slab_take(object_types[kind]->bytes);
+    struct slab_owner *slabs = slabs_for(kind, payer);
+    struct object *object = slab_take(slabs, object_types[kind]->bytes);
 
     if (object == NULL) {
-        status = STATUS_NO_MEMORY;
+        status = slab_refusal(slabs);
         goto refund;
     }
     uint32_t number = take_place();
@@ -259,6 +289,13 @@ void object_revoke(struct object *object, struct cap_entry *entry, struct proces
     if (object_types[object->kind]->revoked != NULL) {
         object_types[object->kind]->revoked(object, revoker);
     }
+}
+
+bool object_is_revoking(const struct object *object)
+{
+    const struct object_type *type = object_types[object->kind];
+
+    return type->is_revoking != NULL && type->is_revoking(object);
 }
 
 void object_revoke_all(struct object *object)

@@ -45,6 +45,8 @@ struct object_type {
     void (*unnamed)(struct object *object);
     /** All capabilities but the revoker's have been taken back. */
     void (*revoked)(struct object *object, struct process *revoker);
+    /** Whether those whom a revocation takes something from have not all lost it yet. */
+    bool (*is_revoking)(const struct object *object);
     /** One bounded step of taking apart; true once the object can be freed. */
     bool (*destroy)(struct object *object);
 };
@@ -55,7 +57,7 @@ extern const struct object_type *const object_types[];
  * Make an object of `kind`, cleared behind its head, with no handles and one reference (the
  * maker's, to be dropped with object_put() or turned into a handle with object_grant()).
  *
- * Charged to `payer`: one object, and slab memory is the kernel's.
+ * Charged to `payer`: one object, and its slab if that is a new one.
  * Returns: STATUS_OK, STATUS_OVER_BUDGET, STATUS_NO_MEMORY, STATUS_RETIRED (no place left).
  */
 MUST_CHECK enum status object_create(enum object_kind kind, struct process *payer,
@@ -63,6 +65,7 @@ MUST_CHECK enum status object_create(enum object_kind kind, struct process *paye
 
 static inline void object_get(struct object *object)
 {
+    KASSERT(object->refs > 0); /* or it is the reaper's */
     object->refs++;
 }
 
@@ -116,10 +119,14 @@ static ALWAYS_INLINE MUST_CHECK enum status object_find_kind(const struct cap_ta
 void object_ungrant(struct process *process, uint32_t index);
 
 /**
- * Take back every capability of the object but the one in `entry`, which must be an origin.
- * O(1) here; the kind's `revoked` may start longer work.
+ * Take back every capability of the object but the one in `entry`, which must be an origin. A
+ * bounded time; the kind's `revoked` may start longer work, and then object_is_revoking() is true
+ * until it is done. It is not now.
  */
 void object_revoke(struct object *object, struct cap_entry *entry, struct process *revoker);
+
+/** Whether an earlier revocation is still under way; another one has to wait. */
+bool object_is_revoking(const struct object *object);
 
 /**
  * A capability outside any table: what a half-started process will get. Like an entry it counts

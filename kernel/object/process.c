@@ -33,9 +33,11 @@ enum status process_create(struct process *parent, const char *name,
         return STATUS_OVER_BUDGET;
     }
     enum status status = STATUS_NO_MEMORY;
-    struct process *process = slab_take(sizeof(*process));
+    struct slab_owner *slabs = parent == NULL ? &slab_kernel : &parent->slabs;
+    struct process *process = slab_take(slabs, sizeof(*process));
 
     if (process == NULL) {
+        status = slab_refusal(slabs);
         goto refund;
     }
     if (!account_open(&process->account, parent_account, (uint32_t)(last_pid + 1),
@@ -43,6 +45,7 @@ enum status process_create(struct process *parent, const char *name,
         status = STATUS_OVER_BUDGET;
         goto free_process;
     }
+    slab_owner_init(&process->slabs, &process->account);
     status = address_space_create(&process->space, process);
     if (status != STATUS_OK) {
         goto close_account;
@@ -76,14 +79,47 @@ refund:
     return status;
 }
 
-/** Start taking apart, once nothing runs in the process and no CPU has its tables loaded. */
-static void start_teardown_if_still(struct process *process)
+/** Have the threads that run stop when they next leave the kernel. */
+static void stop_running(struct process *process)
 {
-    if (process->state == PROCESS_STATE_ENDING && process->thread_count == 0 &&
-        !address_space_is_loaded(&process->space) && !process->teardown_started) {
-        process->teardown_started = true;
-        work_start(&process->teardown);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        struct thread *thread = cpus[i]->current;
+
+        if (thread != NULL && thread->process == process && (thread->watch & WATCH_STOP) == 0) {
+            thread->exit_code = process->exit_code;
+            thread->watch |= WATCH_STOP;
+        }
+        if (cpus[i]->space == &process->space && cpus[i] != this_cpu()) {
+            apic_send_ipi(cpus[i]->apic_id, VECTOR_RESCHEDULE);
+        }
     }
+}
+
+/**
+ * End up to a step's worth of threads that no CPU carries; true: there are none. The others end
+ * when they leave the kernel, whatever state they are in by then.
+ */
+static bool end_threads(struct process *process)
+{
+    uint32_t running = 0; /* in a row */
+
+    for (uint32_t i = 0; i < PROCESS_STEP_THREADS;) {
+        if (list_is_empty(&process->threads) || running > cpu_count) {
+            return true;
+        }
+        struct thread *thread = LIST_FIRST(&process->threads, struct thread, siblings);
+
+        if (thread->cpu->current == thread) {
+            list_move(&process->threads, &thread->siblings);
+            running++;
+        } else {
+            thread->exit_code = process->exit_code;
+            thread_finish(thread);
+            running = 0;
+            i++;
+        }
+    }
+    return false;
 }
 
 void process_end(struct process *process, enum exit_reason reason, uint64_t code)
@@ -98,29 +134,14 @@ void process_end(struct process *process, enum exit_reason reason, uint64_t code
     process->exit_reason = reason;
     process->exit_code = code;
     trace_process(TRACE_KIND_PROCESS_END, process);
-    for (struct list *node = process->threads.next; node != &process->threads;) {
-        struct thread *thread = CONTAINER_OF(node, struct thread, siblings);
-
-        node = node->next;
-        thread_end(thread, code);
-    }
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        if (cpus[i]->space == &process->space && cpus[i] != this_cpu()) {
-            apic_send_ipi(cpus[i]->apic_id, VECTOR_RESCHEDULE);
-        }
-    }
+    /* Threads that are ready, or made so, do not run again: while work is queued, whoever is to run
+     * next is looked at closely. The teardown is queued until no thread is left to be ended. */
+    process->throttled = true;
+    timer_disarm(&process->refill);
+    stop_running(process);
+    (void)end_threads(process);
     device_owner_ended(process);
-    start_teardown_if_still(process);
-}
-
-void process_thread_gone(struct process *process)
-{
-    start_teardown_if_still(process);
-}
-
-void process_space_unloaded(struct process *process)
-{
-    start_teardown_if_still(process);
+    work_start(&process->teardown);
 }
 
 static void resume_teardown(struct process *process)
@@ -128,6 +149,26 @@ static void resume_teardown(struct process *process)
     if (process->teardown_paused) {
         process->teardown_paused = false;
         work_start(&process->teardown);
+    }
+}
+
+/** Whether nothing runs in the process and no CPU has its tables loaded. */
+static bool is_still(const struct process *process)
+{
+    return process->thread_count == 0 && !address_space_is_loaded(&process->space);
+}
+
+void process_thread_gone(struct process *process)
+{
+    if (is_still(process)) {
+        resume_teardown(process);
+    }
+}
+
+void process_space_unloaded(struct process *process)
+{
+    if (is_still(process)) {
+        resume_teardown(process);
     }
 }
 
@@ -160,6 +201,14 @@ static bool empty_caps(struct process *process)
 static bool teardown_step(struct work *work)
 {
     struct process *process = CONTAINER_OF(work, struct process, teardown);
+
+    if (!end_threads(process)) {
+        return false;
+    }
+    if (!is_still(process)) {
+        process->teardown_paused = true;
+        return true; /* process_thread_gone() or process_space_unloaded() goes on */
+    }
     struct tree_node *first = tree_first(&process->space.mappings);
 
     if (first != NULL) {
@@ -195,6 +244,14 @@ static bool teardown_step(struct work *work)
     return true;
 }
 
+static void settle_quarantine(void);
+
+static void quarantine_shrunk(struct slab_owner *owner)
+{
+    (void)owner;
+    settle_quarantine();
+}
+
 struct process *process_quarantine(void)
 {
     static const uint32_t nothing[ACCOUNT_RESOURCE_COUNT];
@@ -211,9 +268,17 @@ struct process *process_quarantine(void)
         list_init(&quarantine.all);
         KVERIFY(
             account_open(&quarantine.account, &root_account, (uint32_t)quarantine.pid, nothing));
+        slab_owner_init(&quarantine.slabs, &quarantine.account);
+        quarantine.slabs.shrunk = quarantine_shrunk;
     }
     if (!list_is_linked(&quarantine.all)) {
-        list_append(&processes, &quarantine.all);
+        struct list *behind = processes.next;
+
+        while (behind != &processes &&
+               CONTAINER_OF(behind, struct process, all)->pid < quarantine.pid) {
+            behind = behind->next;
+        }
+        list_append(behind, &quarantine.all);
     }
     return &quarantine;
 }

@@ -15,6 +15,7 @@
 #include "cap/cap.h"
 #include "list.h"
 #include "mm/address_space.h"
+#include "mm/slab.h"
 #include "object/reaper.h"
 #include "sched/timer.h"
 #include "types.h"
@@ -32,7 +33,8 @@ struct process {
     uint64_t exit_code;
 
     struct account account;
-    struct process *parent; /* whose account pays for ours; kept while we exist */
+    struct slab_owner slabs; /* of what the account pays for */
+    struct process *parent;  /* whose account pays for ours; kept while we exist */
     struct cap_table caps;
     struct address_space space;
 
@@ -51,10 +53,10 @@ struct process {
     bool throttled;       /* waits for the next period */
     struct list throttled_threads;
     struct timer refill;
+    uint64_t turn_ns; /* no periodic timer of it fires before (services.h) */
 
     struct work teardown;
-    bool teardown_started;
-    bool teardown_paused;    /* until the last mapping's flush is through */
+    bool teardown_paused;    /* until something is over: teardown_step() says what */
     uint32_t teardown_index; /* next capability slot to empty */
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */

@@ -15,10 +15,11 @@ static struct work reap_work = {.link = LIST_INIT(reap_work.link), .step = reap_
 static bool reap_step(struct work *work)
 {
     (void)work;
-    for (uint32_t i = 0; i < WORK_STEP_UNITS && !list_is_empty(&doomed); i++) {
+    for (uint32_t units = 0; units < WORK_STEP_UNITS && !list_is_empty(&doomed);) {
         struct object *object = LIST_FIRST(&doomed, struct object, reap);
         const struct object_type *type = object_types[object->kind];
 
+        units += type->destroy == NULL ? 1 : WORK_STEP_UNITS / REAP_STEP_OBJECTS;
         list_remove(&object->reap);
         if (type->destroy == NULL || type->destroy(object)) {
             object_free(object);
@@ -33,6 +34,12 @@ static bool reap_step(struct work *work)
 void work_start(struct work *work)
 {
     list_append(&work_queue, &work->link);
+    sched_kick_for_work();
+}
+
+void work_start_first(struct work *work)
+{
+    list_prepend(&work_queue, &work->link);
     sched_kick_for_work();
 }
 

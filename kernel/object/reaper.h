@@ -23,8 +23,29 @@ struct work {
 /** Units (pages, table entries, waiters) that one step may handle. */
 #define WORK_STEP_UNITS 32u
 
+/** Objects that one step may destroy, each with a step's worth of what it has. */
+#define REAP_STEP_OBJECTS 2u
+
+/** Pages that one step may clear. */
+#define WORK_STEP_PAGES 8u
+
+/** Pages that one step may clear and fill from an image. */
+#define LOAD_STEP_PAGES 4u
+
+/** Pages of a memory object that are made at once, when it has no more. */
+#define ENTRY_PAGES 16u
+
+/** Bytes of text that one step may write to the console. */
+#define CONSOLE_STEP_BYTES 256u
+
+/** Threads of a process that one step may end, each with a step's worth of operations. */
+#define PROCESS_STEP_THREADS 2u
+
 /** Queue a work item that is not queued. */
 void work_start(struct work *work);
+
+/** Queue it before all others, so that its first step runs at the next exit: for short ones. */
+void work_start_first(struct work *work);
 
 /** Everything queued; for work_is_pending(). */
 extern struct list work_queue;

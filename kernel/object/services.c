@@ -10,6 +10,24 @@ enum status timer_object_create(struct process *process, struct object **out)
     return object_create(OBJECT_KIND_TIMER, process, out);
 }
 
+/**
+ * When a periodic timer that is to fire at `next_ns` may do so, if that is not before the turns
+ * that others of its process have taken: behind those. A turn is only taken if it is not further
+ * away than they are: whoever fires once an hour keeps nobody waiting.
+ */
+static uint64_t take_turn(struct timer_object *object)
+{
+    struct process *process = object->object.payer;
+    const uint64_t turn_ns = process->turn_ns;
+
+    object->has_turn = object->next_ns < turn_ns;
+    if (!object->has_turn) {
+        return object->next_ns;
+    }
+    process->turn_ns += TIMER_PERIOD_LEAST_NS;
+    return turn_ns;
+}
+
 static void timer_object_fire(struct timer *timer)
 {
     struct timer_object *object = CONTAINER_OF(timer, struct timer_object, timer);
@@ -24,6 +42,15 @@ static void timer_object_fire(struct timer *timer)
         notification_promise_drop(promise);
         return;
     }
+    struct process *process = object->object.payer;
+
+    if (!object->has_turn && object->next_ns < process->turn_ns) {
+        timer_arm(&object->timer, ns_to_ticks(take_turn(object)), timer_object_fire);
+        return;
+    }
+    if (!object->has_turn) {
+        process->turn_ns = object->next_ns + TIMER_PERIOD_LEAST_NS;
+    }
     /* A period that was missed is not made up for: bits do not count. */
     const uint64_t now = clock_ns();
     const uint64_t late = now > object->next_ns ? now - object->next_ns : 0;
@@ -31,7 +58,7 @@ static void timer_object_fire(struct timer *timer)
 
     object->next_ns += late;
     object->next_ns = wait < NO_DEADLINE - object->next_ns ? object->next_ns + wait : NO_DEADLINE;
-    timer_arm(&object->timer, ns_to_ticks(object->next_ns), timer_object_fire);
+    timer_arm(&object->timer, ns_to_ticks(take_turn(object)), timer_object_fire);
     notification_signal(promise->target, promise->bits);
 }
 
@@ -51,12 +78,65 @@ void timer_object_arm(struct timer_object *timer, const struct object *via,
     object_put(&target->object);
     timer->next_ns = deadline_ns;
     timer->period_ns = period_ns;
+    timer->has_turn = false;
     timer_arm(&timer->timer, ns_to_ticks(deadline_ns), timer_object_fire);
 }
 
 static void timer_object_unnamed(struct object *object)
 {
     timer_object_disarm(CONTAINER_OF(object, struct timer_object, object));
+}
+
+/** What a WAIT for an end answers, if it has come. */
+static bool ending_get(const struct object *object, uint64_t words[2])
+{
+    if (object->kind == OBJECT_KIND_THREAD) {
+        const struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
+
+        words[0] = ending->exit_code;
+        words[1] = EXIT_REASON_EXITED;
+        return ending->gone;
+    }
+    const struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
+
+    words[0] = ending->exit_code;
+    words[1] = ending->exit_reason;
+    return ending->gone;
+}
+
+/** One waiter of an object that was revoked, or has ended, or both. */
+static bool settle_one(struct sweep *sweep, struct list *waiters)
+{
+    struct operation *wait = sweep_first(sweep);
+    uint64_t words[2];
+    const bool ended = ending_get(sweep->object, words);
+
+    if (wait != NULL && !sweep_spares(sweep, wait)) {
+        operation_cancel(wait, STATUS_STALE);
+        return true;
+    }
+    if (wait == NULL && ended && !list_is_empty(waiters)) {
+        wait = LIST_FIRST(waiters, struct operation, link);
+    }
+    if (wait == NULL) {
+        return false;
+    }
+    if (ended) {
+        operation_complete_words(wait, words, 2);
+    } else {
+        list_move(waiters, &wait->link);
+    }
+    return true;
+}
+
+static bool thread_sweep_one(struct sweep *sweep)
+{
+    return settle_one(sweep, &CONTAINER_OF(sweep, struct thread_object, sweep)->waiters);
+}
+
+static bool process_sweep_one(struct sweep *sweep)
+{
+    return settle_one(sweep, &CONTAINER_OF(sweep, struct process_handle, sweep)->waiters);
 }
 
 enum status thread_object_create(struct thread *thread, struct object **out)
@@ -68,25 +148,24 @@ enum status thread_object_create(struct thread *thread, struct object **out)
 
         object->thread = thread;
         list_init(&object->waiters);
+        sweep_init(&object->sweep, thread_sweep_one);
         thread->object = object;
     }
     return status;
-}
-
-static void complete_all(struct list *waiters, uint64_t code, uint64_t reason)
-{
-    const uint64_t words[2] = {code, reason};
-
-    while (!list_is_empty(waiters)) {
-        operation_complete_words(LIST_FIRST(waiters, struct operation, link), words, 2);
-    }
 }
 
 void thread_object_ended(struct thread_object *object, uint64_t exit_code)
 {
     object->thread = NULL;
     object->exit_code = exit_code;
-    complete_all(&object->waiters, exit_code, EXIT_REASON_EXITED);
+    object_get(&object->object);
+}
+
+void thread_object_gone(struct thread_object *object)
+{
+    object->gone = true;
+    sweep_all(&object->sweep, &object->object);
+    object_put(&object->object);
 }
 
 static bool thread_object_destroy(struct object *object)
@@ -109,6 +188,7 @@ enum status process_handle_create(struct process *payer, struct process *child, 
         handle->process = child;
         handle->pid = child->pid;
         list_init(&handle->waiters);
+        sweep_init(&handle->sweep, process_sweep_one);
         child->handle = handle;
     }
     return status;
@@ -121,7 +201,7 @@ void process_handle_gone(struct process_handle *handle, enum exit_reason reason,
     handle->gone = true;
     handle->exit_code = code;
     handle->exit_reason = reason;
-    complete_all(&handle->waiters, code, reason);
+    sweep_all(&handle->sweep, &handle->object);
 }
 
 static bool process_handle_destroy(struct object *object)
@@ -160,47 +240,38 @@ enum status ending_wait(struct object *object, struct thread *thread, const stru
 {
     uint64_t words[2];
 
-    if (object->kind == OBJECT_KIND_THREAD) {
-        struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
-
-        if (ending->thread != NULL) {
-            return wait_in(&ending->waiters, object, thread, sqe);
-        }
-        words[0] = ending->exit_code;
-        words[1] = EXIT_REASON_EXITED;
-    } else {
-        struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
-
-        if (!ending->gone) {
-            return wait_in(&ending->waiters, object, thread, sqe);
-        }
-        words[0] = ending->exit_code;
-        words[1] = ending->exit_reason;
+    if (ending_get(object, words)) {
+        operation_complete_words(operation_take(thread, sqe, OPERATION_WAITING), words, 2);
+        return STATUS_OK;
     }
-    operation_complete_words(operation_take(thread, sqe, OPERATION_WAITING), words, 2);
-    return STATUS_OK;
-}
-
-static void cancel_foreign(struct list *waiters, const struct process *revoker)
-{
-    for (struct list *node = waiters->next; node != waiters;) {
-        struct operation *waiter = CONTAINER_OF(node, struct operation, link);
-
-        node = node->next;
-        if (waiter->thread->process != revoker) {
-            operation_cancel(waiter, STATUS_STALE);
-        }
-    }
+    return wait_in(object->kind == OBJECT_KIND_THREAD
+                       ? &CONTAINER_OF(object, struct thread_object, object)->waiters
+                       : &CONTAINER_OF(object, struct process_handle, object)->waiters,
+                   object, thread, sqe);
 }
 
 static void thread_object_revoked(struct object *object, struct process *revoker)
 {
-    cancel_foreign(&CONTAINER_OF(object, struct thread_object, object)->waiters, revoker);
+    struct thread_object *ending = CONTAINER_OF(object, struct thread_object, object);
+
+    sweep_revoke(&ending->sweep, object, &ending->waiters, revoker);
+}
+
+static bool thread_object_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct thread_object, object)->sweep);
 }
 
 static void process_handle_revoked(struct object *object, struct process *revoker)
 {
-    cancel_foreign(&CONTAINER_OF(object, struct process_handle, object)->waiters, revoker);
+    struct process_handle *ending = CONTAINER_OF(object, struct process_handle, object);
+
+    sweep_revoke(&ending->sweep, object, &ending->waiters, revoker);
+}
+
+static bool process_handle_is_revoking(const struct object *object)
+{
+    return sweep_is_running(&CONTAINER_OF(object, struct process_handle, object)->sweep);
 }
 
 const struct object_type timer_object_type = {
@@ -211,23 +282,31 @@ const struct object_type timer_object_type = {
 const struct object_type thread_object_type = {
     .bytes = sizeof(struct thread_object),
     .revoked = thread_object_revoked,
+    .is_revoking = thread_object_is_revoking,
     .destroy = thread_object_destroy,
 };
 
 const struct object_type process_handle_type = {
     .bytes = sizeof(struct process_handle),
     .revoked = process_handle_revoked,
+    .is_revoking = process_handle_is_revoking,
     .destroy = process_handle_destroy,
 };
 
 static void permission_revoked(struct object *object, struct process *revoker)
 {
     if (object->kind == OBJECT_KIND_CONSOLE) {
-        console_revoked(revoker);
+        console_revoked(object, revoker);
     }
+}
+
+static bool permission_is_revoking(const struct object *object)
+{
+    return object->kind == OBJECT_KIND_CONSOLE && console_is_revoking();
 }
 
 const struct object_type permission_type = {
     .bytes = sizeof(struct process_permission),
     .revoked = permission_revoked,
+    .is_revoking = permission_is_revoking,
 };

@@ -9,6 +9,7 @@
 
 #include "object/notification.h"
 #include "object/object.h"
+#include "object/sweep.h"
 #include "sched/timer.h"
 
 /** Signals a notification at a time, once or periodically. */
@@ -18,14 +19,24 @@ struct timer_object {
     struct notification_promise promise; /* while armed */
     uint64_t next_ns;
     uint64_t period_ns;
+    bool has_turn; /* it was put off until now */
 };
+
+/**
+ * The least period of a timer, and the least time between two fires of a process's periodic timers:
+ * they are the work of whatever CPU, in the time of whoever runs there, so that there is no end to
+ * what many of them could take.
+ */
+#define TIMER_PERIOD_LEAST_NS 100000u
 
 /** A thread as its process sees it: WAIT is join. */
 struct thread_object {
     struct object object;
     struct thread *thread; /* NULL once it has ended */
+    bool gone;             /* and has given back all that it had */
     uint64_t exit_code;
     struct list waiters;
+    struct sweep sweep; /* of the waiters, by the end or a revocation */
 };
 
 /** A process as whoever started it sees it. */
@@ -37,6 +48,7 @@ struct process_handle {
     uint64_t exit_code;
     enum exit_reason exit_reason;
     struct list waiters;
+    struct sweep sweep; /* of the waiters, by the end or a revocation */
 };
 
 /** Acts on one process: its factory and its address space, and a spawner's purse. */
@@ -53,8 +65,10 @@ void timer_object_arm(struct timer_object *timer, const struct object *via,
 void timer_object_disarm(struct timer_object *timer);
 
 MUST_CHECK enum status thread_object_create(struct thread *thread, struct object **out);
-/** The thread has ended: whoever waits learns the code. */
+/** The thread has ended. A reference is kept until thread_object_gone(). */
 void thread_object_ended(struct thread_object *object, uint64_t exit_code);
+/** What it had has been given back: whoever waits learns the code. */
+void thread_object_gone(struct thread_object *object);
 
 MUST_CHECK enum status process_handle_create(struct process *payer, struct process *child,
                                              struct object **out);

@@ -26,7 +26,8 @@ struct spawn {
     struct elf_image elf;
     uint32_t segment;      /* being loaded */
     struct memory *memory; /* its pages, or NULL before the first */
-    uint64_t page;         /* next to be filled from the image */
+    bool furnished;
+    uint64_t page; /* next to be filled from the image */
     struct object_hold grants[RING_MAX_TRANSFERS];
     uint32_t grant_flags[RING_MAX_TRANSFERS];
     uint64_t moved[RING_MAX_TRANSFERS]; /* the payer's capability, which goes; 0: it stays */
@@ -127,11 +128,12 @@ static bool spawn_step(struct work *work);
 enum status spawn_start(struct process *parent, const struct spawn_request *request,
                         struct spawn **out)
 {
-    struct spawn *spawn = slab_take(sizeof(*spawn));
+    struct slab_owner *slabs = parent == NULL ? &slab_kernel : &parent->slabs;
+    struct spawn *spawn = slab_take(slabs, sizeof(*spawn));
     enum status status;
 
     if (spawn == NULL) {
-        return STATUS_NO_MEMORY;
+        return slab_refusal(slabs);
     }
     status = open_image(request, &spawn->elf);
     if (status != STATUS_OK) {
@@ -151,9 +153,7 @@ enum status spawn_start(struct process *parent, const struct spawn_request *requ
     status = thread_create(spawn->process, &start, &spawn->thread);
     if (status == STATUS_OK) {
         put_start_message(spawn->thread, request->start_message, request->start_message_length);
-        status = furnish(spawn->process);
-    }
-    if (status != STATUS_OK) {
+    } else {
         process_end(spawn->process, EXIT_REASON_KILLED, 0);
         goto free_spawn;
     }
@@ -244,12 +244,16 @@ static enum status share_segment(const struct spawn *spawn, const struct elf_seg
     return status;
 }
 
-/** Some pages of the image. `*loaded` once all segments are mapped. */
+/** First its stack, then some pages of the image. `*loaded` once all segments are mapped. */
 static enum status load_some(struct spawn *spawn, bool *loaded)
 {
     struct process *process = spawn->process;
 
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+    if (!spawn->furnished) {
+        spawn->furnished = true;
+        return furnish(process);
+    }
+    for (uint32_t i = 0; i < LOAD_STEP_PAGES; i++) {
         if (spawn->segment == spawn->elf.segment_count) {
             *loaded = true;
             return STATUS_OK;

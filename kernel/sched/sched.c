@@ -463,7 +463,7 @@ static void idle_loop(void)
         cpu->idle = true;
         cpu_mask_set(&idle_cpus, cpu->index);
         spin_unlock(&kernel_lock);
-        wait_for_interrupt();
+        trap_sleep();
         spin_lock(&kernel_lock);
         cpu->idle = false;
         cpu_mask_clear(&idle_cpus, cpu->index);

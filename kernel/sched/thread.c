@@ -31,7 +31,7 @@ static void init_frame(struct thread *thread, const struct thread_start *start)
 
 static void init_operations(struct thread *thread)
 {
-    thread->operations = frame_pointer(thread->operations_frame);
+    thread->operations = frame_pointer(thread->block + OPERATIONS_FRAME);
     memset(thread->operations, 0, sizeof(struct operation) * RING_DEPTH);
     for (uint32_t i = 0; i < RING_DEPTH; i++) {
         struct operation *operation = &thread->operations[RING_DEPTH - 1 - i];
@@ -43,13 +43,13 @@ static void init_operations(struct thread *thread)
     }
 }
 
+static bool finish_step(struct work *work);
+
 enum status thread_create(struct process *process, const struct thread_start *start,
                           struct thread **out)
 {
     struct account *account = &process->account;
-    uint32_t thread_frame;
-    uint32_t operations_frame;
-    uint32_t ring_frame;
+    uint32_t block;
     struct mapping *ring_mapping;
     enum status status;
 
@@ -60,34 +60,24 @@ enum status thread_create(struct process *process, const struct thread_start *st
     if (!account_charge(account, ACCOUNT_THREADS, 1)) {
         return STATUS_OVER_BUDGET;
     }
-    status = frames_take(THREAD_ORDER, FRAME_SLAB, account, &thread_frame);
+    status = frames_take_thread(account, &block);
     if (status != STATUS_OK) {
         goto refund_thread;
     }
-    status = frames_take(OPERATIONS_ORDER, FRAME_SLAB, account, &operations_frame);
-    if (status != STATUS_OK) {
-        goto give_thread;
+    for (uint32_t i = 0; i < RING_FRAMES; i++) {
+        frame_clear(block + i);
     }
-    status = frames_take(RING_ORDER, FRAME_RING, account, &ring_frame);
+    status = address_space_map_ring(&process->space, block, start->ring_address, &ring_mapping);
     if (status != STATUS_OK) {
-        goto give_operations;
-    }
-    for (uint32_t i = 0; i < RING_PAGE_COUNT; i++) {
-        frame_clear(ring_frame + i);
-    }
-    status =
-        address_space_map_ring(&process->space, ring_frame, start->ring_address, &ring_mapping);
-    if (status != STATUS_OK) {
-        goto give_ring;
+        goto give_block;
     }
 
-    struct thread *thread = frame_pointer(thread_frame);
+    struct thread *thread = frame_pointer(block + THREAD_FRAME);
 
     memset(thread, 0, sizeof(*thread));
     thread->process = process;
     thread->state = THREAD_BLOCKED;
-    thread->thread_frame = thread_frame;
-    thread->operations_frame = operations_frame;
+    thread->block = block;
     thread->ring_mapping = ring_mapping;
     thread->cpu = this_cpu();
     thread->number = ++process->threads_created;
@@ -101,20 +91,18 @@ enum status thread_create(struct process *process, const struct thread_start *st
     fpu_init_area(thread->fpu_area);
     list_init(&thread->queue);
     list_init(&thread->serving);
+    list_init(&thread->finishing.link);
+    thread->finishing.step = finish_step;
     list_append(&process->threads, &thread->siblings);
     process->thread_count++;
-    ring_kernel_init(&thread->ring, frame_pointer(ring_frame));
+    ring_kernel_init(&thread->ring, frame_pointer(block));
     init_operations(thread);
     init_frame(thread, start);
     *out = thread;
     return STATUS_OK;
 
-give_ring:
-    frames_give(ring_frame, RING_ORDER, account);
-give_operations:
-    frames_give(operations_frame, OPERATIONS_ORDER, account);
-give_thread:
-    frames_give(thread_frame, THREAD_ORDER, account);
+give_block:
+    frames_give_thread(block);
 refund_thread:
     refund(account, ACCOUNT_THREADS, 1);
     return status;
@@ -134,34 +122,59 @@ void thread_end(struct thread *thread, uint64_t code)
     thread_finish(thread);
 }
 
-void thread_finish(struct thread *thread)
+/** Whoever waits for the thread may make another one in its place. */
+static void block_gone(void *context)
+{
+    thread_object_gone(context);
+}
+
+/** Nothing waits for the thread any more: give back what it had. */
+static void give_back(struct thread *thread)
 {
     struct process *process = thread->process;
+    const uint64_t code = thread->exit_code;
 
-    sched_forget(thread);
-    timer_disarm(&thread->deadline);
-    thread->state = THREAD_ENDED;
-    for (uint32_t i = 0; i < RING_DEPTH; i++) {
-        struct operation *operation = &thread->operations[i];
+    if (thread->object != NULL) {
+        thread_object_ended(thread->object, code);
+        thread->ring_mapping->removed = block_gone;
+        thread->ring_mapping->removed_context = thread->object;
+    }
+    process->thread_count--;
+    /* The thread's block goes with its ring, after the flush: mapping_finish(). */
+    (void)mapping_remove(thread->ring_mapping);
+    if (process->thread_count == 0) {
+        process_end(process, EXIT_REASON_EXITED, code);
+        process_thread_gone(process);
+    }
+}
 
+static bool finish_step(struct work *work)
+{
+    struct thread *thread = CONTAINER_OF(work, struct thread, finishing);
+
+    for (uint32_t units = 0; thread->finished_count < RING_DEPTH; units++) {
+        struct operation *operation = &thread->operations[thread->finished_count];
+
+        if (units == WORK_STEP_UNITS) {
+            return false;
+        }
+        thread->finished_count++;
         if (operation->state != OPERATION_FREE) {
             operation_cancel(operation, STATUS_CANCELLED);
         }
     }
-    if (thread->object != NULL) {
-        thread_object_ended(thread->object, thread->exit_code);
-    }
-    list_remove(&thread->siblings);
-    process->thread_count--;
-    (void)mapping_remove(thread->ring_mapping); /* the ring's frames go with it, after the flush */
-    frames_give(thread->operations_frame, OPERATIONS_ORDER, &process->account);
-    const uint64_t code = thread->exit_code;
+    give_back(thread);
+    return true;
+}
 
-    frames_give(thread->thread_frame, THREAD_ORDER, &process->account);
-    refund(&process->account, ACCOUNT_THREADS, 1);
-    if (process->thread_count == 0) {
-        process_end(process, EXIT_REASON_EXITED, code);
-        process_thread_gone(process);
+void thread_finish(struct thread *thread)
+{
+    sched_forget(thread);
+    timer_disarm(&thread->deadline);
+    thread->state = THREAD_ENDED;
+    list_remove(&thread->siblings);
+    if (!finish_step(&thread->finishing)) {
+        work_start(&thread->finishing);
     }
 }
 

@@ -4,14 +4,15 @@
 /*
  * A thread: its registers, its ring, its pending operations, its place in the scheduler.
  *
- * One page for struct thread and the FPU state behind it, a block of four for the operations, a
- * block of eight for the ring, which is also mapped into the process. All are charged to the
- * process and stay until the thread is reaped. Under the kernel lock, but for `frame`, which
- * belongs to the CPU the thread runs on.
+ * A block of frames has it all (frames_take_thread()): eight for the ring, which is also mapped
+ * into the process, four for the operations, one for struct thread and the FPU state behind it. It
+ * is charged to the process as a thread, and stays until the thread is reaped. Under the kernel
+ * lock, but for `frame`, which belongs to the CPU the thread runs on.
  */
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/trap.h"
+#include "mm/frames.h"
 #include "object/object.h"
 #include "object/operation.h"
 #include "object/process.h"
@@ -53,7 +54,7 @@ struct thread {
     void *fpu_area;
 
     struct list queue;     /* on a run queue */
-    struct list siblings;  /* in its process */
+    struct list siblings;  /* in its process, until it has ended */
     struct timer deadline; /* of the cap_enter it is blocked in */
 
     struct operation *operations; /* RING_DEPTH of them */
@@ -61,8 +62,10 @@ struct thread {
     struct list serving; /* operations: calls taken and not yet answered */
     uint64_t next_sequence;
 
-    uint32_t thread_frame;
-    uint32_t operations_frame;
+    struct work finishing;   /* once it has ended: its operations, one by one */
+    uint32_t finished_count; /* of them */
+
+    uint32_t block; /* first frame of everything that the thread has */
     struct mapping *ring_mapping;
     bool poison_reported;
 
@@ -71,10 +74,11 @@ struct thread {
     struct thread_object *object; /* told of the end; NULL if nobody can ask */
 };
 
-#define THREAD_ORDER     0u
-#define OPERATIONS_ORDER 2u
-#define RING_ORDER       3u
-static_assert(1u << RING_ORDER == RING_PAGE_COUNT, "the ring is one block");
+/* Where the parts are in the block; the ring comes first. */
+#define OPERATIONS_FRAME RING_FRAMES
+#define THREAD_FRAME     (OPERATIONS_FRAME + 4)
+static_assert(RING_FRAMES == RING_PAGE_COUNT, "the ring is in one piece");
+static_assert(THREAD_FRAME < THREAD_BLOCK_FRAMES, "everything fits");
 
 /** Where and how a new thread starts. */
 struct thread_start {
@@ -98,7 +102,7 @@ MUST_CHECK enum status thread_create(struct process *process, const struct threa
 /** End the thread: at once, or if it is running, when it next leaves the kernel. */
 void thread_end(struct thread *thread, uint64_t code);
 
-/** Take an ended thread apart. It is not current on any CPU. */
+/** End a thread that is not current on any CPU, and take it apart in steps, the first at once. */
 void thread_finish(struct thread *thread);
 
 /** Make a blocked thread ready. */

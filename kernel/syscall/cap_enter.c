@@ -2,6 +2,7 @@
 #include "syscall/cap_enter.h"
 
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "device_manager/device_manager.h"
 #include "diag/trace.h"
@@ -17,6 +18,17 @@
 #include "sched/thread.h"
 #include "syscall/fast_path.h"
 #include "syscall/methods.h"
+
+/* How long one entry may go on taking submissions: then interrupts and others get their turn. */
+#define BATCH_NS      10000u
+#define SYSCALL_BYTES 2u /* SYSCALL is 0f 05: Intel SDM vol. 2B */
+
+static uint64_t batch_ticks = UINT64_MAX; /* [I] after cap_enter_init() */
+
+void cap_enter_init(void)
+{
+    batch_ticks = clock_duration_ticks(BATCH_NS);
+}
 
 /** Fields an operation does not use must be zero: what is not defined today can be tomorrow. */
 static bool has_payload(const struct ring_sqe *sqe)
@@ -55,21 +67,17 @@ static enum status do_release(struct thread *thread, const struct ring_sqe *sqe,
     if ((entry->flags & CAP_ORIGIN) == 0) {
         return STATUS_DENIED;
     }
-    if (object->kind != OBJECT_KIND_MEMORY) {
-        object_revoke(object, entry, process);
-        return STATUS_OK;
-    }
-    /* Memory: done when the last foreign mapping is gone from every CPU. */
-    struct memory *memory = CONTAINER_OF(object, struct memory, object);
-
-    if (memory_is_revoking(memory)) {
+    if (object_is_revoking(object)) {
         return STATUS_BUSY;
     }
     object_revoke(object, entry, process);
-    if (sqe->flags & SQE_QUIET) {
-        return STATUS_OK; /* nobody wants to know when */
+    if (object->kind != OBJECT_KIND_MEMORY || (sqe->flags & SQE_QUIET) ||
+        !object_is_revoking(object)) {
+        return STATUS_OK;
     }
-    method_await_memory(memory, operation_take(thread, sqe, OPERATION_WAITING));
+    /* Memory: done when the last foreign mapping is gone from every CPU. */
+    method_await_memory(CONTAINER_OF(object, struct memory, object),
+                        operation_take(thread, sqe, OPERATION_WAITING));
     *later = true;
     return STATUS_OK;
 }
@@ -319,17 +327,52 @@ static ALWAYS_INLINE void open_window(void)
     }
 }
 
+/** Whether a batch has taken its time; `*since`: when it was first asked, at first 0. */
+static ALWAYS_INLINE bool batch_is_long(uint64_t *since)
+{
+    const uint64_t now = rdtsc();
+
+    if (*since == 0) {
+        *since = now;
+        return false;
+    }
+    return UNLIKELY(now - *since > batch_ticks);
+}
+
+/**
+ * Have the thread enter the kernel once more with what is left of its cap_enter, as if it had not
+ * yet: what is pending comes first.
+ */
+NORETURN static NOINLINE void continue_later(struct thread *thread, uint64_t taken,
+                                             uint64_t to_submit, uint64_t min_complete,
+                                             uint64_t deadline_ns)
+{
+    struct trap_frame *frame = &thread->frame;
+
+    frame->rip -= SYSCALL_BYTES;
+    frame->rax = SYSCALL_CONTINUE | taken << 32;
+    frame->rdi = to_submit;
+    frame->rsi = min_complete;
+    frame->rdx = deadline_ns;
+    frame->rcx = frame->r8 = frame->r9 = frame->r10 = frame->r11 = 0;
+    thread->entry = ENTRY_FULL;
+    sched_exit();
+}
+
 /**
  * Take up to `count` submissions that are there. Returns how many; *status says why it stopped, and
  * *plain whether they were all NOPs. `is_traced`: without the fast path, which records nothing.
+ * Does not return if it takes long: the thread comes again with the rest.
  */
 static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *thread,
                                                uint32_t count, uint64_t min_complete,
                                                uint64_t deadline_ns, const bool is_traced,
-                                               enum status *status, bool *plain)
+                                               enum status *status, bool *plain,
+                                               uint64_t taken_before)
 {
     struct ring_kernel *ring = &thread->ring;
     uint32_t taken = 0;
+    uint64_t since = 0;
 
     *plain = true;
     for (;;) {
@@ -364,6 +407,10 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
         }
         if (LIKELY(taken == count)) {
             break;
+        }
+        if (batch_is_long(&since) && !ring->poisoned) {
+            ring_kernel_publish_sq(ring);
+            continue_later(thread, taken_before + taken, count - taken, min_complete, deadline_ns);
         }
         open_window();
     }
@@ -402,7 +449,7 @@ static ALWAYS_INLINE enum status block(struct thread *thread, uint32_t unread,
 /** Returns true if nothing has happened that could concern the scheduler. */
 static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint64_t to_submit,
                                     uint64_t min_complete, uint64_t deadline_ns,
-                                    const bool is_traced)
+                                    const bool is_traced, uint64_t taken_before)
 {
     struct ring_kernel *ring = &thread->ring;
     enum status status = STATUS_OK;
@@ -413,7 +460,7 @@ static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint
 
     if (LIKELY(count != 0)) {
         taken = take_submissions(cpu, thread, count, min_complete, deadline_ns, is_traced, &status,
-                                 &plain);
+                                 &plain, taken_before);
     }
     const uint32_t unread = ring_kernel_unread(ring);
 
@@ -424,7 +471,7 @@ static ALWAYS_INLINE bool cap_enter(struct cpu *cpu, struct thread *thread, uint
         status = block(thread, unread, min_complete, deadline_ns);
         plain = false;
     }
-    thread->frame.rax = taken | (uint64_t)status << 32;
+    thread->frame.rax = (uint32_t)(taken_before + taken) | (uint64_t)status << 32;
     return plain;
 }
 
@@ -443,9 +490,11 @@ static void do_exit(struct thread *thread, uint64_t scope, uint64_t code)
 static NOINLINE bool dispatch_slowly(struct cpu *cpu, struct thread *thread, uint64_t first,
                                      uint64_t second, uint64_t third, uint64_t number)
 {
-    trace_system_call(thread, number, first, second);
-    if (number == SYSCALL_CAP_ENTER) {
-        return cap_enter(cpu, thread, first, second, third, true);
+    const bool continues = (uint32_t)number == SYSCALL_CONTINUE;
+
+    trace_system_call(thread, continues ? SYSCALL_CAP_ENTER : number, first, second);
+    if (number == SYSCALL_CAP_ENTER || continues) {
+        return cap_enter(cpu, thread, first, second, third, true, number >> 32);
     }
     if (number == SYSCALL_EXIT) {
         do_exit(thread, first, second);
@@ -463,7 +512,7 @@ void syscall_dispatch(uint64_t first, uint64_t second, uint64_t third, uint64_t 
     spin_lock(&kernel_lock);
     /* While tracing no number is the quick one: so tracing costs nothing here while it is off. */
     const bool is_done = LIKELY(number == trace_quick_number)
-                             ? cap_enter(cpu, thread, first, second, third, false)
+                             ? cap_enter(cpu, thread, first, second, third, false, 0)
                              : dispatch_slowly(cpu, thread, first, second, third, number);
 
     /* What other CPUs want of this thread meanwhile comes with an interrupt. */

@@ -95,8 +95,7 @@ static enum status timer_arm_method(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    /* A shorter period would be a way to keep a CPU in interrupts. */
-    if (parameters->period != 0 && parameters->period < 100 * 1000) {
+    if (parameters->period != 0 && parameters->period < TIMER_PERIOD_LEAST_NS) {
         return STATUS_BAD_RANGE;
     }
     timer_object_arm(CONTAINER_OF(method->object, struct timer_object, object), object, target,

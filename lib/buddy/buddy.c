@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "buddy/buddy.h"
 
+/** How many whole blocks there are in a free one. */
+static uint32_t whole_blocks(uint32_t order)
+{
+    return order < BUDDY_WHOLE_ORDER ? 0 : 1u << (order - BUDDY_WHOLE_ORDER);
+}
+
 static void push(struct buddy *buddy, uint32_t first, uint32_t order)
 {
     struct buddy_frame *frame = &buddy->frames[first];
@@ -14,6 +20,7 @@ static void push(struct buddy *buddy, uint32_t first, uint32_t order)
         buddy->frames[old_head].previous = first;
     }
     buddy->head[order] = first;
+    buddy->whole_count += whole_blocks(order);
 }
 
 static void unlink_block(struct buddy *buddy, uint32_t first)
@@ -29,6 +36,7 @@ static void unlink_block(struct buddy *buddy, uint32_t first)
         buddy->frames[frame->next].previous = frame->previous;
     }
     frame->flags = 0;
+    buddy->whole_count -= whole_blocks(frame->order);
 }
 
 void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_count,
@@ -37,6 +45,7 @@ void buddy_init(struct buddy *buddy, struct buddy_frame *frames, uint32_t frame_
     buddy->frames = frames;
     buddy->frame_count = frame_count;
     buddy->free_count = 0;
+    buddy->whole_count = 0;
     for (uint32_t order = 0; order < BUDDY_ORDER_COUNT; order++) {
         buddy->head[order] = BUDDY_NONE;
     }
@@ -119,4 +128,14 @@ uint32_t buddy_take(struct buddy *buddy, uint32_t order, uint8_t kind, uint32_t 
     }
     buddy->free_count -= 1u << order;
     return first;
+}
+
+bool buddy_would_break(const struct buddy *buddy, uint32_t order)
+{
+    for (; order < BUDDY_WHOLE_ORDER; order++) {
+        if (buddy->head[order] != BUDDY_NONE) {
+            return false;
+        }
+    }
+    return true;
 }

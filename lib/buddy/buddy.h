@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define BUDDY_ORDER_COUNT 11u /* blocks of 1 to 1024 frames */
+#define BUDDY_WHOLE_ORDER 4u  /* blocks of this order are counted while they are whole */
 #define BUDDY_NONE        UINT32_MAX
 #define BUDDY_FREE        0u /* the one kind that this module knows */
 #define BUDDY_HEAD        1u /* flag: first frame of a free block */
@@ -42,6 +43,7 @@ struct buddy {
     struct buddy_frame *frames;
     uint32_t frame_count;             /* length of `frames` */
     uint32_t free_count;              /* free frames */
+    uint32_t whole_count;             /* free blocks of BUDDY_WHOLE_ORDER, larger ones in parts */
     uint32_t head[BUDDY_ORDER_COUNT]; /* free lists */
 };
 
@@ -65,6 +67,9 @@ void buddy_add_range(struct buddy *buddy, uint32_t first, uint32_t count);
  * large (none ever is from BUDDY_ORDER_COUNT on).
  */
 MUST_CHECK uint32_t buddy_take(struct buddy *buddy, uint32_t order, uint8_t kind, uint32_t owner);
+
+/** Whether taking a block of 2^order frames would leave one whole block less, or find none. */
+bool buddy_would_break(const struct buddy *buddy, uint32_t order);
 
 /** Give back a block that buddy_take() returned for the same order. Merges it with its buddies. */
 void buddy_give(struct buddy *buddy, uint32_t first, uint32_t order);

@@ -29,7 +29,7 @@
 #define CAP_INDEX_MAX        ((1u << CAP_INDEX_BITS) - 1)
 #define CAP_GENERATION_MAX   ((1ull << (64 - CAP_INDEX_BITS)) - 1)
 #define CAP_ENTRIES_PER_PAGE 128u
-#define CAP_MAX_PAGES        64u
+#define CAP_MAX_PAGES        128u
 #define CAP_NO_INDEX         UINT32_MAX
 
 static_assert(CAP_MAX_PAGES * CAP_ENTRIES_PER_PAGE - 1 <= CAP_INDEX_MAX, "an id names any slot");

@@ -1,37 +1,145 @@
 /* SPDX-License-Identifier: MIT */
 #include "ledger/ledger.h"
 
-void ledger_init(struct ledger *ledger)
+#include "ledger/ledger_handle.h"
+
+/** A function that nobody has had yet. It is alone in its group until the caller knows better. */
+/*@ requires \valid(record);
+    assigns *record;
+    ensures function_initial(record, group) && function_sound(record); */
+static void init_function(struct ledger_function *record, uint32_t group)
 {
-    for (uint32_t i = 0; i < ledger->function_count; i++) {
-        ledger->functions[i] = (struct ledger_function){
-            .state = FUNCTION_STATE_DISCOVERED,
-            .refusal = CLAIM_REFUSAL_NONE,
-            .group = i,
-            .generation = 1,
-            .owner = DEVICE_NOBODY,
-            .former_owner = DEVICE_NOBODY,
-            .low_next = LEDGER_LOW_FIRST,
-            .high_next = LEDGER_HIGH_FIRST,
-        };
-    }
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        ledger->routes[i] = (struct ledger_route){.use = LEDGER_UNUSED, .generation = 1};
-    }
-    for (uint32_t i = 0; i < ledger->buffer_count; i++) {
-        ledger->buffers[i] = (struct ledger_buffer){.use = LEDGER_UNUSED, .generation = 1};
+    record->state = FUNCTION_STATE_DISCOVERED;
+    record->refusal = CLAIM_REFUSAL_NONE;
+    record->group = group;
+    record->generation = 1;
+    record->owner = DEVICE_NOBODY;
+    record->former_owner = DEVICE_NOBODY;
+    record->owner_generation = 0;
+    record->has_mmio = false;
+    record->has_pool = false;
+    record->mmio_owner = 0;
+    record->pool_owner = 0;
+    record->pool_limit = 0;
+    record->pool_pages = 0;
+    record->buffer_count = 0;
+    record->route_count = 0;
+    record->mmio_pages = 0;
+    record->low_next = LEDGER_LOW_FIRST;
+    record->high_next = LEDGER_HIGH_FIRST;
+    record->address_end = 0;
+    record->is_exhausted = false;
+    record->not_reset = false;
+    record->evidence = 0;
+}
+
+/*@ requires \valid(route);
+    assigns *route;
+    ensures route_initial(route); */
+static void init_route(struct ledger_route *route)
+{
+    route->use = LEDGER_UNUSED;
+    route->function = 0;
+    route->generation = 1;
+    route->owner = 0;
+    route->is_retired = false;
+    route->next_free = 0;
+}
+
+/** All functions, routes, buffers: each in a function of its own, to be proven on its own. */
+/*@ requires \valid(functions + (0 .. count - 1));
+    assigns functions[0 .. count - 1];
+    ensures \forall integer k; 0 <= k < count ==> function_initial(&functions[k], k); */
+static void init_functions(struct ledger_function *functions, uint32_t count)
+{
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant \forall integer k; 0 <= k < i ==> function_initial(&functions[k], k);
+        loop assigns i, functions[0 .. count - 1];
+        loop variant count - i; */
+    for (uint32_t i = 0; i < count; i++) {
+        init_function(&functions[i], i);
+        /*@ assert \forall integer k; 0 <= k < i ==> function_initial(&functions[k], k); */
     }
 }
 
-bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
-                     struct device_identity *identity)
+/*@ requires \valid(routes + (0 .. count - 1));
+    assigns routes[0 .. count - 1];
+    ensures \forall integer k; 0 <= k < count ==> route_initial(&routes[k]); */
+static void init_routes(struct ledger_route *routes, uint32_t count)
+{
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant \forall integer k; 0 <= k < i ==> route_initial(&routes[k]);
+        loop assigns i, routes[0 .. count - 1];
+        loop variant count - i; */
+    for (uint32_t i = 0; i < count; i++) {
+        init_route(&routes[i]);
+    }
+}
+
+/*@ requires \valid(buffers + (0 .. count - 1));
+    assigns buffers[0 .. count - 1];
+    ensures \forall integer k; 0 <= k < count ==> buffer_initial(&buffers[k]); */
+static void init_buffers(struct ledger_buffer *buffers, uint32_t count)
+{
+    /*@ loop invariant 0 <= i <= count;
+        loop invariant \forall integer k; 0 <= k < i ==> buffer_initial(&buffers[k]);
+        loop assigns i, buffers[0 .. count - 1];
+        loop variant count - i; */
+    for (uint32_t i = 0; i < count; i++) {
+        ledger_buffer_init(&buffers[i]);
+    }
+}
+
+void ledger_init(struct ledger *ledger)
+{
+    init_buffers(ledger->buffers, ledger->buffer_count);
+    /*@ assert buffers_initial(ledger); */
+    init_routes(ledger->routes, ledger->route_count);
+    /*@ assert buffers_initial(ledger); */
+    /*@ assert routes_initial(ledger); */
+    init_functions(ledger->functions, ledger->function_count);
+    /*@ assert functions_initial(ledger); */
+    /*@ assert buffers_initial(ledger); */
+    /*@ assert routes_initial(ledger); */
+}
+
+/** Whether there is a place such as a handle names. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    assigns \nothing;
+    ensures \result <==> ledger_has_place(ledger, handle); */
+static bool has_place(const struct ledger *ledger, const struct device_handle *handle)
 {
     if (handle->function >= ledger->function_count) {
         return false;
     }
-    const struct ledger_function *function = &ledger->functions[handle->function];
+    switch (handle->part) {
+    case DEVICE_PART_MMIO:
+    case DEVICE_PART_POOL:
+        return handle->slot == 0;
+    case DEVICE_PART_ROUTE:
+        return handle->slot < ledger->route_count;
+    case DEVICE_PART_BUFFER:
+        return handle->slot < ledger->buffer_count;
+    case DEVICE_PART_COUNT:
+        break;
+    }
+    return false;
+}
 
-    *identity = (struct device_identity){
+/** What is there now. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
+    assigns \nothing;
+    ensures \result.owner == ledger->functions[handle->function].owner;
+    ensures ledger_resolves(ledger, handle) <==>
+            device_state_owned(\result.state) && \result.is_live &&
+            handle->function == \result.function && handle->generation == \result.generation &&
+            handle->owner_generation == \result.owner_generation &&
+            handle->part_generation == \result.part_generation; */
+static struct device_identity identity_of(const struct ledger *ledger,
+                                          const struct device_handle *handle)
+{
+    const struct ledger_function *function = &ledger->functions[handle->function];
+    struct device_identity now = {
         .state = function->state,
         .function = handle->function,
         .generation = function->generation,
@@ -39,36 +147,43 @@ bool ledger_identify(const struct ledger *ledger, const struct device_handle *ha
         .owner_generation = function->owner_generation,
         .part_generation = function->generation,
     };
-    switch (handle->part) {
-    case DEVICE_PART_MMIO:
-        identity->is_live =
-            function->has_mmio && function->mmio_owner == function->owner_generation;
-        return handle->slot == 0;
-    case DEVICE_PART_POOL:
-        identity->is_live =
-            function->has_pool && function->pool_owner == function->owner_generation;
-        return handle->slot == 0;
-    case DEVICE_PART_ROUTE:
-        if (handle->slot >= ledger->route_count) {
-            return false;
-        }
-        identity->function = ledger->routes[handle->slot].function;
-        identity->is_live = ledger->routes[handle->slot].use == LEDGER_LIVE &&
-                            ledger->routes[handle->slot].owner == function->owner_generation;
-        identity->part_generation = ledger->routes[handle->slot].generation;
-        return true;
-    case DEVICE_PART_BUFFER:
-        if (handle->slot >= ledger->buffer_count) {
-            return false;
-        }
-        identity->function = ledger->buffers[handle->slot].function;
-        identity->is_live = ledger->buffers[handle->slot].use == LEDGER_LIVE;
-        identity->part_generation = ledger->buffers[handle->slot].generation;
-        return true;
-    case DEVICE_PART_COUNT:
-        break;
+
+    if (handle->part == DEVICE_PART_MMIO) {
+        now.is_live = function->has_mmio && function->mmio_owner == function->owner_generation;
+    } else if (handle->part == DEVICE_PART_POOL) {
+        now.is_live = function->has_pool && function->pool_owner == function->owner_generation;
+    } else if (handle->part == DEVICE_PART_ROUTE) {
+        const struct ledger_route *route = &ledger->routes[handle->slot];
+
+        now.function = route->function;
+        now.is_live = route->use == LEDGER_LIVE && route->owner == function->owner_generation;
+        now.part_generation = route->generation;
+    } else {
+        const struct ledger_buffer *buffer = &ledger->buffers[handle->slot];
+
+        now.function = buffer->function;
+        now.is_live = buffer->use == LEDGER_LIVE;
+        now.part_generation = buffer->generation;
     }
-    return false;
+    return now;
+}
+
+bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
+                     struct device_identity *identity)
+{
+    if (!has_place(ledger, handle)) {
+        return false;
+    }
+    const struct device_identity now = identity_of(ledger, handle);
+
+    identity->state = now.state;
+    identity->function = now.function;
+    identity->generation = now.generation;
+    identity->owner = now.owner;
+    identity->owner_generation = now.owner_generation;
+    identity->is_live = now.is_live;
+    identity->part_generation = now.part_generation;
+    return true;
 }
 
 enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,

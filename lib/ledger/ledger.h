@@ -23,8 +23,8 @@
  * What must be true at any time, whatever was called in whatever order, is in ledger_audit(): the
  * tests look at all states that can be reached, debug kernels look after each transaction.
  *
- * Pure: the caller brings the storage and holds a lock. Pids name owners; accounts are the
- * caller's.
+ * Pure: the caller brings the storage and holds a lock, and offers the slot that a route or buffer
+ * is to have; nothing is searched for. Pids name owners; accounts are the caller's.
  */
 
 #include "device_authority/device_authority.h"
@@ -97,6 +97,7 @@ struct ledger_route {
     uint64_t generation; /* grows when it ends (L5) */
     uint64_t owner;      /* the owner's generation as of its handle */
     bool is_retired;     /* its generations are used up */
+    uint32_t next_free;  /* the caller's: ledger_slots.h */
 };
 
 struct ledger_buffer {
@@ -107,6 +108,7 @@ struct ledger_buffer {
     enum dma_access access;
     uint64_t iova;
     uint32_t page_count;
+    uint32_t next_free; /* the caller's: ledger_slots.h */
 };
 
 struct ledger {
@@ -129,16 +131,28 @@ struct ledger_place {
 #endif
 
 /** Prepare storage that the caller has set in `ledger`; functions are discovered and claimable. */
+/*@ requires ledger_stored(ledger);
+    assigns ledger->functions[0 .. ledger->function_count - 1],
+            ledger->routes[0 .. ledger->route_count - 1],
+            ledger->buffers[0 .. ledger->buffer_count - 1];
+    ensures functions_initial(ledger) && routes_initial(ledger) && buffers_initial(ledger); */
 void ledger_init(struct ledger *ledger);
 
-/** What the ledger says of the place that a handle names; false: there is no such place. */
+/** What the ledger says of the place that a handle names; false, and nothing: there is none. */
 /*@ requires ledger_stored(ledger) && \valid_read(handle) && \valid(identity);
     requires \separated(identity, handle) && ledger_apart(ledger, identity);
     assigns *identity;
-    ensures \result <==> ledger_has_place(ledger, handle);
-    ensures \result ==> (ledger_resolves(ledger, handle) <==>
-                         device_handle_current(handle, identity));
-    ensures \result ==> identity->owner == ledger->functions[handle->function].owner; */
+    behavior said:
+      assumes ledger_has_place(ledger, handle);
+      ensures \result;
+      ensures \old(ledger_resolves(ledger, handle)) <==> device_handle_current(handle, identity);
+      ensures identity->owner == \old(ledger->functions[handle->function].owner);
+    behavior refused:
+      assumes !ledger_has_place(ledger, handle);
+      assigns \nothing;
+      ensures !\result;
+    complete behaviors;
+    disjoint behaviors; */
 MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device_handle *handle,
                                 struct device_identity *identity);
 
@@ -146,10 +160,10 @@ MUST_CHECK bool ledger_identify(const struct ledger *ledger, const struct device
 /*@ requires ledger_stored(ledger) && \valid_read(handle);
     assigns \nothing;
     ensures \result == STATUS_OK || \result == STATUS_STALE || \result == STATUS_DENIED;
-    ensures \result == STATUS_STALE <==> !ledger_resolves(ledger, handle);
+    ensures \result == STATUS_STALE <==> !\old(ledger_resolves(ledger, handle));
     ensures \result == STATUS_OK <==>
-            ledger_resolves(ledger, handle) &&
-            ledger->functions[handle->function].owner == pid && pid != DEVICE_NOBODY; */
+            \old(ledger_resolves(ledger, handle) &&
+                 ledger->functions[handle->function].owner == pid) && pid != DEVICE_NOBODY; */
 MUST_CHECK enum status ledger_check(const struct ledger *ledger, const struct device_handle *handle,
                                     uint64_t pid);
 
@@ -220,6 +234,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
  * nowhere, or if `to` is nobody, or somebody else than the one whom the claim went to.
  */
 /*@ requires ledger_stored(ledger) && \valid_read(handle);
+    requires ledger_has_function(ledger, handle->function) ==>
+             function_sound(&ledger->functions[handle->function]);
     assigns \nothing;
     ensures \result == STATUS_OK ==> to != DEVICE_NOBODY && ledger_has_place(ledger, handle);
     ensures \result == STATUS_OK ==>
@@ -296,36 +312,31 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle);
 
 /* ------------------------------------------------------------------------ routes */
 
-/** A slot for a route, or LEDGER_NONE if all are taken. */
+/** Whether a slot can have a route: it is one, free, and not retired. */
 /*@ requires ledger_stored(ledger);
     assigns \nothing;
-    ensures \result == LEDGER_NONE ||
-            (ledger_has_route(ledger, \result) && ledger->routes[\result].use == LEDGER_UNUSED &&
-             !ledger->routes[\result].is_retired); */
-uint32_t ledger_route_find(const struct ledger *ledger);
+    ensures \result <==> route_slot_open(ledger, slot); */
+MUST_CHECK bool ledger_route_slot_is_open(const struct ledger *ledger, uint32_t slot);
 
 /**
- * May `pid` have one more route of its function?
+ * May `pid` have one more route of its function, in the slot that is offered?
  *
- * Returns: STATUS_OK with the *slot it would get; STATUS_NOT_FOUND, STATUS_STALE, STATUS_DENIED;
- * STATUS_QUEUE_FULL if all slots are taken.
+ * Returns: STATUS_OK; STATUS_NOT_FOUND, STATUS_STALE, STATUS_DENIED; STATUS_QUEUE_FULL if the slot
+ * is none, taken, ending or retired: the caller has no other, or it would have offered that.
  */
-/*@ requires ledger_stored(ledger) && \valid(slot) && ledger_apart(ledger, slot);
-    assigns *slot;
-    ensures \result != STATUS_OK ==> *slot == \old(*slot);
-    ensures \result == STATUS_OK ==>
+/*@ requires ledger_stored(ledger);
+    assigns \nothing;
+    ensures \result == STATUS_OK <==>
             ledger_has_function(ledger, function) &&
             device_state_owned(ledger->functions[function].state) &&
-            ledger->functions[function].owner == pid && ledger_has_route(ledger, *slot) &&
-            ledger->routes[*slot].use == LEDGER_UNUSED && !ledger->routes[*slot].is_retired; */
+            ledger->functions[function].owner == pid && route_slot_open(ledger, slot); */
 MUST_CHECK enum status ledger_route_check(const struct ledger *ledger, uint32_t function,
-                                          uint64_t pid, uint32_t *slot);
+                                          uint64_t pid, uint32_t slot);
 
 /*@ requires ledger_stored(ledger) && route_sound(&ledger->routes[slot]);
     requires ledger_has_function(ledger, function);
     requires device_state_owned(ledger->functions[function].state);
-    requires ledger_has_route(ledger, slot) && ledger->routes[slot].use == LEDGER_UNUSED;
-    requires !ledger->routes[slot].is_retired;
+    requires route_slot_open(ledger, slot);
     requires ledger->functions[function].route_count < UINT32_MAX;
     requires \valid(handle) && ledger_apart(ledger, handle);
     assigns ledger->routes[slot], ledger->functions[function].route_count, *handle;
@@ -407,13 +418,20 @@ static inline bool ledger_route_delivers(const struct ledger *ledger, uint32_t s
 
 /* ------------------------------------------------------------------------ buffers */
 
+/** Whether a slot can have a buffer: as for a route. */
+/*@ requires ledger_stored(ledger);
+    assigns \nothing;
+    ensures \result <==> buffer_slot_open(ledger, slot); */
+MUST_CHECK bool ledger_buffer_slot_is_open(const struct ledger *ledger, uint32_t slot);
+
 /**
- * May `pid` have `page_count` more pages in the pool of the handle?
+ * May `pid` have `page_count` more pages in the pool of the handle, as the buffer of the slot that
+ * is offered?
  *
  * Returns: STATUS_OK with the *place; those of ledger_check(); STATUS_WRONG_TYPE for a handle of
  * another part; STATUS_OVER_BUDGET beyond the pool's limit; STATUS_BAD_RANGE for no pages, or for
- * more than the device could address if nothing had been given out; STATUS_QUEUE_FULL if all slots
- * are taken; STATUS_RETIRED if the addresses are used up.
+ * more than the device could address if nothing had been given out; STATUS_QUEUE_FULL if the slot
+ * is none, taken, ending or retired; STATUS_RETIRED if the addresses are used up.
  */
 /*@ requires ledger_stored(ledger) && \valid_read(pool) && \valid(place);
     requires ledger_has_function(ledger, pool->function) ==>
@@ -424,11 +442,13 @@ static inline bool ledger_route_delivers(const struct ledger *ledger, uint32_t s
     ensures \result == STATUS_OK ==>
             ledger_resolves(ledger, pool) && pool->part == DEVICE_PART_POOL &&
             ledger->functions[pool->function].owner == pid && page_count != 0;
+    ensures \result == STATUS_OK ==> place->slot == slot && buffer_slot_open(ledger, slot);
     ensures \result == STATUS_OK ==>
             buffer_fits(ledger, &ledger->functions[pool->function], place, page_count); */
 MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
                                            const struct device_handle *pool, uint64_t pid,
-                                           uint32_t page_count, struct ledger_place *place);
+                                           uint32_t slot, uint32_t page_count,
+                                           struct ledger_place *place);
 
 /** Addresses that `place` names are given out; never again. The function is active. */
 /*@ requires ledger_stored(ledger) && \valid_read(pool) && \valid_read(place) && \valid(handle);
@@ -441,21 +461,21 @@ MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
     requires buffer_fits(ledger, &ledger->functions[pool->function], place, page_count);
     requires ledger->functions[pool->function].buffer_count < UINT32_MAX;
     assigns ledger->functions[pool->function], ledger->buffers[place->slot], *handle;
-    ensures function_sound(&ledger->functions[pool->function]);
-    ensures buffer_sound(&ledger->buffers[place->slot]);
-    ensures handle_issued(handle, DEVICE_PART_BUFFER, pool->function, place->slot,
-                          &ledger->functions[pool->function],
-                          ledger->buffers[place->slot].generation);
-    ensures ledger->buffers[place->slot].use == LEDGER_LIVE;
-    ensures ledger->functions[pool->function].state == FUNCTION_STATE_ACTIVE;
+    ensures function_sound(&ledger->functions[\old(pool->function)]);
+    ensures buffer_sound(&ledger->buffers[\old(place->slot)]);
+    ensures handle_issued(handle, DEVICE_PART_BUFFER, \old(pool->function), \old(place->slot),
+                          &ledger->functions[\old(pool->function)],
+                          ledger->buffers[\old(place->slot)].generation);
+    ensures ledger->buffers[\old(place->slot)].use == LEDGER_LIVE;
+    ensures ledger->functions[\old(pool->function)].state == FUNCTION_STATE_ACTIVE;
     // L4: what was given out, and a page behind it, is never given out again.
-    ensures place->iova < LEDGER_HIGH_FIRST ==>
-            ledger->functions[pool->function].low_next ==
-                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
-    ensures LEDGER_HIGH_FIRST <= place->iova ==>
-            ledger->functions[pool->function].high_next ==
-                place->iova + (page_count + 1) * LEDGER_PAGE_BYTES;
-    ensures ledger->functions[pool->function].pool_pages ==
+    ensures \old(place->iova) < LEDGER_HIGH_FIRST ==>
+            ledger->functions[\old(pool->function)].low_next ==
+                \old(place->iova) + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures LEDGER_HIGH_FIRST <= \old(place->iova) ==>
+            ledger->functions[\old(pool->function)].high_next ==
+                \old(place->iova) + (page_count + 1) * LEDGER_PAGE_BYTES;
+    ensures ledger->functions[\old(pool->function)].pool_pages ==
             \old(ledger->functions[pool->function].pool_pages) + page_count; */
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
                           const struct ledger_place *place, uint32_t page_count,
@@ -532,17 +552,18 @@ void ledger_buffer_ended(struct ledger *ledger, uint32_t slot);
 /* ------------------------------------------------------------------------ teardown */
 
 /**
- * Raise the epoch: no handle resolves from here on. All routes and buffers are ending.
+ * Raise the epoch: no handle resolves from here on. All routes are ending. Buffers, of which there
+ * can be ten thousand, stay as they are: the teardown ends them one after the other, and there is
+ * no next owner before it has (ledger_is_released()).
  *
  * Returns: true if this call did it; false if a teardown is under way or there is no owner.
  */
 /*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
     requires function_sound(&ledger->functions[function]);
-    requires routes_sound(ledger) && buffers_sound(ledger);
+    requires routes_sound(ledger);
     behavior revoked:
       assumes device_state_owned(ledger->functions[function].state);
-      assigns ledger->functions[function], ledger->routes[0 .. ledger->route_count - 1],
-              ledger->buffers[0 .. ledger->buffer_count - 1];
+      assigns ledger->functions[function], ledger->routes[0 .. ledger->route_count - 1];
       ensures \result && ledger->functions[function].state == FUNCTION_STATE_REVOKING;
       // Whatever it says, no handle of the function is current now...
       ensures \forall integer part, slot, generation, owner, part_generation;
@@ -700,7 +721,7 @@ enum ledger_flaw {
     LEDGER_FLAW_SUM,     /* a count is not the sum of its parts (L6) */
     LEDGER_FLAW_LIMIT,   /* a pool above its limit */
     LEDGER_FLAW_ADDRESS, /* a buffer at addresses not given out, or two at one (L4) */
-    LEDGER_FLAW_LIVE,    /* something live while its function is being torn down */
+    LEDGER_FLAW_LIVE,    /* a part or route live without owner, or a buffer of a mere claim */
     LEDGER_FLAW_COUNT
 };
 

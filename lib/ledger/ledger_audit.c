@@ -79,7 +79,8 @@ static enum ledger_flaw audit_buffer(const struct ledger *ledger, uint32_t index
     const uint64_t next =
         buffer->iova >= LEDGER_HIGH_FIRST ? function->high_next : function->low_next;
 
-    if (buffer->use == LEDGER_LIVE && function->state != FUNCTION_STATE_ACTIVE) {
+    /* A teardown has not got to it yet, or it came from one. */
+    if (buffer->use == LEDGER_LIVE && function->state == FUNCTION_STATE_CLAIMED) {
         return LEDGER_FLAW_LIVE;
     }
     if (end <= buffer->iova || end > function->address_end || end >= next ||

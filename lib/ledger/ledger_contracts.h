@@ -61,7 +61,7 @@
          record->owner_generation < LEDGER_GENERATION_END - 1) &&
         (device_state_owned(record->state) ==>
          record->generation < LEDGER_GENERATION_END - 1 &&
-         record->owner_generation < LEDGER_GENERATION_END && record->evidence == 0) &&
+         0 < record->owner_generation < LEDGER_GENERATION_END && record->evidence == 0) &&
         record->pool_pages <= record->pool_limit &&
         LEDGER_LOW_FIRST <= record->low_next <= LEDGER_HIGH_FIRST &&
         LEDGER_HIGH_FIRST <= record->high_next <= LEDGER_ADDRESS_END + LEDGER_PAGE_BYTES &&
@@ -83,9 +83,66 @@
     predicate routes_ended(struct ledger *ledger, integer function) =
         \forall integer i; ledger_has_route(ledger, i) &&
             ledger->routes[i].function == function ==> ledger->routes[i].use != LEDGER_LIVE;
-    predicate buffers_ended(struct ledger *ledger, integer function) =
-        \forall integer i; ledger_has_buffer(ledger, i) &&
-            ledger->buffers[i].function == function ==> ledger->buffers[i].use != LEDGER_LIVE;
+
+    // What a slot has to be to take something new.
+    predicate route_slot_open(struct ledger *ledger, integer slot) =
+        ledger_has_route(ledger, slot) && ledger->routes[slot].use == LEDGER_UNUSED &&
+        !ledger->routes[slot].is_retired;
+    predicate buffer_slot_open(struct ledger *ledger, integer slot) =
+        ledger_has_buffer(ledger, slot) && ledger->buffers[slot].use == LEDGER_UNUSED &&
+        !ledger->buffers[slot].is_retired;
+
+    // As it is before anything happens. Nothing is left as it was in the storage.
+    predicate function_initial(struct ledger_function *record, integer group) =
+        record->state == FUNCTION_STATE_DISCOVERED && record->refusal == CLAIM_REFUSAL_NONE &&
+        record->group == group && record->generation == 1 && record->owner == DEVICE_NOBODY &&
+        record->former_owner == DEVICE_NOBODY && record->owner_generation == 0 &&
+        !record->has_mmio && !record->has_pool && record->mmio_owner == 0 &&
+        record->pool_owner == 0 && record->pool_limit == 0 && record->pool_pages == 0 &&
+        record->buffer_count == 0 && record->route_count == 0 && record->mmio_pages == 0 &&
+        record->low_next == LEDGER_LOW_FIRST && record->high_next == LEDGER_HIGH_FIRST &&
+        record->address_end == 0 && !record->is_exhausted && !record->not_reset &&
+        record->evidence == 0;
+    predicate route_initial(struct ledger_route *route) =
+        route->use == LEDGER_UNUSED && route->function == 0 && route->generation == 1 &&
+        route->owner == 0 && !route->is_retired && route->next_free == 0;
+    predicate buffer_initial(struct ledger_buffer *buffer) =
+        buffer->use == LEDGER_UNUSED && buffer->function == 0 && buffer->generation == 1 &&
+        !buffer->is_retired && buffer->access == 0 && buffer->iova == 0 &&
+        buffer->page_count == 0 && buffer->next_free == 0;
+
+    predicate functions_initial(struct ledger *ledger) =
+        \forall integer i; ledger_has_function(ledger, i) ==>
+            function_initial(&ledger->functions[i], i);
+    predicate routes_initial(struct ledger *ledger) =
+        \forall integer i; ledger_has_route(ledger, i) ==> route_initial(&ledger->routes[i]);
+    predicate buffers_initial(struct ledger *ledger) =
+        \forall integer i; ledger_has_buffer(ledger, i) ==> buffer_initial(&ledger->buffers[i]);
+
+    // Nothing of it has changed between two places of a function.
+    predicate function_same{K, L}(struct ledger_function *record) =
+        \at(record->state, K) == \at(record->state, L) &&
+        \at(record->refusal, K) == \at(record->refusal, L) &&
+        \at(record->group, K) == \at(record->group, L) &&
+        \at(record->generation, K) == \at(record->generation, L) &&
+        \at(record->owner, K) == \at(record->owner, L) &&
+        \at(record->former_owner, K) == \at(record->former_owner, L) &&
+        \at(record->owner_generation, K) == \at(record->owner_generation, L) &&
+        \at(record->has_mmio, K) == \at(record->has_mmio, L) &&
+        \at(record->has_pool, K) == \at(record->has_pool, L) &&
+        \at(record->mmio_owner, K) == \at(record->mmio_owner, L) &&
+        \at(record->pool_owner, K) == \at(record->pool_owner, L) &&
+        \at(record->pool_limit, K) == \at(record->pool_limit, L) &&
+        \at(record->pool_pages, K) == \at(record->pool_pages, L) &&
+        \at(record->buffer_count, K) == \at(record->buffer_count, L) &&
+        \at(record->route_count, K) == \at(record->route_count, L) &&
+        \at(record->mmio_pages, K) == \at(record->mmio_pages, L) &&
+        \at(record->low_next, K) == \at(record->low_next, L) &&
+        \at(record->high_next, K) == \at(record->high_next, L) &&
+        \at(record->address_end, K) == \at(record->address_end, L) &&
+        \at(record->is_exhausted, K) == \at(record->is_exhausted, L) &&
+        \at(record->not_reset, K) == \at(record->not_reset, L) &&
+        \at(record->evidence, K) == \at(record->evidence, L);
 
     // ------------------------------------------------------------ owners
 
@@ -117,9 +174,7 @@
 
     predicate buffer_fits(struct ledger *ledger, struct ledger_function *record,
                           struct ledger_place *place, integer page_count) =
-        ledger_has_buffer(ledger, place->slot) &&
-        ledger->buffers[place->slot].use == LEDGER_UNUSED &&
-        !ledger->buffers[place->slot].is_retired &&
+        buffer_slot_open(ledger, place->slot) &&
         page_count <= record->pool_limit - record->pool_pages &&
         addresses_open(record->low_next, record->high_next, record->address_end, place->iova,
                        page_count * LEDGER_PAGE_BYTES);

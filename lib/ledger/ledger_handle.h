@@ -1,31 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* How the ledger makes handles, and ends what they name. For its own files: nobody else does. */
+/* How the ledger makes handles, begins and ends what they name. For its own files only. */
 
 #include "ledger/ledger.h"
 
-/** A handle of a function's part, as of now. */
-/*@ requires ledger_stored(ledger) && ledger_has_function(ledger, function);
-    assigns \nothing;
-    ensures \result.part == part && \result.function == function && \result.slot == slot;
-    ensures \result.generation == ledger->functions[function].generation;
-    ensures \result.owner_generation == ledger->functions[function].owner_generation;
-    ensures \result.part_generation == part_generation; */
-static inline struct device_handle ledger_handle_of(const struct ledger *ledger, uint32_t function,
-                                                    enum device_part part, uint32_t slot,
-                                                    uint64_t part_generation)
+/** Make a handle of a function's part, as of now. */
+/*@ requires \valid(handle) && \valid_read(record) && \separated(handle, record);
+    assigns *handle;
+    ensures function_same{Pre, Post}(record);
+    ensures handle_issued(handle, part, function, slot, record, part_generation); */
+static inline void ledger_handle_set(struct device_handle *handle,
+                                     const struct ledger_function *record, uint32_t function,
+                                     enum device_part part, uint32_t slot, uint64_t part_generation)
 {
-    const struct ledger_function *record = &ledger->functions[function];
+    handle->part = part;
+    handle->function = function;
+    handle->slot = slot;
+    handle->generation = record->generation;
+    handle->owner_generation = record->owner_generation;
+    handle->part_generation = part_generation;
+}
 
-    return (struct device_handle){
-        .part = part,
-        .function = function,
-        .slot = slot,
-        .generation = record->generation,
-        .owner_generation = record->owner_generation,
-        .part_generation = part_generation,
-    };
+/** The record of a buffer that there never was. */
+/*@ requires \valid(buffer);
+    assigns *buffer;
+    ensures buffer_initial(buffer); */
+static inline void ledger_buffer_init(struct ledger_buffer *buffer)
+{
+    buffer->use = LEDGER_UNUSED;
+    buffer->function = 0;
+    buffer->generation = 1;
+    buffer->is_retired = false;
+    buffer->access = 0;
+    buffer->iova = 0;
+    buffer->page_count = 0;
+    buffer->next_free = 0;
 }
 
 /** A live route ends: its handle is of an old generation from here on. */

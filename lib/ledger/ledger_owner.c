@@ -92,12 +92,22 @@ bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled)
     return true;
 }
 
-void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
-                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
-                         struct device_handle *pool)
+/** The record of a function whose owner is `pid` from now on. */
+/*@ requires \valid(record) && function_sound(record) && pid != DEVICE_NOBODY;
+    requires record->pool_pages == 0;
+    requires record->generation < LEDGER_GENERATION_END - 1 &&
+             record->owner_generation < LEDGER_GENERATION_END - 1;
+    assigns *record;
+    ensures function_sound(record) && record->state == FUNCTION_STATE_CLAIMED;
+    ensures record->owner == pid && record->former_owner == DEVICE_NOBODY;
+    ensures record->generation == \old(record->generation);
+    ensures record->owner_generation == \old(record->owner_generation) + 1;
+    ensures record->low_next == \old(record->low_next);
+    ensures record->high_next == \old(record->high_next);
+    ensures record->group == \old(record->group); */
+static void claim(struct ledger_function *record, uint64_t pid, uint32_t pool_limit,
+                  uint64_t address_end)
 {
-    struct ledger_function *record = &ledger->functions[function];
-
     record->state = FUNCTION_STATE_CLAIMED;
     record->owner = pid;
     record->former_owner = DEVICE_NOBODY;
@@ -109,76 +119,94 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     record->pool_limit = pool_limit;
     record->address_end = address_end < LEDGER_ADDRESS_END ? address_end : LEDGER_ADDRESS_END;
     record->evidence = 0;
-    *mmio = ledger_handle_of(ledger, function, DEVICE_PART_MMIO, 0, record->generation);
-    *pool = ledger_handle_of(ledger, function, DEVICE_PART_POOL, 0, record->generation);
 }
 
-/** Whether a part's one handle is still that of the owner's generation which `handle` names. */
-/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
+void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
+                         uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
+                         struct device_handle *pool)
+{
+    struct ledger_function *record = &ledger->functions[function];
+
+    /*@ assert \separated(mmio, pool, record); */
+    claim(record, pid, pool_limit, address_end);
+    ledger_handle_set(mmio, record, function, DEVICE_PART_MMIO, 0, record->generation);
+    ledger_handle_set(pool, record, function, DEVICE_PART_POOL, 0, record->generation);
+}
+
+/**
+ * Whether a handle names a part of its function that has lived on since a move, and not followed:
+ * it is still the owner's whose generation the handle says.
+ */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    requires ledger_has_function(ledger, handle->function);
     assigns \nothing;
-    ensures handle->part == DEVICE_PART_BUFFER ==> !\result; */
+    ensures \result ==> ledger_has_place(ledger, handle) && handle->part != DEVICE_PART_BUFFER; */
 static bool part_is_of_owner(const struct ledger *ledger, const struct device_handle *handle)
 {
     const struct ledger_function *record = &ledger->functions[handle->function];
 
-    switch (handle->part) {
-    case DEVICE_PART_MMIO:
-        return record->has_mmio && record->mmio_owner == handle->owner_generation;
-    case DEVICE_PART_POOL:
-        return record->has_pool && record->pool_owner == handle->owner_generation;
-    case DEVICE_PART_ROUTE:
-        return ledger->routes[handle->slot].use == LEDGER_LIVE &&
-               ledger->routes[handle->slot].owner == handle->owner_generation;
-    case DEVICE_PART_BUFFER: /* never moves */
-    case DEVICE_PART_COUNT:
-        break;
+    if (handle->part == DEVICE_PART_ROUTE) {
+        if (handle->slot >= ledger->route_count) {
+            return false;
+        }
+        const struct ledger_route *route = &ledger->routes[handle->slot];
+
+        return route->use == LEDGER_LIVE && route->function == handle->function &&
+               route->owner == handle->owner_generation &&
+               route->generation == handle->part_generation;
     }
-    return false;
+    if (handle->slot != 0 || handle->part_generation != record->generation) {
+        return false;
+    }
+    if (handle->part == DEVICE_PART_MMIO) {
+        return record->has_mmio && record->mmio_owner == handle->owner_generation;
+    }
+    return handle->part == DEVICE_PART_POOL && record->has_pool &&
+           record->pool_owner == handle->owner_generation;
 }
 
-/** Whether an identified handle is of the claim that its former owner has handed on. */
-/*@ requires ledger_stored(ledger) && \valid_read(handle) && ledger_has_place(ledger, handle);
-    requires \valid_read(now);
+/** Whether a handle is of the claim that its former owner has handed on. */
+/*@ requires ledger_stored(ledger) && \valid_read(handle);
+    requires ledger_has_function(ledger, handle->function) ==>
+             function_sound(&ledger->functions[handle->function]);
     assigns \nothing;
     ensures \result ==>
+            ledger_has_place(ledger, handle) && handle->part != DEVICE_PART_BUFFER &&
             ledger->functions[handle->function].state == FUNCTION_STATE_CLAIMED &&
             ledger->functions[handle->function].former_owner == from &&
             handle->generation == ledger->functions[handle->function].generation &&
-            (uint64_t)(handle->owner_generation + 1) ==
+            handle->owner_generation + 1 ==
                 ledger->functions[handle->function].owner_generation; */
 static bool is_left_behind(const struct ledger *ledger, const struct device_handle *handle,
-                           const struct device_identity *now, uint64_t from)
+                           uint64_t from)
 {
+    if (handle->function >= ledger->function_count) {
+        return false;
+    }
     const struct ledger_function *record = &ledger->functions[handle->function];
 
     return record->state == FUNCTION_STATE_CLAIMED && record->former_owner == from &&
-           from != DEVICE_NOBODY && now->function == handle->function &&
-           handle->generation == record->generation &&
-           handle->owner_generation + 1 == record->owner_generation &&
-           handle->part_generation == now->part_generation && part_is_of_owner(ledger, handle);
+           from != DEVICE_NOBODY && handle->generation == record->generation &&
+           handle->owner_generation == record->owner_generation - 1 &&
+           part_is_of_owner(ledger, handle);
 }
 
 enum status ledger_move_check(const struct ledger *ledger, const struct device_handle *handle,
                               uint64_t from, uint64_t to)
 {
-    struct device_identity now;
-
     if (handle->part == DEVICE_PART_BUFFER || to == DEVICE_NOBODY) {
         return STATUS_DENIED;
     }
-    if (!ledger_identify(ledger, handle, &now)) {
-        return STATUS_STALE;
+    if (is_left_behind(ledger, handle, from)) {
+        return ledger->functions[handle->function].owner == to ? STATUS_OK : STATUS_DENIED;
     }
-    const struct ledger_function *record = &ledger->functions[handle->function];
-
-    if (is_left_behind(ledger, handle, &now, from)) {
-        return record->owner == to ? STATUS_OK : STATUS_DENIED;
-    }
-    const enum status status = device_authority_check(handle, &now, from);
+    const enum status status = ledger_check(ledger, handle, from);
 
     if (status != STATUS_OK) {
         return status;
     }
+    const struct ledger_function *record = &ledger->functions[handle->function];
+
     if (record->state != FUNCTION_STATE_CLAIMED || record->mmio_pages != 0 ||
         record->owner_generation >= LEDGER_GENERATION_END - 1) {
         return STATUS_BUSY;

@@ -32,21 +32,14 @@ void ledger_part_end(struct ledger *ledger, const struct device_handle *handle)
 
 /* ------------------------------------------------------------------------ routes */
 
-uint32_t ledger_route_find(const struct ledger *ledger)
+bool ledger_route_slot_is_open(const struct ledger *ledger, uint32_t slot)
 {
-    /*@ loop invariant 0 <= i <= ledger->route_count;
-        loop assigns i;
-        loop variant ledger->route_count - i; */
-    for (uint32_t i = 0; i < ledger->route_count; i++) {
-        if (ledger->routes[i].use == LEDGER_UNUSED && !ledger->routes[i].is_retired) {
-            return i;
-        }
-    }
-    return LEDGER_NONE;
+    return slot < ledger->route_count && ledger->routes[slot].use == LEDGER_UNUSED &&
+           !ledger->routes[slot].is_retired;
 }
 
 enum status ledger_route_check(const struct ledger *ledger, uint32_t function, uint64_t pid,
-                               uint32_t *slot)
+                               uint32_t slot)
 {
     if (function >= ledger->function_count) {
         return STATUS_NOT_FOUND;
@@ -57,25 +50,21 @@ enum status ledger_route_check(const struct ledger *ledger, uint32_t function, u
     if (ledger->functions[function].owner != pid) {
         return STATUS_DENIED;
     }
-    const uint32_t found = ledger_route_find(ledger);
-
-    if (found == LEDGER_NONE) {
-        return STATUS_QUEUE_FULL;
-    }
-    *slot = found;
-    return STATUS_OK;
+    return ledger_route_slot_is_open(ledger, slot) ? STATUS_OK : STATUS_QUEUE_FULL;
 }
 
 void ledger_route_commit(struct ledger *ledger, uint32_t function, uint32_t slot,
                          struct device_handle *handle)
 {
+    struct ledger_function *record = &ledger->functions[function];
     struct ledger_route *route = &ledger->routes[slot];
 
+    /*@ assert \separated(handle, record, route); */
+    ledger_handle_set(handle, record, function, DEVICE_PART_ROUTE, slot, route->generation);
     route->use = LEDGER_LIVE;
     route->function = function;
-    route->owner = ledger->functions[function].owner_generation;
-    ledger->functions[function].route_count++;
-    *handle = ledger_handle_of(ledger, function, DEVICE_PART_ROUTE, slot, route->generation);
+    route->owner = record->owner_generation;
+    record->route_count++;
 }
 
 void ledger_route_armed(struct ledger *ledger, uint32_t slot)
@@ -139,11 +128,17 @@ static bool find_place(uint64_t low, uint64_t high, uint64_t end, uint64_t bytes
     return find_addresses(high, end, bytes, iova) || find_addresses(low, low_end, bytes, iova);
 }
 
+bool ledger_buffer_slot_is_open(const struct ledger *ledger, uint32_t slot)
+{
+    return slot < ledger->buffer_count && ledger->buffers[slot].use == LEDGER_UNUSED &&
+           !ledger->buffers[slot].is_retired;
+}
+
 enum status ledger_buffer_check(const struct ledger *ledger, const struct device_handle *pool,
-                                uint64_t pid, uint32_t page_count, struct ledger_place *place)
+                                uint64_t pid, uint32_t slot, uint32_t page_count,
+                                struct ledger_place *place)
 {
     const enum status status = ledger_check(ledger, pool, pid);
-    uint32_t slot = 0;
     uint64_t iova = 0;
 
     if (status != STATUS_OK) {
@@ -163,38 +158,61 @@ enum status ledger_buffer_check(const struct ledger *ledger, const struct device
         !find_place(LEDGER_LOW_FIRST, LEDGER_HIGH_FIRST, record->address_end, bytes, &iova)) {
         return STATUS_BAD_RANGE;
     }
-    /*@ loop invariant 0 <= slot <= ledger->buffer_count;
-        loop assigns slot;
-        loop variant ledger->buffer_count - slot; */
-    while (slot < ledger->buffer_count &&
-           (ledger->buffers[slot].use != LEDGER_UNUSED || ledger->buffers[slot].is_retired)) {
-        slot++;
-    }
-    if (slot == ledger->buffer_count) {
+    if (!ledger_buffer_slot_is_open(ledger, slot)) {
         return STATUS_QUEUE_FULL;
     }
     if (!find_place(record->low_next, record->high_next, record->address_end, bytes, &iova)) {
         return STATUS_RETIRED;
     }
-    *place = (struct ledger_place){.slot = slot, .iova = iova};
+    place->slot = slot;
+    place->iova = iova;
     return STATUS_OK;
 }
 
-void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
-                          const struct ledger_place *place, uint32_t page_count,
-                          enum dma_access access, struct device_handle *handle)
+/** The record of a buffer that is there from now on. */
+/*@ requires \valid(buffer) && buffer_sound(buffer) && !buffer->is_retired;
+    assigns *buffer;
+    ensures buffer_sound(buffer) && !buffer->is_retired && buffer->use == LEDGER_LIVE;
+    ensures buffer->generation == \old(buffer->generation);
+    ensures buffer->function == function && buffer->iova == iova;
+    ensures buffer->page_count == page_count; */
+static void begin_buffer(struct ledger_buffer *buffer, uint32_t function, uint64_t iova,
+                         uint32_t page_count, enum dma_access access)
 {
-    struct ledger_function *record = &ledger->functions[pool->function];
-    struct ledger_buffer *buffer = &ledger->buffers[place->slot];
-    /* A page behind it stays unmapped for ever: running over the end is a fault. */
-    const uint64_t next = place->iova + (page_count + 1ull) * LEDGER_PAGE_BYTES;
-
     buffer->use = LEDGER_LIVE;
-    buffer->function = pool->function;
+    buffer->function = function;
     buffer->access = access;
-    buffer->iova = place->iova;
+    buffer->iova = iova;
     buffer->page_count = page_count;
-    if (place->iova >= LEDGER_HIGH_FIRST) {
+}
+
+/** Addresses and pages of a pool are given out. */
+/*@ requires \valid(record) && function_sound(record) && device_state_owned(record->state);
+    requires page_count <= record->pool_limit - record->pool_pages;
+    requires addresses_open(record->low_next, record->high_next, record->address_end, iova,
+                            page_count * LEDGER_PAGE_BYTES);
+    requires page_count != 0 && record->buffer_count < UINT32_MAX;
+    assigns *record;
+    ensures function_sound(record) && record->state == FUNCTION_STATE_ACTIVE;
+    ensures record->generation == \old(record->generation);
+    ensures record->owner == \old(record->owner);
+    ensures record->owner_generation == \old(record->owner_generation);
+    ensures record->group == \old(record->group);
+    // L4: what was given out, and a page behind it, is never given out again.
+    ensures record->low_next == (iova < LEDGER_HIGH_FIRST ?
+                                     iova + (page_count + 1) * LEDGER_PAGE_BYTES :
+                                     \old(record->low_next));
+    ensures record->high_next == (LEDGER_HIGH_FIRST <= iova ?
+                                      iova + (page_count + 1) * LEDGER_PAGE_BYTES :
+                                      \old(record->high_next));
+    ensures record->pool_pages == \old(record->pool_pages) + page_count;
+    ensures record->buffer_count == \old(record->buffer_count) + 1; */
+static void spend(struct ledger_function *record, uint64_t iova, uint32_t page_count)
+{
+    /* A page behind it stays unmapped for ever: running over the end is a fault. */
+    const uint64_t next = iova + (page_count + 1ull) * LEDGER_PAGE_BYTES;
+
+    if (iova >= LEDGER_HIGH_FIRST) {
         record->high_next = next;
     } else {
         record->low_next = next;
@@ -202,8 +220,24 @@ void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *poo
     record->pool_pages += page_count;
     record->buffer_count++;
     record->state = FUNCTION_STATE_ACTIVE;
-    *handle = ledger_handle_of(ledger, pool->function, DEVICE_PART_BUFFER, place->slot,
-                               buffer->generation);
+}
+
+void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
+                          const struct ledger_place *place, uint32_t page_count,
+                          enum dma_access access, struct device_handle *handle)
+{
+    const uint32_t function = pool->function;
+    const uint32_t slot = place->slot;
+    const uint64_t iova = place->iova;
+    struct ledger_function *record = &ledger->functions[function];
+    struct ledger_buffer *buffer = &ledger->buffers[slot];
+
+    /*@ assert \separated(handle, record, buffer); */
+    begin_buffer(buffer, function, iova, page_count, access);
+    spend(record, iova, page_count);
+    /*@ assert buffer_sound(buffer); */
+    /*@ assert buffer->use == LEDGER_LIVE; */
+    ledger_handle_set(handle, record, function, DEVICE_PART_BUFFER, slot, buffer->generation);
 }
 
 void ledger_exhausted(struct ledger *ledger, uint32_t function)

@@ -30,32 +30,6 @@ static void end_routes(struct ledger_route *routes, uint32_t count, uint32_t fun
     }
 }
 
-/** All its buffers as well. */
-/*@ requires \valid(buffers + (0 .. count - 1));
-    requires \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
-    assigns buffers[0 .. count - 1];
-    ensures \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
-    ensures \forall integer k; 0 <= k < count ==>
-                \old(buffers[k].generation) <= buffers[k].generation;
-    ensures \forall integer k; 0 <= k < count && buffers[k].function == function ==>
-                buffers[k].use != LEDGER_LIVE; */
-static void end_buffers(struct ledger_buffer *buffers, uint32_t count, uint32_t function)
-{
-    /*@ loop invariant 0 <= i <= count;
-        loop invariant \forall integer k; 0 <= k < count ==> buffer_sound(&buffers[k]);
-        loop invariant \forall integer k; 0 <= k < count ==>
-                           \at(buffers[k].generation, Pre) <= buffers[k].generation;
-        loop invariant \forall integer k; 0 <= k < i && buffers[k].function == function ==>
-                           buffers[k].use != LEDGER_LIVE;
-        loop assigns i, buffers[0 .. count - 1];
-        loop variant count - i; */
-    for (uint32_t i = 0; i < count; i++) {
-        if (buffers[i].function == function) {
-            ledger_end_buffer(&buffers[i]);
-        }
-    }
-}
-
 bool ledger_revoke(struct ledger *ledger, uint32_t function)
 {
     struct ledger_function *record = &ledger->functions[function];
@@ -64,11 +38,8 @@ bool ledger_revoke(struct ledger *ledger, uint32_t function)
         return false;
     }
     end_routes(ledger->routes, ledger->route_count, function);
-    end_buffers(ledger->buffers, ledger->buffer_count, function);
     /*@ assert routes_sound(ledger); */
-    /*@ assert buffers_sound(ledger); */
     /*@ assert routes_ended(ledger, function); */
-    /*@ assert buffers_ended(ledger, function); */
     record->state = FUNCTION_STATE_REVOKING;
     record->generation++;
     record->has_mmio = false;

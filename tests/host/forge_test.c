@@ -86,15 +86,15 @@ static void add_part(uint32_t function)
     const uint64_t owner = world.functions[function].owner;
     struct device_handle handle;
     struct ledger_place place;
-    uint32_t slot;
+    const uint32_t slot = world_route_slot(&world);
 
     if (random_below(2) == 0) {
-        if (ledger_route_check(&world.ledger, function, owner, &slot) == STATUS_OK) {
+        if (ledger_route_check(&world.ledger, function, owner, slot) == STATUS_OK) {
             ledger_route_commit(&world.ledger, function, slot, &handle);
             issue(&handle, owner);
         }
-    } else if (ledger_buffer_check(&world.ledger, &world.pool[function], owner, 1, &place) ==
-               STATUS_OK) {
+    } else if (ledger_buffer_check(&world.ledger, &world.pool[function], owner,
+                                   world_buffer_slot(&world), 1, &place) == STATUS_OK) {
         ledger_buffer_commit(&world.ledger, &world.pool[function], &place, 1,
                              DMA_ACCESS_DEVICE_WRITES, &handle);
         issue(&handle, owner);

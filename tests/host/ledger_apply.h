@@ -177,11 +177,10 @@ static inline const char *model_do_route(struct model *model, struct ledger *led
                                          const struct model_operation *op, bool *is_refused)
 {
     struct device_handle handle;
-    uint32_t slot = 0, expected_slot = 0;
-    const enum status expected = model_route(model, op->place, op->pid, &expected_slot);
+    const uint32_t slot = (uint32_t)op->value;
+    const enum status expected = model_route(model, op->place, op->pid, slot);
 
-    if (ledger_route_check(ledger, op->place, op->pid, &slot) != expected ||
-        (expected == STATUS_OK && slot != expected_slot)) {
+    if (ledger_route_check(ledger, op->place, op->pid, slot) != expected) {
         return "another answer about a route";
     }
     *is_refused = expected != STATUS_OK;
@@ -200,11 +199,12 @@ static inline const char *model_do_buffer(struct model *model, struct ledger *le
                                           const struct model_operation *op, bool *is_refused)
 {
     struct device_handle handle;
-    struct ledger_place place = {0, 0}, expected_place = {0, 0};
+    struct ledger_place place = {0, 0};
+    uint64_t iova = 0;
     const uint32_t pages = (uint32_t)op->value;
-    const enum status expected = model_buffer(model, &op->handle, op->pid, pages, &expected_place);
+    const enum status expected = model_buffer(model, &op->handle, op->pid, op->place, pages, &iova);
 
-    if (ledger_buffer_check(ledger, &op->handle, op->pid, pages, &place) != expected) {
+    if (ledger_buffer_check(ledger, &op->handle, op->pid, op->place, pages, &place) != expected) {
         return "another answer about a buffer";
     }
     *is_refused = expected != STATUS_OK;
@@ -221,7 +221,7 @@ static inline const char *model_do_buffer(struct model *model, struct ledger *le
         if (place.iova < *given) {
             return "an address was given out twice (L4)";
         }
-        if (place.slot != expected_place.slot || place.iova != expected_place.iova) {
+        if (place.slot != op->place || place.iova != iova) {
             return "another place for a buffer";
         }
         ledger_buffer_commit(ledger, &op->handle, &place, pages, DMA_ACCESS_DEVICE_READS, &handle);

@@ -65,11 +65,11 @@ enum model_kind {
     MODEL_MAP,      /* handle, pid */
     MODEL_UNMAP,    /* place: function */
     MODEL_PART_END, /* handle */
-    MODEL_ROUTE,    /* place: function; pid */
+    MODEL_ROUTE,    /* place: function; pid; value: slot */
     MODEL_ARM,      /* place: slot, as in the three below */
     MODEL_ROUTE_END,
     MODEL_ROUTE_ENDED,
-    MODEL_BUFFER,      /* handle, pid; value: pages */
+    MODEL_BUFFER,      /* handle, pid; place: slot; value: pages */
     MODEL_BUFFER_END,  /* place: slot, as in the two below */
     MODEL_INVALIDATED, /* the IOMMU has said that it forgot the buffer */
     MODEL_GIVE_BACK,   /* its pages, if that may be */
@@ -262,19 +262,26 @@ static inline enum status model_move(struct model *model, const struct device_ha
                : STATUS_OK;
 }
 
-static inline uint32_t model_free_slot(const struct model_thing *things, const uint64_t *epochs,
-                                       uint32_t count)
+static inline bool model_is_open(const struct model_thing *things, const uint64_t *epochs,
+                                 uint32_t count, uint32_t slot)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (!things[i].exists && epochs[i] != LEDGER_GENERATION_END) {
-            return i;
-        }
+    return slot < count && !things[slot].exists && epochs[slot] != LEDGER_GENERATION_END;
+}
+
+/** The slot that a caller would offer: the lowest that is open, or the one past all. */
+static inline uint32_t model_offer(const struct model_thing *things, const uint64_t *epochs,
+                                   uint32_t count)
+{
+    uint32_t slot = 0;
+
+    while (slot < count && !model_is_open(things, epochs, count, slot)) {
+        slot++;
     }
-    return LEDGER_NONE;
+    return slot;
 }
 
 static inline enum status model_route(const struct model *model, uint32_t function, uint64_t pid,
-                                      uint32_t *slot)
+                                      uint32_t slot)
 {
     if (function >= model->function_count) {
         return STATUS_NOT_FOUND;
@@ -285,8 +292,9 @@ static inline enum status model_route(const struct model *model, uint32_t functi
     if (model->functions[function].owner != pid) {
         return STATUS_DENIED;
     }
-    *slot = model_free_slot(model->routes, model->route_epoch, model->route_count);
-    return *slot == LEDGER_NONE ? STATUS_QUEUE_FULL : STATUS_OK;
+    return model_is_open(model->routes, model->route_epoch, model->route_count, slot)
+               ? STATUS_OK
+               : STATUS_QUEUE_FULL;
 }
 
 /** The lowest page from `at` on where so many bytes fit, looked for page by page; 0: none. */
@@ -322,7 +330,7 @@ static inline uint32_t model_pages(const struct model *model, uint32_t function)
 }
 
 static inline enum status model_buffer(struct model *model, const struct device_handle *pool,
-                                       uint64_t pid, uint32_t pages, struct ledger_place *place)
+                                       uint64_t pid, uint32_t slot, uint32_t pages, uint64_t *iova)
 {
     const enum status status = model_resolve(model, pool, pid);
 
@@ -340,12 +348,11 @@ static inline enum status model_buffer(struct model *model, const struct device_
     if (pages == 0 || model_place(model, 0x100000, 0x100000000, pages * 4096ull) == 0) {
         return STATUS_BAD_RANGE;
     }
-    place->slot = model_free_slot(model->buffers, model->buffer_epoch, model->buffer_count);
-    if (place->slot == LEDGER_NONE) {
+    if (!model_is_open(model->buffers, model->buffer_epoch, model->buffer_count, slot)) {
         return STATUS_QUEUE_FULL;
     }
-    place->iova = model_place(model, function->given_low, function->given_high, pages * 4096ull);
-    return place->iova == 0 ? STATUS_RETIRED : STATUS_OK;
+    *iova = model_place(model, function->given_low, function->given_high, pages * 4096ull);
+    return *iova == 0 ? STATUS_RETIRED : STATUS_OK;
 }
 
 /**
@@ -451,9 +458,6 @@ static inline void model_did_revoke(struct model *model, uint32_t index)
     for (uint32_t i = 0; i < MODEL_SLOTS; i++) {
         if (model->routes[i].exists && model->routes[i].function == index) {
             model_did_end(model, DEVICE_PART_ROUTE, i);
-        }
-        if (model->buffers[i].exists && model->buffers[i].function == index) {
-            model_did_end(model, DEVICE_PART_BUFFER, i);
         }
     }
     model_end_all(model, index, DEVICE_PART_COUNT, 0);

@@ -99,7 +99,6 @@ static void test_route_refusals(void **state)
 {
     struct device_handle handle;
     struct world world;
-    uint32_t slot = 99;
     (void)state;
 
     for (enum function_state i = FUNCTION_STATE_DISCOVERED; i < FUNCTION_STATE_COUNT; i++) {
@@ -107,31 +106,31 @@ static void test_route_refusals(void **state)
 
         world_init(&world);
         world_bring(&world, 2, i);
-        slot = 99;
-        assert_refused(&world, ledger_route_check(&world.ledger, 2, BERT, &slot),
+        assert_refused(&world, ledger_route_check(&world.ledger, 2, BERT, 0),
                        is_owned ? STATUS_DENIED : STATUS_STALE);
-        assert_refused(&world, ledger_route_check(&world.ledger, 2, DEVICE_NOBODY, &slot),
+        assert_refused(&world, ledger_route_check(&world.ledger, 2, DEVICE_NOBODY, 0),
                        is_owned ? STATUS_DENIED : STATUS_STALE);
-        assert_int_equal(slot, 99); /* results are written only on success */
-        assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot),
+        assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, 0),
                        is_owned ? STATUS_OK : STATUS_STALE);
     }
     world_init(&world);
     world_claim(&world, 2, ANNA);
-    assert_refused(&world, ledger_route_check(&world.ledger, WORLD_FUNCTIONS, ANNA, &slot),
+    assert_refused(&world, ledger_route_check(&world.ledger, WORLD_FUNCTIONS, ANNA, 0),
                    STATUS_NOT_FOUND);
     for (uint32_t i = 0; i < WORLD_ROUTES; i++) {
         world_route(&world, 2, &handle);
     }
-    slot = 99;
-    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot), STATUS_QUEUE_FULL);
-    assert_int_equal(slot, 99);
+    for (uint32_t i = 0; i <= WORLD_ROUTES; i++) { /* taken, or none at all */
+        assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, i), STATUS_QUEUE_FULL);
+    }
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, LEDGER_NONE),
+                   STATUS_QUEUE_FULL);
     ledger_route_end(&world.ledger, 1);
-    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot),
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, 1),
                    STATUS_QUEUE_FULL); /* not before it was seen gone */
     ledger_route_ended(&world.ledger, 1);
-    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot), STATUS_OK);
-    assert_int_equal(slot, 1);
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, 1), STATUS_OK);
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, 0), STATUS_QUEUE_FULL);
 }
 
 static void test_route_delivery(void **state)
@@ -183,8 +182,8 @@ static void test_route_generation_ends(void **state)
     }
     assert_int_equal(world_route(&world, 2, &handle), 1);
     assert_int_equal(world_route(&world, 2, &handle), 2);
-    uint32_t slot;
-    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot), STATUS_QUEUE_FULL);
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, 0),
+                   STATUS_QUEUE_FULL); /* free, and retired */
 }
 
 /* ------------------------------------------------------------------------ buffers */
@@ -201,36 +200,53 @@ static void test_buffer_refusals(void **state)
 
         world_init(&world);
         world_bring(&world, 2, i);
-        assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], BERT, 1, &place),
+        assert_refused(&world,
+                       ledger_buffer_check(&world.ledger, &world.pool[2], BERT,
+                                           world_buffer_slot(&world), 1, &place),
                        is_owned ? STATUS_DENIED : STATUS_STALE);
         assert_int_equal(place.iova, 99);
-        assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, &place),
+        assert_refused(&world,
+                       ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                           world_buffer_slot(&world), 1, &place),
                        is_owned ? STATUS_OK : STATUS_STALE);
         place.iova = 99;
     }
     world_init(&world);
     world_claim(&world, 2, ANNA);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1000, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 1000, &place),
                    STATUS_OK);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1001, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 1001, &place),
                    STATUS_OVER_BUDGET);
     assert_refused(&world,
-                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, UINT32_MAX, &place),
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), UINT32_MAX, &place),
                    STATUS_OVER_BUDGET);
     for (uint32_t i = 0; i < WORLD_BUFFERS; i++) {
         world_buffer(&world, 2, 100, &buffer);
     }
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 601, &place),
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 0, 601, &place),
                    STATUS_OVER_BUDGET);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 600, &place),
-                   STATUS_QUEUE_FULL);
+    for (uint32_t i = 0; i <= WORLD_BUFFERS; i++) { /* taken, or none at all */
+        assert_refused(&world,
+                       ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, i, 600, &place),
+                       STATUS_QUEUE_FULL);
+    }
+    assert_refused(
+        &world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, LEDGER_NONE, 600, &place),
+        STATUS_QUEUE_FULL);
     ledger_buffer_end(&world.ledger, 2);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 601, &place),
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 2, 601, &place),
                    STATUS_OVER_BUDGET); /* its pages stay counted */
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 600, &place),
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 2, 600, &place),
                    STATUS_QUEUE_FULL);
     ledger_buffer_ended(&world.ledger, 2);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 700, &place),
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, 700, &place),
+                   STATUS_QUEUE_FULL);
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 2, 700, &place),
                    STATUS_OK);
     assert_int_equal(place.slot, 2);
     assert_true(place.iova > world.buffers[3].iova); /* the slot again, the addresses not */
@@ -257,6 +273,9 @@ static void test_buffer_generation_ends(void **state)
         assert_true(world.buffers[0].generation > last);
         last = world.buffers[0].generation;
     }
+    struct ledger_place place;
+    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 0, 1, &place),
+                   STATUS_QUEUE_FULL); /* free, and retired */
     assert_int_equal(world_buffer(&world, 2, 1, &handle), 1);
 }
 
@@ -310,10 +329,10 @@ static void test_places(void **state)
         world.functions[2].high_next = cases[n].high;
         world.functions[2].address_end = cases[n].end;
         if (cases[n].iova == 0) {
-            assert_refused(
-                &world,
-                ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, cases[n].pages, &place),
-                STATUS_RETIRED);
+            assert_refused(&world,
+                           ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                               world_buffer_slot(&world), cases[n].pages, &place),
+                           STATUS_RETIRED);
             continue;
         }
         assert_int_equal(world.buffers[world_buffer(&world, 2, cases[n].pages, &buffer)].iova,
@@ -367,7 +386,9 @@ static void test_buffer_wants_a_pool(void **state)
 
     for (size_t n = 0; n < ARRAY_COUNT(others); n++) {
         assert_int_equal(ledger_check(&world.ledger, &others[n], ANNA), STATUS_OK);
-        assert_refused(&world, ledger_buffer_check(&world.ledger, &others[n], ANNA, 1, &place),
+        assert_refused(&world,
+                       ledger_buffer_check(&world.ledger, &others[n], ANNA,
+                                           world_buffer_slot(&world), 1, &place),
                        STATUS_WRONG_TYPE);
     }
 }
@@ -391,9 +412,13 @@ static void test_page_between_regions(void **state)
 
     struct ledger_place place;
     world.functions[2].low_next = LEDGER_HIGH_FIRST - 16 * PAGE;
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 16, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 16, &place),
                    STATUS_RETIRED);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 15, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 15, &place),
                    STATUS_OK);
 }
 
@@ -413,7 +438,9 @@ static void test_addresses_do_not_wrap(void **state)
     world.functions[2].high_next = LEDGER_ADDRESS_END - 2 * PAGE;
     world_buffer(&world, 2, 2, &buffer);
     assert_true(world.functions[2].high_next > LEDGER_ADDRESS_END);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 1, &place),
                    STATUS_RETIRED);
 }
 
@@ -427,24 +454,36 @@ static void test_too_large_for_the_device(void **state)
     world_init(&world);
     ledger_claim_commit(&world.ledger, 2, ANNA, UINT32_MAX, LEDGER_LOW_FIRST + 8 * PAGE,
                         &world.mmio[2], &world.pool[2]);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 9, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 9, &place),
                    STATUS_BAD_RANGE);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 0, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 0, &place),
                    STATUS_BAD_RANGE);
     assert_int_equal(place.slot, 99); /* results are written only on success */
     assert_int_equal(place.iova, 99);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 8, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 8, &place),
                    STATUS_OK);
     place.slot = 99;
     world.functions[2].low_next += PAGE;
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 8, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 8, &place),
                    STATUS_RETIRED);
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 9, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 9, &place),
                    STATUS_BAD_RANGE);
     assert_int_equal(place.slot, 99);
     /* Nothing at all below where addresses begin. */
     world.functions[2].address_end = LEDGER_LOW_FIRST;
-    assert_refused(&world, ledger_buffer_check(&world.ledger, &world.pool[2], ANNA, 1, &place),
+    assert_refused(&world,
+                   ledger_buffer_check(&world.ledger, &world.pool[2], ANNA,
+                                       world_buffer_slot(&world), 1, &place),
                    STATUS_BAD_RANGE);
 }
 

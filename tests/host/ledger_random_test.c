@@ -128,6 +128,13 @@ static void random_operation(struct model_operation *op)
         op->value = 1u << random_below(5);
     } else if (op->kind == MODEL_BUFFER) {
         op->value = random_below(20) == 0 ? random_next() : random_below(8);
+        op->place = random_below(8) == 0
+                        ? random_below(MODEL_SLOTS + 2)
+                        : model_offer(model.buffers, model.buffer_epoch, MODEL_SLOTS);
+    } else if (op->kind == MODEL_ROUTE) {
+        op->value = random_below(8) == 0
+                        ? random_below(MODEL_SLOTS + 2)
+                        : model_offer(model.routes, model.route_epoch, MODEL_SLOTS);
     }
     if ((op->kind == MODEL_CLAIM || op->kind == MODEL_ROUTE) && random_below(20) == 0) {
         op->place += MODEL_FUNCTIONS;

@@ -96,7 +96,7 @@ static void test_buffer_evidence(void **state)
     assert_true(ledger_revoke(&world.ledger, 2));
     const struct world revoked = world;
 
-    /* Every set of evidence. */
+    /* Every set of evidence; none is enough for what has not ended. */
     for (uint32_t i = 0; i < 32; i++) {
         world = revoked;
         for (uint32_t bit = 1; bit < 32; bit <<= 1) {
@@ -105,6 +105,10 @@ static void test_buffer_evidence(void **state)
             }
         }
         assert_int_equal(world.functions[2].evidence, i);
+        assert_false(ledger_buffer_is_unreachable(&world.ledger, two, true));
+        assert_refused(&world, (ledger_buffer_ended(&world.ledger, two), 0), 0);
+        ledger_buffer_end(&world.ledger, two);
+        world_audit(&world);
         assert_int_equal(ledger_buffer_is_unreachable(&world.ledger, two, false),
                          (i & LEDGER_STOPPED) != 0 && (i & LEDGER_DETACHED) != 0);
         assert_true(ledger_buffer_is_unreachable(&world.ledger, two, true));
@@ -146,6 +150,7 @@ static void test_released(void **state)
     const uint32_t buffer_slot = world_buffer(&world, 2, 1, &buffer);
     ledger_mmio_mapped(&world.ledger, 2, 5);
     assert_true(ledger_revoke(&world.ledger, 2));
+    ledger_buffer_end(&world.ledger, buffer_slot);
     ledger_witness(&world.ledger, 2, LEDGER_QUIET);
     /* Any one of the three that is still there is too much. */
     for (uint32_t i = 0; i < 8; i++) {
@@ -201,7 +206,6 @@ static void test_quarantine_keeps(void **state)
 {
     struct world world;
     struct device_handle route, buffer;
-    uint32_t slot;
     (void)state;
 
     world_init(&world);
@@ -209,6 +213,7 @@ static void test_quarantine_keeps(void **state)
     const uint32_t route_slot = world_route(&world, 2, &route);
     const uint32_t buffer_slot = world_buffer(&world, 2, 7, &buffer);
     assert_true(ledger_revoke(&world.ledger, 2));
+    ledger_buffer_end(&world.ledger, buffer_slot);
     ledger_witness(&world.ledger, 2, LEDGER_STOPPED);
     ledger_quarantine(&world.ledger, 2);
     world_audit(&world);
@@ -219,7 +224,8 @@ static void test_quarantine_keeps(void **state)
     assert_false(ledger_buffer_is_unreachable(&world.ledger, buffer_slot, false));
     assert_int_equal(ledger_check(&world.ledger, &buffer, ANNA), STATUS_STALE);
     assert_refused(&world, ledger_revoke(&world.ledger, 2), false);
-    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, &slot), STATUS_STALE);
+    assert_refused(&world, ledger_route_check(&world.ledger, 2, ANNA, world_route_slot(&world)),
+                   STATUS_STALE);
     /* The slots are not given to anybody else. */
     world_claim(&world, 3, BERT);
     assert_int_not_equal(world_buffer(&world, 3, 1, &buffer), buffer_slot);
@@ -243,6 +249,7 @@ static void test_way_out_of_quarantine(void **state)
     assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
     assert_true(ledger_revoke(&world.ledger, 2));
     assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
+    ledger_buffer_end(&world.ledger, buffer_slot);
     /* A reset that the teardown has seen is not enough: the IOMMU was to keep the device from
      * memory. */
     ledger_witness(&world.ledger, 2, LEDGER_STOPPED | LEDGER_RESET | LEDGER_MASKED);
@@ -363,6 +370,13 @@ static void test_audit_sees(void **state)
     SEED((world.functions[1].state = FUNCTION_STATE_REVOKING, world.functions[1].has_mmio = false),
          LEDGER_FLAW_LIVE);
     SEED(world.functions[2].state = FUNCTION_STATE_CLAIMED, LEDGER_FLAW_LIVE); /* live buffers */
+    SEED((world.functions[2].state = FUNCTION_STATE_CLAIMED,
+          world.buffers[0].use = world.buffers[1].use = LEDGER_ENDING),
+         LEDGER_SOUND);
+    SEED((world.functions[2].state = FUNCTION_STATE_REVOKING,
+          world.functions[2].has_mmio = world.functions[2].has_pool = false,
+          world.routes[0].use = LEDGER_ENDING),
+         LEDGER_SOUND); /* its buffers' turn comes */
     SEED((world.functions[2].state = FUNCTION_STATE_REVOKING,
           world.functions[2].has_mmio = world.functions[2].has_pool = false,
           world.buffers[0].use = world.buffers[1].use = LEDGER_ENDING),

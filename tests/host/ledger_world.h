@@ -60,13 +60,35 @@ static inline void world_claim(struct world *world, uint32_t function, uint64_t 
     world_audit(world);
 }
 
+/** The lowest slot that is open; LEDGER_NONE if none is. */
+static inline uint32_t world_route_slot(const struct world *world)
+{
+    for (uint32_t i = 0; i < WORLD_ROUTES; i++) {
+        if (world->routes[i].use == LEDGER_UNUSED && !world->routes[i].is_retired) {
+            return i;
+        }
+    }
+    return LEDGER_NONE;
+}
+
+static inline uint32_t world_buffer_slot(const struct world *world)
+{
+    for (uint32_t i = 0; i < WORLD_BUFFERS; i++) {
+        if (world->buffers[i].use == LEDGER_UNUSED && !world->buffers[i].is_retired) {
+            return i;
+        }
+    }
+    return LEDGER_NONE;
+}
+
 static inline uint32_t world_buffer(struct world *world, uint32_t function, uint32_t page_count,
                                     struct device_handle *handle)
 {
     struct ledger_place place;
 
     assert_int_equal(ledger_buffer_check(&world->ledger, &world->pool[function],
-                                         world->functions[function].owner, page_count, &place),
+                                         world->functions[function].owner, world_buffer_slot(world),
+                                         page_count, &place),
                      STATUS_OK);
     ledger_buffer_commit(&world->ledger, &world->pool[function], &place, page_count,
                          DMA_ACCESS_DEVICE_READS, handle);
@@ -77,10 +99,10 @@ static inline uint32_t world_buffer(struct world *world, uint32_t function, uint
 static inline uint32_t world_route(struct world *world, uint32_t function,
                                    struct device_handle *handle)
 {
-    uint32_t slot = LEDGER_NONE;
+    const uint32_t slot = world_route_slot(world);
 
     assert_int_equal(
-        ledger_route_check(&world->ledger, function, world->functions[function].owner, &slot),
+        ledger_route_check(&world->ledger, function, world->functions[function].owner, slot),
         STATUS_OK);
     ledger_route_commit(&world->ledger, function, slot, handle);
     world_audit(world);
@@ -97,7 +119,8 @@ static inline enum function_state world_finish(struct world *world, uint32_t fun
         }
     }
     for (uint32_t i = 0; i < WORLD_BUFFERS; i++) {
-        if (world->buffers[i].use == LEDGER_ENDING && world->buffers[i].function == function) {
+        if (world->buffers[i].use != LEDGER_UNUSED && world->buffers[i].function == function) {
+            ledger_buffer_end(&world->ledger, i);
             assert_true(ledger_buffer_is_unreachable(&world->ledger, i, false));
             ledger_buffer_ended(&world->ledger, i);
         }

@@ -152,8 +152,8 @@ def check_interrupts(machine, seen):
     sources = {row["irq"]: row for row in told["interrupt"]}
     same("the console's interrupt", (sources["4"]["what"], sources["4"]["by"], sources["4"]["trigger"]),
          ("COM1, the console", "IO-APIC", "edge"))
-    same("sources of interrupts", set(sources), {"4", "LOC", "RES", "TLB", "FEN", "IOM", "SPU"})
-    same("nobody's", sources["SPU"]["count"], 0)
+    same("sources of interrupts", set(sources), {"4", "LOC", "RES", "TLB", "FEN", "IOM", "NMI", "SPU"})
+    same("nobody's", (sources["SPU"]["count"], sources["NMI"]["count"]), (0, 0))
     vectors = {row["bdf"]: row for row in told["messageInterrupts"]}
     same("functions with messages", sorted(vectors),
          sorted(pci.name_of(bdf) for bdf, function in seen.functions.items()

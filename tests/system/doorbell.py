@@ -103,3 +103,9 @@ class Table:
         """Message address, data, control."""
         base = self._table + 16 * vector
         return self.qtest.load(base, 8), self.qtest.load(base + 8), self.qtest.load(base + 12)
+
+    def set(self, address, data, vector=0):
+        """Change the message behind the kernel's back; rung or pending, it is sent."""
+        base = self._table + 16 * vector
+        self.qtest.store(base, address, 8)
+        self.qtest.store(base + 8, data)

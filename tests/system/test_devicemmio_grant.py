@@ -4,9 +4,11 @@ says. What the holder sees user/apps/devtest judges; what it cannot see is judge
 
 import re
 
+import audit
 import devtest
 import oracle
 import pytest
+from oracle import pci
 from shell import claim, process_table, wait_processes
 
 
@@ -59,6 +61,18 @@ def test_second_claim_is_refused(boot, logs):
     text = machine.shell("run devtest window")
     claim("checks" not in text and re.search("busy|owne|taken|in use", text), "a refusal", text)
     claim("devtest" in process_table(machine), "the first owner, alive", process_table(machine))
+    oracle.inspect(machine)
+    machine.halt()
+
+
+def test_strange_claims(boot, logs):
+    """A claim with address bits or a kind of interrupt that cannot be is refused, as is one more interrupt of
+    a claim that was, or will be. Else: the number of those that were done."""
+    machine, devices = devtest.start(boot, logs)
+    edu = audit.function_index(machine, pci.name_of(machine.bdf(devices.names[0])))
+    for _ in range(2):
+        text = machine.shell(f"run manage strange {edu}")
+        claim("manage: 0 of what is strange was done" in text and "exit code 0" in text, "refusals", text)
     oracle.inspect(machine)
     machine.halt()
 

@@ -9,6 +9,7 @@ import time
 import devtest
 import oracle
 import pytest
+from harness import Devices
 from oracle import pci
 from outside_edu import MAX_BYTES, OutsideEdu
 from shell import claim, fresh_prompt, wait_processes
@@ -25,6 +26,23 @@ def test_grant(boot, logs, test):
     that the oracle finds."""
     machine, _ = devtest.start(boot, logs)
     devtest.run_twice(machine, test)
+    machine.halt()
+
+
+@pytest.mark.parametrize("kernel", ["kernel", "kernel-debug"])
+def test_unmapped_before_it_is_mapped(boot, logs, kernel):
+    """A buffer whose map the IOMMU has not answered cannot be unmapped by who guesses its capability, and the
+    map is answered; a debug kernel always waits for that answer. Else: a call without an answer, or a kernel
+    that writes to an operation that is gone."""
+    devices = Devices()
+    devices.edu()
+    machine = boot(devices=devices, package=devtest.package(logs, devtest.EDU),
+                   kernel=f"build/{kernel}/capos.elf")
+    machine.expect(machine.PROMPT)
+    text = devtest.run(machine, "hasty")
+    seen = re.search(r"unmapping what is being mapped: (\w+)", text).group(1)
+    claim(kernel == "kernel" or seen == "busy", "busy, on the debug kernel", text)
+    oracle.inspect(machine)
     machine.halt()
 
 

@@ -11,7 +11,7 @@ import pytest
 from shell import claim, process_table
 
 ATTACKS = ["forge", "sqe", "indices", "pointers", "flood", "messages", "spawn", "die", "faults",
-           "lifetimes", "ends", "stale", "race", "cycles"]
+           "lifetimes", "ends", "stale", "race", "ticks", "cycles"]
 
 
 def attack(machine, name):
@@ -54,6 +54,16 @@ def test_attack(boot, name):
 def test_attack_with_other_cpus(boot, name, cpus):
     """The attacks that depend on timing fail on one CPU and on four as well. Else: as above."""
     attack(boot(cpus=cpus), name)
+
+
+def test_timers_take_little(boot):
+    """Four hundred timers that each fire as often as any may leave a program nine tenths of its CPU, counted
+    in instructions. Else: what they leave, or a machine that does nothing but fire."""
+    machine = boot(cpus=1, icount=0)
+    text = machine.shell("run hostile ticks", 50)
+    match = re.search(r"400 timers: (\d+) rounds, (\d+) before", text)
+    claim(match and int(match.group(1)) > 0.9 * int(match.group(2)), "nine tenths", text)
+    machine.halt()
 
 
 def test_neighbours_during_attacks(boot):

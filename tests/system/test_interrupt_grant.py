@@ -43,6 +43,16 @@ def test_interrupt_after_the_owners_end(boot, logs):
     machine.halt()
 
 
+def test_storms_are_told_of_a_few_times(boot, logs):
+    """An owner whose device storms and who unmasks it again, forty times, fills neither the log nor the
+    serial line. Else: more lines than sixteen."""
+    machine, _ = devtest.start(boot, logs)
+    devtest.run(machine, "stormy")
+    lines = machine.output.count("interrupts that nobody looks at; masked")
+    claim(lines == 16, "16 lines", lines)
+    machine.halt()
+
+
 def test_storm(boot, logs):
     """Interrupts that nobody takes, thousands of them, are masked, and do not keep the system from its
     work. Else: a route that is open, or a prompt that does not come."""

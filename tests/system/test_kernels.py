@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The kernels that are not the usual one: built by Clang, and with its assertions switched on."""
 
+import disks
 import pytest
-from shell import claim
+from shell import claim, fresh_prompt
 
 KERNELS = ["clang", "debug", "clang-debug"]
 
@@ -17,3 +18,14 @@ def test_kernel(boot, variant, cpus):
         text = machine.shell(f"run {program}", 60)
         claim(text.endswith(f"{program.split()[0]}: exit code 0"), f"{program} passes", text)
     machine.halt()
+
+
+def test_debug_kernel_with_interrupts(boot, logs):
+    """On one CPU the debug kernel goes from a disk's interrupt straight to the driver, past a thread that
+    computes, with no lock's rank left behind. Else: an epitaph that names the rank."""
+    machine, _, _ = disks.start(boot, logs, machine={"cpus": 1, "kernel": "build/kernel-debug/capos.elf"})
+    machine.write("run rttest registers &\r")
+    machine.expect("rttest: process")
+    fresh_prompt(machine)
+    text = machine.shell("run blktest depth 4 load 2000", 50)
+    claim(text.endswith("blktest: exit code 0"), "blktest passes", text)

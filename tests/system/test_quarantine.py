@@ -150,6 +150,54 @@ def test_owner_lives_on(boot, logs):
     machine.halt()
 
 
+def test_former_owner_dies_first(boot, logs):
+    """An interrupt that stayed with who has handed the claim on, and has died since, goes into quarantine with
+    the function; nothing keeps either process after that. Else: a process that is gone, and in the list."""
+    machine, _, bdf, _ = start(boot, logs, True)
+    machine.write("run devtest parted &\r")
+    machine.expect("devtest: parted\r", 20)
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, bdf, "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    fresh_prompt(machine)
+    oracle.inspect(machine)
+    machine.halt()
+
+
+def test_its_place_among_processes(boot, logs):
+    """Processes are listed by number, quarantine as well when it is needed again after others were started.
+    Else: it stands behind them, and who reads the list page by page gets there again and again."""
+    devices = Devices()
+    names = [devices.edu(port=True) for _ in range(2)]
+    package = devtest.package(logs, devtest.EDU, base=devtest.Package())
+    devtest.package(logs, devtest.EDU, "devtest-b", base=package)
+    package.programs["devtest-b"]["grants"][-1]["source"]["device"]["nth"] = 1
+    machine = boot(devices=devices, package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    places = [pci.name_of(machine.bdf(name)) for name in names]
+    devtest.hold(machine)
+    machine.write("run devtest-b hold &\r")
+    machine.expect("devtest: holding")
+    fresh_prompt(machine)
+    break_unit(machine)
+    machine.shell("kill devtest")
+    audit.wait(machine, places[0], "quarantined")
+    machine.shell(f"run manage reset {audit.function_index(machine, places[0])}", 30)
+    wait_processes(machine, devtest.SERVICES | {"devtest-b"})
+    machine.write("run hostile child race spin &\r")
+    machine.expect("hostile: process")
+    fresh_prompt(machine)
+    machine.shell("kill devtest-b")
+    audit.wait(machine, places[1], "quarantined")
+    wait_processes(machine, devtest.SERVICES | {"quarantine", "hostile"}, 20)
+    numbers = [row["pid"] for row in process_table(machine).values()]
+    claim(numbers == sorted(numbers), "processes by number", numbers)
+    machine.shell("kill hostile")
+    machine.halt()
+
+
 def test_too_much_is_lost(boot, logs):
     """When a sixteenth of memory is in quarantine, claims are refused for that reason; the rest of the system
     has what is left. Else: a claim that is refused for another reason, or a machine that runs out."""

@@ -277,3 +277,17 @@ def test_packages_are_listed_without_installing():
     done = subprocess.run([str(TOOLS / "install-packages"), "party"], capture_output=True, text=True,
                           check=False)
     assert done.returncode == 2 and "no such group: party" in done.stderr
+
+
+def test_kernel_mutants_still_apply(tmp_path):
+    """Each seeded bug of the kernel changes the file that it names, and its test is there; an edit that changes
+    nothing, a test that is not there and a file that is gone are told. Else: a mutant that nobody has tried since."""
+    status, text = run("kernel-mutants", "--check", cwd=tmp_path)
+    assert status == 0, text
+    table = tmp_path / "table.txt"
+    table.write_text("stale | test_panic.py::test_page_fault | kernel/main.c | s/no such words here//\n"
+                     "lost | test_panic.py::test_nothing | kernel/main.c | s/void/VOID/\n"
+                     "gone | test_panic.py::test_page_fault | kernel/none.c | s/void/VOID/\n"
+                     "good | test_panic.py::test_stack_overflow | kernel/main.c | s/void/VOID/\n")
+    status, text = run("kernel-mutants", "--check", "--table", table, cwd=tmp_path)
+    assert status == 1 and sorted(line.split(":")[0] for line in text.splitlines()) == ["gone", "lost", "stale"], text

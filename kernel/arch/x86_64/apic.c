@@ -5,6 +5,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/firmware.h"
 #include "arch/x86_64/trap.h"
 #include "mm/kernel_map.h"
 
@@ -13,6 +14,7 @@
 #define APIC_TASK_PRIORITY 0x080u
 #define APIC_EOI           0x0b0u
 #define APIC_SPURIOUS      0x0f0u
+#define APIC_IN_SERVICE    0x100u /* a register for each 32 vectors */
 #define APIC_COMMAND_LOW   0x300u
 #define APIC_COMMAND_HIGH  0x310u
 #define APIC_LVT_TIMER     0x320u
@@ -25,6 +27,8 @@
 
 #define APIC_ENABLE        (1u << 8)
 #define LVT_MASKED         (1u << 16)
+#define LVT_NMI            (4u << 8)
+#define LVT_ACTIVE_LOW     (1u << 13)
 #define LVT_TSC_DEADLINE   (2u << 17)
 #define TIMER_DIVIDE_BY_1  0xbu
 #define COMMAND_PENDING    (1u << 12)
@@ -33,14 +37,19 @@
 #define COMMAND_FIXED      0x4000u
 #define COMMAND_ALL_OTHERS 0xc0000u
 
-#define APIC_BASE_X2APIC   (1ull << 10)
-#define APIC_BASE_ENABLE   (1ull << 11)
-#define APIC_BASE_ADDRESS  0x000ffffffffff000ull
+/* Holds back what is of this class and below, vectors 0 to 31 (11.8.3): they are the exceptions'.
+ * No APIC is told to send one, but a message that a device has forged may have any. */
+#define PRIORITY_EXCEPTIONS 0x10u
 
-#define MEASURE_US         1000u
+#define APIC_BASE_X2APIC    (1ull << 10)
+#define APIC_BASE_ENABLE    (1ull << 11)
+#define APIC_BASE_ADDRESS   0x000ffffffffff000ull
+
+#define MEASURE_US          1000u
 
 static volatile uint32_t *registers; /* [I] xAPIC page; NULL with x2APIC */
 static uint64_t timer_per_tick_32;   /* [I] timer counts per TSC tick, 32.32 */
+static bool is_stop_sent;            /* [a] */
 
 static uint32_t apic_read(uint32_t offset)
 {
@@ -67,6 +76,17 @@ void apic_init(struct paddr base)
     registers = kernel_map_registers(base, PAGE_BYTES);
 }
 
+/** What the MADT says of a pin of this CPU: an NMI (11.5.1), or nothing that is let in. */
+static uint32_t pin_entry(uint32_t pin)
+{
+    const struct firmware_nmi *nmi = firmware_local_nmi(apic_this_id(), pin);
+
+    if (nmi == NULL) {
+        return LVT_MASKED;
+    }
+    return LVT_NMI | (nmi->flags.polarity == ACPI_POLARITY_LOW ? LVT_ACTIVE_LOW : 0);
+}
+
 void apic_init_cpu(void)
 {
     const uint64_t base = rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
@@ -76,9 +96,9 @@ void apic_init_cpu(void)
     if (cpu_features.x2apic) {
         wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2APIC);
     }
-    apic_write(APIC_TASK_PRIORITY, 0);
-    apic_write(APIC_LVT_LINT0, LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, LVT_MASKED);
+    apic_write(APIC_TASK_PRIORITY, PRIORITY_EXCEPTIONS);
+    apic_write(APIC_LVT_LINT0, pin_entry(0));
+    apic_write(APIC_LVT_LINT1, pin_entry(1));
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_SPURIOUS, APIC_ENABLE | VECTOR_SPURIOUS);
     apic_write(APIC_TIMER_DIVIDE, TIMER_DIVIDE_BY_1);
@@ -118,6 +138,11 @@ bool apic_can_address(uint32_t apic_id)
     return apic_id_fits(apic_id, registers == NULL);
 }
 
+bool apic_is_in_service(uint32_t vector)
+{
+    return (apic_read(APIC_IN_SERVICE + vector / 32 * 0x10) >> vector % 32 & 1) != 0;
+}
+
 void apic_end_of_interrupt(void)
 {
     apic_write(APIC_EOI, 0);
@@ -154,9 +179,15 @@ void apic_send_startup(uint32_t apic_id, uint32_t page)
 
 void apic_stop_others(void)
 {
+    __atomic_store_n(&is_stop_sent, true, __ATOMIC_RELEASE);
     if (cpu_count > 1) {
         send_command(0, COMMAND_ALL_OTHERS | COMMAND_FIXED | VECTOR_STOP);
     }
+}
+
+bool apic_is_stop_sent(void)
+{
+    return __atomic_load_n(&is_stop_sent, __ATOMIC_ACQUIRE);
 }
 
 void apic_timer_program(uint64_t deadline_ticks)

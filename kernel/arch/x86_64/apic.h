@@ -11,7 +11,7 @@
 /** Find and map the local APIC. Boot CPU, once. `base` is the MADT's address, 0: the MSR's. */
 void apic_init(struct paddr base);
 
-/** Switch this CPU's APIC on, everything but the timer masked, and its timer ready. */
+/** Switch this CPU's APIC on, everything but the timer and NMIs masked, and its timer ready. */
 void apic_init_cpu(void);
 
 /** Measure the timer against the TSC. Boot CPU, once. */
@@ -24,6 +24,10 @@ bool apic_can_address(uint32_t apic_id);
 
 void apic_end_of_interrupt(void);
 
+/** Whether an interrupt of this vector waits for its end: the one being handled, or one below it.
+ */
+bool apic_is_in_service(uint32_t vector);
+
 /** Send a fixed interrupt to one CPU. */
 void apic_send_ipi(uint32_t apic_id, uint32_t vector);
 
@@ -33,6 +37,9 @@ void apic_send_startup(uint32_t apic_id, uint32_t page);
 
 /** Stop all other CPUs, for a panic or the end. */
 void apic_stop_others(void);
+
+/** Whether somebody has. */
+bool apic_is_stop_sent(void);
 
 /** Interrupt at a TSC value (already past: as soon as possible); NO_DEADLINE: never. */
 void apic_timer_program(uint64_t deadline_ticks);

@@ -238,9 +238,3 @@ static inline void sleep_uninterrupted(void)
 {
     __asm__ volatile("cli; hlt" : : : "memory");
 }
-
-/** Sleep until an interrupt; atomic against one that is already pending. Returns with IF = 0. */
-static inline void wait_for_interrupt(void)
-{
-    __asm__ volatile("sti; hlt; cli" : : : "memory");
-}

@@ -10,6 +10,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/irq.h"
+#include "arch/x86_64/nmi.h"
 #include "arch/x86_64/user_copy.h"
 #include "diag/log.h"
 #include "diag/panic.h"
@@ -164,9 +165,16 @@ void trap_from_kernel(struct trap_frame *frame)
     spin_unlock(&kernel_lock);
 }
 
-/** NMI, double fault, machine check: none of them is survivable or expected. */
+/** Double fault, machine check, an NMI with an error: none of them is survivable or expected. */
 void trap_paranoid_entry(struct trap_frame *frame);
 void trap_paranoid_entry(struct trap_frame *frame)
 {
+    if (frame->vector == VECTOR_NMI) {
+        const uint8_t status = nmi_status();
+
+        PANIC("the chipset reports a hardware error by NMI:%s%s (port 61h reads %02x), at rip %p",
+              (status & NMI_SERR) != 0 ? " SERR#" : "", (status & NMI_IOCHK) != 0 ? " IOCHK#" : "",
+              status, (void *)frame->rip);
+    }
     panic_trap(frame);
 }

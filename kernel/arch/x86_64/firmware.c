@@ -120,6 +120,7 @@ static void add_processor(const struct acpi_madt_processor *processor)
         }
     }
     if (firmware.processor_count < MAX_CPUS) {
+        firmware.uids[firmware.processor_count] = processor->uid;
         firmware.apic_ids[firmware.processor_count++] = processor->apic_id;
     } else if (!processors_overflow) {
         processors_overflow = true;
@@ -132,6 +133,26 @@ static void add_nmi(struct firmware_nmi nmi)
     if (firmware.nmi_count < FIRMWARE_MAX_NMIS) {
         firmware.nmis[firmware.nmi_count++] = nmi;
     }
+}
+
+const struct firmware_nmi *firmware_local_nmi(uint32_t apic_id, uint32_t pin)
+{
+    for (uint32_t i = 0; i < firmware.nmi_count; i++) {
+        const struct firmware_nmi *nmi = &firmware.nmis[i];
+
+        if (!nmi->is_local || nmi->input != pin) {
+            continue;
+        }
+        if (nmi->is_of_all) {
+            return nmi;
+        }
+        for (uint32_t n = 0; n < firmware.processor_count; n++) {
+            if (firmware.apic_ids[n] == apic_id && firmware.uids[n] == nmi->processor) {
+                return nmi;
+            }
+        }
+    }
+    return NULL;
 }
 
 static void add_override(const struct acpi_madt_override *override)

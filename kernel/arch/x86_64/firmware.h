@@ -52,7 +52,7 @@ struct firmware_isa_irq {
     struct acpi_input input; /* as an override says; without one it says nothing */
 };
 
-/** Where an NMI arrives, for people: all of them stay masked. */
+/** Where an NMI arrives. Inputs of I/O APICs stay masked: they are for people. */
 struct firmware_nmi {
     bool is_local; /* at a LINT pin of local APICs; else at an I/O APIC's input */
     bool is_of_all;
@@ -67,6 +67,7 @@ struct firmware {
     bool has_8259s;
     uint32_t processor_count;
     uint32_t apic_ids[MAX_CPUS]; /* enabled processors in the table's order */
+    uint32_t uids[MAX_CPUS];     /* what the tables call each of them */
     uint32_t io_apic_count;
     struct firmware_io_apic io_apics[FIRMWARE_MAX_IO_APICS];
     struct firmware_isa_irq isa[ISA_IRQ_COUNT];
@@ -94,6 +95,9 @@ struct firmware {
 };
 
 extern struct firmware firmware; /* [I] after firmware_init() */
+
+/** What the MADT says of an NMI at pin 0 or 1 of the local APIC of that id; NULL: there is none. */
+const struct firmware_nmi *firmware_local_nmi(uint32_t apic_id, uint32_t pin);
 
 /** Read the tables, starting at `rsdp_address` or, if that is 0, by searching. Boot CPU, once. */
 void firmware_init(uint64_t rsdp_address);

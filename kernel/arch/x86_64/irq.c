@@ -45,7 +45,6 @@ void irq_dispatch(uint32_t vector)
     trace_interrupt(cpu, vector);
     if (LIKELY(vector >= VECTOR_DEVICE_FIRST && vector < VECTOR_DEVICE_END)) {
         apic_end_of_interrupt();
-        LOCK_REGION(LOCK_RANK_DEVICE_INTERRUPT_ROUTES);
         interrupt_arrived(vector);
         return;
     }
@@ -77,9 +76,21 @@ void irq_dispatch(uint32_t vector)
         iommu_fault_interrupt();
         break;
     case VECTOR_STOP:
-        panic_stop_this_cpu();
+        if (apic_is_stop_sent()) {
+            panic_stop_this_cpu();
+        }
+        cpu->unexpected_count++; /* a device has made it up */
+        apic_end_of_interrupt();
+        break;
     case VECTOR_SPURIOUS:
-        cpu->spurious_count++; /* no end-of-interrupt: SDM vol. 3A 11.9 */
+        /* The APIC's own is not in service and has no end (SDM vol. 3A 11.9). One that a device has
+         * made up has: without it, no other interrupt would come to this CPU again. */
+        if (apic_is_in_service(VECTOR_SPURIOUS)) {
+            cpu->unexpected_count++;
+            apic_end_of_interrupt();
+        } else {
+            cpu->spurious_count++;
+        }
         break;
     case VECTOR_ROUTE_FENCE:
         apic_end_of_interrupt();

@@ -6,6 +6,7 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/firmware.h"
+#include "arch/x86_64/nmi.h"
 #include "arch/x86_64/trap.h"
 #include "diag/log.h"
 #include "diag/trace.h"
@@ -53,6 +54,7 @@ static struct cpu *make_cpu(uint32_t index, uint32_t apic_id)
     for (uint32_t i = 0; i < TRAP_IST_COUNT; i++) {
         interrupt_stacks[i] = kernel_map_stack(INTERRUPT_STACK_PAGES);
     }
+    interrupt_stacks[TRAP_IST_NMI - 1] = nmi_prepare_stack(interrupt_stacks[TRAP_IST_NMI - 1]);
     cpu_init_record(cpu, index, apic_id, kernel_map_stack(STACK_PAGES), interrupt_stacks);
     cpu->message_scratch = take_page();
     cpu->image_scratch = take_page();

@@ -117,7 +117,7 @@ trap_pop_and_return:
     iretq
 
     /*
-     * NMI, double fault and machine check come on stacks of their own, at any instruction,
+     * Double fault, machine check and errors by NMI come on stacks of their own, at any instruction,
      * between a swapgs and its partner too. Whether GS is the kernel's is read from the MSR.
      */
     .align 32
@@ -138,18 +138,57 @@ trap_paranoid:
     swapgs
     jmp trap_pop_and_return
 
+    /*
+     * NMI, on a stack of its own, at any instruction: nothing is touched but that stack and the words
+     * above the frame (nmi.h). It comes back by the IRETQ below, before which no other one comes
+     * (SDM vol. 3A 6.7.1), or does not come back: port 61h says that hardware is broken.
+     */
+    .align 32
+trap_nmi:
+    incq NMI_FRAME_BYTES+NMI_WORDS_COUNT(%rsp)
+    pushq %rax
+    inb $NMI_STATUS_PORT, %al
+    testb %al, 8+NMI_FRAME_BYTES+NMI_WORDS_ERROR_BITS(%rsp)
+    popq %rax
+    jnz 1f
+    /* Back to a HLT the shadow of its STI is gone: an interrupt could come between the two, and its
+     * work wait for another one. So the sleep is over. */
+    cmpq $trap_sleep_halt, (%rsp)
+    jne trap_nmi_return
+    movq $trap_sleep_end, (%rsp)
+trap_nmi_return:
+    iretq
+1:  pushq $0
+    pushq $2
+    jmp trap_paranoid
+
+    /* Sleep until an interrupt; atomic against one that is already pending. Returns with IF = 0. */
+    .globl trap_sleep
+    .align 32
+trap_sleep:
+    sti
+trap_sleep_halt:
+    hlt
+trap_sleep_end:
+    cli
+    ret
+
     /* 256 stubs. Vectors 8, 10-14, 17, 21, 29, 30 push an error code themselves. */
     .macro stub vector
 trap_stub_\vector:
+    .if \vector == 2
+    jmp trap_nmi
+    .else
     .if \vector == 8 || (\vector >= 10 && \vector <= 14) || \vector == 17 || \vector == 21 || \vector == 29 || \vector == 30
     .else
     pushq $0
     .endif
     pushq $\vector
-    .if \vector == 2 || \vector == 8 || \vector == 18
+    .if \vector == 8 || \vector == 18
     jmp trap_paranoid
     .else
     jmp trap_common
+    .endif
     .endif
     .endm
 

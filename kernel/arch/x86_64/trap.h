@@ -49,6 +49,10 @@ static_assert(sizeof(struct trap_frame) == TRAP_FRAME_BYTES, "trap.S");
 void syscall_entry(void);
 extern const uint64_t trap_stubs[256];
 
+/** Sleep until an interrupt, also one that is already pending. Interrupts are off before and after.
+ */
+void trap_sleep(void);
+
 /** Load the IDT on this CPU. */
 void trap_load_tables(void);
 

@@ -93,6 +93,29 @@ void uart_write(const void *bytes, size_t length)
     spin_unlock(&uart_lock);
 }
 
+size_t uart_write_some(const void *bytes, size_t length)
+{
+    const uint8_t *text = bytes;
+    size_t done = 0;
+
+    spin_lock(&uart_lock);
+    while (done < length) {
+        const uint32_t needed = text[done] == '\n' ? 2 : 1;
+
+        if (fifo_room < needed) {
+            if ((inb(UART_LINE_STATUS) & STATUS_SEND_EMPTY) == 0) {
+                break;
+            }
+            stuck = false;
+            fifo_room = FIFO_DEPTH;
+        }
+        uart_write_unlocked(&text[done], 1);
+        done++;
+    }
+    spin_unlock(&uart_lock);
+    return done;
+}
+
 bool uart_read(uint8_t *byte)
 {
     if ((inb(UART_LINE_STATUS) & STATUS_RECEIVED) == 0) {

@@ -20,6 +20,12 @@ void uart_renew_input(void);
 /** Write bytes, "\n" as "\r\n". Locks: takes the UART lock. Bounded even if the line is stuck. */
 void uart_write(const void *bytes, size_t length);
 
+/**
+ * Write as much as there is room for, without waiting; at least nothing, and of "\n" both bytes or
+ * none. Returns: how many of `bytes` were taken. Locks: takes the UART lock.
+ */
+size_t uart_write_some(const void *bytes, size_t length);
+
 /** As uart_write(), without the lock: for the epitaph. */
 void uart_write_unlocked(const void *bytes, size_t length);
 

@@ -9,6 +9,7 @@
  *
  * state.c    the state that is being looked at, and where bounds begin
  * key.c      when two states are one
+ * same.c     whether states that the coarse key calls one do the same
  * steps.c    all that can be asked in a state
  * search.c   the states that were reached, and in what order they are looked at
  * main.c     the bounds, and the command line
@@ -19,13 +20,24 @@
 
 #include "ledger_apply.h"
 
+/** Steps that make many states, and that bounds can do without. */
+enum step_group {
+    STEPS_REGISTERS = 1u << 0, /* mapping them */
+    STEPS_RESETS = 1u << 1,    /* the state resetting, and whether a reset was seen */
+    STEPS_DISABLING = 1u << 2,
+    STEPS_APART = 1u << 3, /* each piece of evidence for itself, and not three in a row */
+};
+
+#define STEPS_GROUPS (STEPS_REGISTERS | STEPS_RESETS | STEPS_DISABLING | STEPS_APART)
+
 struct bounds {
     const char *name;
     bool is_long;
     uint32_t functions, routes, buffers, pids;
     uint32_t pool_pages; /* the pool's limit; 0: two */
     bool one_group;
-    bool is_coarse; /* registers, reset, disabling left out: they are in those of one function */
+    uint32_t without;                        /* enum step_group: steps that are left out */
+    bool has_coarse_key;                     /* which searches without show to be enough */
     uint64_t epoch, owner_epoch, slot_epoch; /* 0: far from the end */
     uint64_t low_first, address_end;         /* 0: plenty */
 };
@@ -53,9 +65,25 @@ struct hash {
  * What stands for `now`, and for all states that are one with it: they differ only in how large
  * generations and addresses are (beyond a few steps from each other and from their end), or by
  * renaming owners, functions or slots. 128 bits: two others that have the same are not expected in
- * 10^15 states.
+ * 10^15 states. Coarse: how far a part is behind its owner is one beyond two, too, and nothing if
+ * the part is not there.
  */
-struct hash state_hash(void);
+struct hash state_hash(bool is_coarse);
+
+/** Where two states go that the coarse key calls one, is compared: see same.c. */
+void same_begin(void);
+
+/** An operation of that kind leads from the state that is being looked at to `now`. */
+void same_step(uint8_t kind);
+
+/**
+ * All steps from the state `hash` (coarse) were taken. False: one that has the same coarse key led
+ * to other states.
+ */
+bool same_end(struct hash hash);
+
+/** Coarse keys that more than one state had. */
+uint64_t same_count(void);
 
 /**
  * An operation, as it is kept for each state: the handle by its place among those given out, the
@@ -72,10 +100,11 @@ struct model_operation step_operation(const struct step *step);
 void step_print(const struct step *step);
 
 /**
- * Ask everything that can be asked in the state `from`, of which search_step() hears, and what no
- * answer may be given to. False: something is wrong, and was printed.
+ * Ask everything that can be asked in the state `from`, without some groups of steps, of which
+ * search_step() hears, and what no answer may be given to. False: something is wrong, and was
+ * printed.
  */
-bool steps_all(const struct snapshot *from, bool is_coarse);
+bool steps_all(const struct snapshot *from, uint32_t without);
 
 /** Take a step from the state that is being looked at. False: something is wrong, and was printed.
  */

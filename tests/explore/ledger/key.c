@@ -6,8 +6,11 @@
 
 #include "explore.h"
 
-/** Distances beyond this are all one. */
+/** Distances beyond this are all one, */
 #define FAR 5u
+
+/** and how far a part is behind its owner: the first may still follow, the second never. */
+#define FAR_COARSE 2u
 
 static uint8_t key_bytes[512];
 static uint32_t key_length;
@@ -22,6 +25,18 @@ static uint64_t near(uint64_t high, uint64_t low)
     return low > high ? FAR + 1 : high - low < FAR ? high - low : FAR;
 }
 
+/** How far a part is behind its owner, if there is one. */
+static uint64_t behind(bool exists, uint64_t owner, uint64_t part, bool is_coarse)
+{
+    const uint64_t distance = near(owner, part);
+
+    return !is_coarse              ? distance
+           : !exists               ? FAR + 2
+           : distance == FAR + 1   ? distance
+           : distance < FAR_COARSE ? distance
+                                   : FAR_COARSE;
+}
+
 static int compare_words(const void *one, const void *other)
 {
     const uint64_t a = *(const uint64_t *)one;
@@ -31,7 +46,7 @@ static int compare_words(const void *one, const void *other)
 }
 
 /** The state's key under a renaming: bit 0 swaps functions, 1 routes, 2 buffers, 3 pids 1 and 2. */
-static void key_make(uint32_t renaming)
+static void key_make(uint32_t renaming, bool is_coarse)
 {
     const uint32_t function_swap = renaming & 1, route_swap = renaming >> 1 & 1;
     const uint32_t buffer_swap = renaming >> 2 & 1, pid_swap = (renaming >> 3 & 1) * 3;
@@ -60,8 +75,8 @@ static void key_make(uint32_t renaming)
         key_put(record->mmio_pages);
         key_put(near(LEDGER_GENERATION_END, record->generation));
         key_put(near(LEDGER_GENERATION_END, record->owner_generation));
-        key_put(near(record->owner_generation, record->mmio_owner));
-        key_put(near(record->owner_generation, record->pool_owner));
+        key_put(behind(record->has_mmio, record->owner_generation, record->mmio_owner, is_coarse));
+        key_put(behind(record->has_pool, record->owner_generation, record->pool_owner, is_coarse));
         key_put(near(end < 0xfffff ? end : 0xfffff, pages[0]));
         key_put(near(0xfee00, pages[0]));
         key_put(near(end, pages[1]));
@@ -73,7 +88,9 @@ static void key_make(uint32_t renaming)
         key_put(route->use);
         key_put(exists ? route->function ^ function_swap : 0);
         key_put(near(LEDGER_GENERATION_END, route->generation));
-        key_put(exists ? near(now.functions[route->function].owner_generation, route->owner) : 0);
+        key_put(exists ? behind(true, now.functions[route->function].owner_generation, route->owner,
+                                is_coarse)
+                       : 0);
     }
     for (uint32_t n = 0; n < ledger.buffer_count; n++) {
         const struct ledger_buffer *buffer = &now.buffers[n ^ buffer_swap];
@@ -128,7 +145,7 @@ static uint64_t mix(uint64_t value)
 }
 
 /* The least of the hashes under all renamings, so that all of them have one. */
-struct hash state_hash(void)
+struct hash state_hash(bool is_coarse)
 {
     struct hash least = {UINT64_MAX, UINT64_MAX};
 
@@ -141,7 +158,7 @@ struct hash state_hash(void)
             ((renaming & 8) != 0 && now.model.pid_count < 2)) {
             continue;
         }
-        key_make(renaming);
+        key_make(renaming, is_coarse);
         memset(&key_bytes[key_length], 0, 8);
         for (uint32_t i = 0; i < key_length; i += 8) {
             uint64_t word;

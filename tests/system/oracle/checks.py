@@ -15,7 +15,7 @@ RESOURCES = ["frames", "capability slots", "objects", "threads", "pages for devi
              "pages of registers", "interrupts"]
 WRITE_PROTECT, SMEP, SMAP = 1 << 16, 1 << 20, 1 << 21
 RING_FRAMES = 8
-OPERATION_FRAMES = 4
+THREAD_BLOCK_FRAMES = 16
 
 
 def processors(state):
@@ -225,18 +225,17 @@ def known_frames(state):
             else:
                 use(frame, "memory", owner, f"of {found}")
         for frame in memory.index_frames:
-            use(frame, "slab", owner, f"the index of {found}")
+            use(frame, "memory", owner, f"the index of {found}")
     for process in state.processes:
         for frame in process.cap_frames:
             use(frame, "cap_table", process.pid, f"capability table of {process}")
         for thread in process.threads:
             name = f"thread {int(thread.number)} of {process}"
-            use(int(thread.thread_frame), "slab", process.pid, name)
-            for part in range(OPERATION_FRAMES):
-                use(int(thread.operations_frame) + part, "slab", process.pid, f"operations of {name}")
             ring = state.physical(int(thread.ring.memory)) // PAGE
             for part in range(RING_FRAMES):
                 use(ring + part, "ring", process.pid, f"ring of {name}")
+            for part in range(RING_FRAMES, THREAD_BLOCK_FRAMES):
+                use(int(thread.block) + part, "thread", process.pid, f"of {name}")
     for frame in state.object_frames:
         use(frame, "cap_table", 0, "the object table")
     yield from complaints
@@ -244,7 +243,7 @@ def known_frames(state):
         kind = state.kinds.get(record.kind)
         if kind is None:
             yield f"frame {frame:#x} has a record of no kind: {record.kind}"
-        elif kind in ("memory", "ring", "cap_table") or (kind == "slab" and record.owner != 0):
+        elif kind in ("memory", "ring", "thread", "cap_table"):
             if frame not in users:
                 yield (f"frame {frame:#x} ({kind}, charged to {state.owner_name(record.owner)}) is "
                        "reachable from nothing")
@@ -254,7 +253,7 @@ def slabs(state):
     """Every piece of a slab in use is an object, a mapping or a process that can be reached."""
     pieces = 0
     for frame, record in enumerate(state.frames):
-        if state.kinds.get(record.kind) != "slab" or record.owner != 0 or frame in state.ledger.frames:
+        if state.kinds.get(record.kind) != "slab" or frame in state.ledger.frames:
             continue
         slab = state.struct("slab", state.record_base - state.physical(state.record_base) + frame * PAGE)
         used = int(slab.used)
@@ -271,7 +270,9 @@ def slabs(state):
 
 def accounts(state):
     """What each account is charged is the sum of what its owner has and has set aside."""
-    frames = Counter(record.owner for record in state.frames if record.owner)
+    # A thread's block is paid for as a thread.
+    frames = Counter(record.owner for record in state.frames
+                     if record.owner and state.kinds.get(record.kind) not in ("ring", "thread"))
     objects = Counter(found.payer for found in state.objects.values())
     for owner in frames:
         if owner not in state.by_pid:

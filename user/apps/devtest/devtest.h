@@ -15,6 +15,8 @@
  *   stale.c      an owner that goes on after its device was taken
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
+ *   rogue.c      the same, at the wrong moment
+ *   monkey.c     anything at all, by several threads
  *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
@@ -136,7 +138,9 @@ void try_config(void);
 void try_ats(void);
 void try_pool(void);
 void try_buffer(void);
+void try_hasty(void);
 void try_interrupt(void);
+void try_stormy(void);
 void try_owner(void);
 void try_hand(void);
 void try_part(void);
@@ -145,11 +149,21 @@ void try_poor(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
+
+/** Claims of a function that nobody has, as `claim` says. Each prints what came of it. */
+int rogue_pin(uint64_t with, const struct device_manager_claim_params *claim);
+int rogue_slots(uint64_t with, const struct device_manager_claim_params *claim);
+int rogue_dying(uint64_t with, const struct device_manager_claim_params *claim);
+
+/** Have threads do anything with two functions for a while. Returns an exit code. */
+int monkeys(uint64_t manager, const struct device_manager_claim_params functions[2],
+            uint32_t milliseconds);
 void try_nvme(void);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);
 int child_holds(void);
+int child_keeps(void);
 
 /* Ways to live and to end. Each returns an exit code, or does not return. */
 int life_hold(void);
@@ -169,3 +183,4 @@ int life_wait(void);
 int life_stale(void);
 int life_nvme(void);
 int life_hoard(void);
+int life_parted(void);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "apps/devtest/devtest.h"
 
-#define BITS     0x30ull
-#define SHORT_MS 150u
-#define LONG_MS  3000u
-#define RAISES   50u
+#define BITS        0x30ull
+#define SHORT_MS    150u
+#define LONG_MS     3000u
+#define PATIENCE_MS 30000u
+#define RAISES      50u
+#define STORMS      40u
 
 static struct interrupt_state interrupt_now(void)
 {
@@ -98,4 +100,32 @@ void try_interrupt(void)
     raise();
     check_refused(interrupt_info(device.interrupt, &state), "an interrupt that was released");
     check_refused(interrupt_unmask(device.interrupt), "unmasking what was released");
+}
+
+static bool is_masked(void)
+{
+    struct interrupt_state state;
+
+    return interrupt_info(device.interrupt, &state) == STATUS_OK && state.masked;
+}
+
+/** Storms, one after the other: each is over when the kernel has masked the interrupt. */
+void try_stormy(void)
+{
+    const uint64_t end = soon(PATIENCE_MS);
+    unsigned storms = 0;
+
+    if (!device_map()) {
+        return;
+    }
+    while (storms < STORMS && interrupt_unmask(device.interrupt) == STATUS_OK) {
+        while (!is_masked() && soon(0) < end) {
+            raise();
+        }
+        if (!is_masked()) {
+            break;
+        }
+        storms++;
+    }
+    check_number(storms, STORMS, "storms that were ended");
 }

@@ -23,20 +23,21 @@ static const struct {
     {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
     {"part", try_part},           {"release", try_release}, {"poor", try_poor},
-    {"nvme-strange", try_nvme},   {"ats", try_ats},
+    {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
+    {"stormy", try_stormy},
 };
 
 static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},          {"load", life_load},   {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},   {"keep", life_keep},
-    {"touch", life_touch},        {"quiet", life_quiet}, {"cling", life_cling},
-    {"late", life_late},          {"wait", life_wait},   {"stale", life_stale},
-    {"listen", life_listen},      {"deaf", life_deaf},   {"heir", life_heir},
-    {"nvme", life_nvme},          {"hoard", life_hoard}, {"child-uses", child_uses},
-    {"child-holds", child_holds},
+    {"hold", life_hold},          {"load", life_load},          {"crash", life_crash},
+    {"leave", life_leave},        {"next", life_next},          {"keep", life_keep},
+    {"touch", life_touch},        {"quiet", life_quiet},        {"cling", life_cling},
+    {"late", life_late},          {"wait", life_wait},          {"stale", life_stale},
+    {"listen", life_listen},      {"deaf", life_deaf},          {"heir", life_heir},
+    {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
+    {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
 };
 
 struct device_under_test device;

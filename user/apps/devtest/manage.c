@@ -5,10 +5,13 @@
  *
  *      manage revoke|reset|disable|enable FUNCTION      once; FUNCTION is an index of the ledger
  *      manage claim FUNCTION                            without looking at its state
+ *      manage strange FUNCTION                          with numbers that cannot be
  *      manage harass FUNCTION                           again and again, whenever it has an owner
  *      manage flood FUNCTION                            1,200 times with such a generation
  *      manage stale FUNCTION                            with generations that are not the
- * function's
+ *                                                       function's
+ *      manage pin|slots|dying FUNCTION                  rogue.c
+ *      manage monkeys FUNCTION FUNCTION MILLISECONDS    monkey.c
  */
 #include "apps/devtest/devtest.h"
 
@@ -154,6 +157,75 @@ static int claim(uint32_t index)
     return 0;
 }
 
+/** What rogue.c does with a function that nobody has. */
+static int go_rogue(int (*act)(uint64_t with, const struct device_manager_claim_params *claim),
+                    uint32_t index)
+{
+    struct function_now now;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    const struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+
+    return act(manager, &params);
+}
+
+/** What monkey.c does, with two functions that nobody has. */
+static int let_monkeys_in(char **arguments)
+{
+    struct device_manager_claim_params functions[2] = {{0}};
+    struct function_now now;
+    uint64_t numbers[3];
+
+    for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
+        if (text_parse_u64(arguments[i], strlen(arguments[i]), &numbers[i]) != TEXT_OK ||
+            numbers[i] > UINT32_MAX) {
+            return 2;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
+        if (!look((uint32_t)numbers[i], &now)) {
+            return 1;
+        }
+        functions[i].function = (uint32_t)numbers[i];
+        functions[i].generation = now.generation;
+    }
+    return monkeys(manager, functions, (uint32_t)numbers[2]);
+}
+
+/** Claims with numbers that cannot be, and one more interrupt of a claim that was: refused. */
+static int strange(uint32_t index)
+{
+    static const struct {
+        uint8_t address_bits, by_pin;
+    } wrong[] = {{1, 0}, {20, 0}, {65, 0}, {255, 0}, {0, 2}, {64, 255}};
+    struct device_manager_claim_results results;
+    struct function_now now;
+    uint64_t interrupt;
+    unsigned done = 0;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+
+    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
+        params.address_bits = wrong[i].address_bits;
+        params.by_pin = wrong[i].by_pin;
+        done += device_manager_claim(manager, &params, &results) != STATUS_BAD_RANGE;
+    }
+    params.address_bits = params.by_pin = 0;
+    done += device_manager_claim(manager, &params, &results) != STATUS_OK;
+    done +=
+        device_manager_interrupt(manager, index, now.generation - 1, &interrupt) != STATUS_STALE;
+    done += device_manager_interrupt(manager, index, UINT64_MAX, &interrupt) != STATUS_STALE;
+    rt_print("manage: %u of what is strange was done\n", done);
+    return done == 0 ? 0 : 1;
+}
+
 /** More refusals than the audit log keeps. */
 static int flood(uint32_t index)
 {
@@ -177,6 +249,11 @@ static const struct {
     {"enable", DEVICE_MANAGER_ENABLE},
 };
 
+static const struct {
+    const char *name;
+    int (*act)(uint64_t with, const struct device_manager_claim_params *claim);
+} rogues[] = {{"pin", rogue_pin}, {"slots", rogue_slots}, {"dying", rogue_dying}};
+
 static bool same(const char *a, const char *b)
 {
     return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
@@ -187,11 +264,19 @@ int manage(int count, char **arguments)
     uint64_t index;
 
     manager = rt_capability("deviceManager");
+    if (count == 5 && same(arguments[1], "monkeys")) {
+        return let_monkeys_in(&arguments[2]);
+    }
     if (count == 3 && text_parse_u64(arguments[2], strlen(arguments[2]), &index) == TEXT_OK &&
         index <= UINT32_MAX) {
         for (size_t i = 0; i < ARRAY_COUNT(actions); i++) {
             if (same(arguments[1], actions[i].name)) {
                 return once(actions[i].method, (uint32_t)index);
+            }
+        }
+        for (size_t i = 0; i < ARRAY_COUNT(rogues); i++) {
+            if (same(arguments[1], rogues[i].name)) {
+                return go_rogue(rogues[i].act, (uint32_t)index);
             }
         }
         if (same(arguments[1], "harass")) {
@@ -200,6 +285,9 @@ int manage(int count, char **arguments)
         if (same(arguments[1], "claim")) {
             return claim((uint32_t)index);
         }
+        if (same(arguments[1], "strange")) {
+            return strange((uint32_t)index);
+        }
         if (same(arguments[1], "flood")) {
             return flood((uint32_t)index);
         }
@@ -207,6 +295,7 @@ int manage(int count, char **arguments)
             return stale((uint32_t)index);
         }
     }
-    rt_print("usage: manage revoke|reset|disable|enable|claim|harass|stale|flood FUNCTION\n");
+    rt_print("usage: manage revoke|reset|disable|enable|claim|strange|harass|stale|flood|pin|slots|"
+             "dying FUNCTION\n");
     return 2;
 }

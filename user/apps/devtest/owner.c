@@ -3,6 +3,8 @@
 
 #include "ring/ring.h"
 #include "rt/address_space.h"
+#include "rt/clock.h"
+#include "rt/print.h"
 #include "rt/process.h"
 
 #define CODE_USED 42
@@ -41,6 +43,32 @@ int child_holds(void)
     struct device_mmio_bar bar;
 
     return device_mmio_info(device.mmio, 0, &bar) == STATUS_OK ? CODE_USED : 1;
+}
+
+/** A child that has only a part, for as long as it is good for anything. */
+int child_keeps(void)
+{
+    uint32_t value;
+
+    while (device_mmio_read_config(device.mmio, 0, 2, &value) == STATUS_OK) {
+        rt_sleep(5 * RT_NS_PER_MS);
+    }
+    return CODE_USED;
+}
+
+/** Hands the registers, and with them the claim, to a child, and keeps the interrupt. */
+int life_parted(void)
+{
+    const struct rt_grant part[] = {GRANT("dev.mmio", device.mmio, RING_TRANSFER_MOVE)};
+
+    if (child_start("child-keeps", part, 1) == 0) {
+        return 1;
+    }
+    rt_print("devtest: parted\n");
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
 }
 
 /** Shared authority is none: a capability of a device cannot be copied to another process. */

@@ -16,6 +16,7 @@
  *   client_ends.c  client ends that are watched, gone in every way
  *   stale.c     pages that are unmapped or revoked while another CPU reads them
  *   races.c     threads against each other; processes started and killed by the thousand
+ *   views.c     a race of its own: a revocation and what is unmapped below it
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
  * Attacks that end the attacker are made by children, which are this program with the arguments
@@ -70,6 +71,10 @@ void attack_ends(void);
 void attack_stale(void);
 void attack_race(void);
 void attack_cycles(void);
+void attack_ticks(void);
+
+/** Part of `race`. */
+void race_revoke_above(uint64_t memory, uint64_t address);
 
 /** How many cycles: the argument of `cycles`. */
 extern uint64_t cycle_count;

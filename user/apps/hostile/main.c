@@ -15,11 +15,11 @@ static const struct {
     const char *name;
     void (*run)(void);
 } attacks[] = {
-    {"forge", attack_forge},         {"sqe", attack_sqe},       {"indices", attack_indices},
-    {"pointers", attack_pointers},   {"flood", attack_flood},   {"messages", attack_messages},
-    {"spawn", attack_spawn},         {"die", attack_die},       {"faults", attack_faults},
-    {"lifetimes", attack_lifetimes}, {"ends", attack_ends},     {"stale", attack_stale},
-    {"race", attack_race},           {"cycles", attack_cycles},
+    {"forge", attack_forge},         {"sqe", attack_sqe},     {"indices", attack_indices},
+    {"pointers", attack_pointers},   {"flood", attack_flood}, {"messages", attack_messages},
+    {"spawn", attack_spawn},         {"die", attack_die},     {"faults", attack_faults},
+    {"lifetimes", attack_lifetimes}, {"ends", attack_ends},   {"stale", attack_stale},
+    {"race", attack_race},           {"ticks", attack_ticks}, {"cycles", attack_cycles},
 };
 
 static const struct {

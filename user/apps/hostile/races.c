@@ -238,6 +238,7 @@ void attack_race(void)
     run_race(mapping, "mapping, unmapping and revoking the same pages");
     attack_check(memory_size(race.memory, &size) == STATUS_OK && size.mapping_count == 0,
                  "mappings left over", size.mapping_count == 0 ? "none" : "some");
+    race_revoke_above(race.memory, race.address);
     run_race(calling, "calling, cancelling and replacing the same endpoint");
     race_kills();
     capability_release(race.memory);

@@ -112,7 +112,7 @@ void group_heap(void)
 
 void group_mappings(void)
 {
-    uint64_t memory, view = 0, address = 0;
+    uint64_t memory, view = 0, other = 0, address = 0;
     struct memory_size_results size = {0};
     volatile uint64_t *words;
     const volatile uint64_t *seen;
@@ -130,6 +130,11 @@ void group_mappings(void)
     EXPECT_STATUS(memory_view(memory, 1, 1, ACCESS_READ, &view), STATUS_OK);
     EXPECT_STATUS(memory_size(view, &size), STATUS_OK);
     EXPECT(size.page_count == 1 && size.access == ACCESS_READ);
+    EXPECT_STATUS(memory_view(view, 0, 1, ACCESS_READ_WRITE, &other), STATUS_DENIED);
+    EXPECT_STATUS(memory_view(view, 0, 2, ACCESS_READ, &other), STATUS_BAD_RANGE);
+    EXPECT_STATUS(memory_view(view, 1, 1, ACCESS_READ, &other), STATUS_BAD_RANGE);
+    EXPECT_STATUS(memory_view(view, UINT32_MAX, 2, ACCESS_READ, &other), STATUS_BAD_RANGE);
+    EXPECT_STATUS(memory_view(view, 0, 0, ACCESS_READ, &other), STATUS_BAD_RANGE);
     EXPECT_STATUS(rt_space_reserve(4, &address), STATUS_OK);
     EXPECT_STATUS(vm_map(view, address, 0, 1, ACCESS_READ_WRITE), STATUS_DENIED);
     EXPECT_STATUS(vm_map(view, address, 0, 2, ACCESS_READ), STATUS_BAD_RANGE);

@@ -160,6 +160,8 @@ static void check_lowering(void)
         return;
     }
     rt_sleep(30 * RT_NS_PER_MS);
+    EXPECT_STATUS(thread_set_priority(spinners_thread(0)->capability, PRIORITY_HIGH + 1),
+                  STATUS_DENIED);
     for (unsigned i = 0; i < first; i++) {
         EXPECT_STATUS(thread_set_priority(spinners_thread(i)->capability, PRIORITY_LOWEST),
                       STATUS_OK);

@@ -147,7 +147,7 @@ void group_mutex(void)
  * Registers
  * ------------------------------------------------------------------------------------------ */
 
-#define COMPUTE_ROUNDS 3000000u
+#define COMPUTE_ROUNDS 300000u
 #define SWITCH_ROUNDS  200u
 
 /** A chaotic sequence: one wrong bit anywhere, and the result is another. */

@@ -13,13 +13,17 @@
 #include "rt/device_objects.h"
 #include "rt/print.h"
 #include "rt/process.h"
+#include "text/text.h"
 
-#define PAGE         ((uint32_t)RT_PAGE_BYTES)
-#define SEED_CANARY  0x11
-#define SEED_DEVICE  0x5a
-#define CROSS_BYTES  64u /* on each side of a page's end */
-#define ATTACK_BYTES 256u
-#define LOW_ADDRESS  0x10000u /* RAM on every PC, and below all addresses of a pool */
+#define PAGE          ((uint32_t)RT_PAGE_BYTES)
+#define SEED_CANARY   0x11
+#define SEED_DEVICE   0x5a
+#define CROSS_BYTES   64u /* on each side of a page's end */
+#define ATTACK_BYTES  256u
+#define FORGE         "forge="
+#define MESSAGE_BASE  0xfee00000u
+#define MESSAGE_BYTES 4u
+#define LOW_ADDRESS   0x10000u /* RAM on every PC, and below all addresses of a pool */
 
 /** Have the device's buffer hold a pattern, through memory that it may read. */
 static void device_load(struct edu *edu, const struct driver_dma *good, uint8_t seed)
@@ -186,8 +190,37 @@ static void attack_die(struct edu *edu)
     rt_exit(DRIVER_EXIT_OK);
 }
 
+/**
+ * A transfer to where interrupts are sent: Intel SDM vol. 3A 11.11. `message` is the data, delivery
+ * mode and vector; the bits above are the CPU's APIC id.
+ */
+static void attack_forge(struct edu *edu, uint64_t message)
+{
+    struct driver_dma source;
+
+    driver_dma_require(&edu->device, 1, DMA_ACCESS_DEVICE_READS, &source);
+    *(volatile uint32_t *)source.cpu = (uint16_t)message;
+    edu_claim(edu,
+              edu_dma(edu, source.iova, EDU_BUFFER, MESSAGE_BYTES, 0) &&
+                  edu_dma(edu, EDU_BUFFER, MESSAGE_BASE | (message >> 16 & 0xff) << 12,
+                          MESSAGE_BYTES, EDU_DMA_TO_MEMORY),
+              "the device sends a message that it was not given");
+    driver_dma_release(&source);
+}
+
+/** "forge=0x10400" */
+static bool is_forge(const char *name, uint64_t *message)
+{
+    const size_t prefix = sizeof(FORGE) - 1;
+
+    return strlen(name) > prefix && memcmp(name, FORGE, prefix) == 0 &&
+           text_parse_u64(name + prefix, strlen(name) - prefix, message) == TEXT_OK;
+}
+
 bool edu_attack(struct edu *edu, const char *name)
 {
+    uint64_t message;
+
     static const struct {
         const char *name;
         void (*attack)(struct edu *edu);
@@ -200,6 +233,10 @@ bool edu_attack(struct edu *edu, const char *name)
         {"dma-die", attack_die},
     };
 
+    if (is_forge(name, &message)) {
+        attack_forge(edu, message);
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_COUNT(attacks); i++) {
         if (strlen(name) == strlen(attacks[i].name) &&
             memcmp(name, attacks[i].name, strlen(name)) == 0) {

@@ -109,7 +109,7 @@ int main(int count, char **arguments)
         } else if (!edu_attack(&edu, arguments[i])) {
             driver_fail(DRIVER_EXIT_USAGE,
                         "\"%s\" is none of selftest, irq, dma, dma-outside, dma-kernel, "
-                        "dma-cross, dma-readonly, dma-after-unmap, dma-die",
+                        "dma-cross, dma-readonly, dma-after-unmap, dma-die, forge=0x400",
                         arguments[i]);
         }
     }
