@@ -354,6 +354,10 @@ static bool walk_on(struct memory *memory)
     struct memory *at = memory->walk.at;
     struct memory *next = next_below(memory, at);
 
+    /* What only waits to be destroyed has neither capabilities nor mappings nor views. */
+    while (next != NULL && next->object.refs == 0) {
+        next = next_below(memory, next);
+    }
     if (next != NULL) {
         walk_enter(memory, next);
         object_revoke_all(&next->object);
