@@ -70,13 +70,6 @@ void *slab_take_class(struct slab_owner *owner, uint32_t class_index)
     return piece;
 }
 
-enum status slab_refusal(const struct slab_owner *owner)
-{
-    return owner->account != NULL && account_left(owner->account, ACCOUNT_FRAMES) == 0
-               ? STATUS_OVER_BUDGET
-               : STATUS_NO_MEMORY;
-}
-
 void slab_give_class(void *pointer, uint32_t class_index)
 {
     struct slab_piece *piece = pointer;

@@ -10,14 +10,13 @@
  * kernel lock.
  */
 
+#include "account/account.h"
 #include "list.h"
 #include "types.h"
 
 #define SLAB_MAX_BYTES 1984u
 
 #define SLAB_CLASSES   8u
-
-struct account;
 
 /** Whose slabs these are. */
 struct slab_owner {
@@ -79,7 +78,12 @@ static inline void *slab_take(struct slab_owner *owner, size_t bytes)
 }
 
 /** Why there was none a moment ago: STATUS_OVER_BUDGET or STATUS_NO_MEMORY. */
-enum status slab_refusal(const struct slab_owner *owner);
+static inline enum status slab_refusal(const struct slab_owner *owner)
+{
+    return owner->account != NULL && account_left(owner->account, ACCOUNT_FRAMES) == 0
+               ? STATUS_OVER_BUDGET
+               : STATUS_NO_MEMORY;
+}
 
 /** Give back what was taken for the same size. */
 static ALWAYS_INLINE void slab_give(void *piece, size_t bytes)

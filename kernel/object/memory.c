@@ -295,7 +295,7 @@ static bool memory_destroy(struct object *object)
 }
 
 /** What comes behind `at` in the tree of views below `top`; NULL at the end. */
-static struct memory *behind(const struct memory *top, struct memory *at)
+static struct memory *next_below(const struct memory *top, struct memory *at)
 {
     if (!list_is_empty(&at->views)) {
         return LIST_FIRST(&at->views, struct memory, view_link);
@@ -306,15 +306,6 @@ static struct memory *behind(const struct memory *top, struct memory *at)
         }
     }
     return NULL;
-}
-
-/** The same, but what waits to be destroyed: it has neither mappings nor views. */
-static struct memory *next_below(const struct memory *top, struct memory *at)
-{
-    do {
-        at = behind(top, at);
-    } while (at != NULL && at->object.refs == 0);
-    return at;
 }
 
 /** The walks that wait at this object go on. */
@@ -363,6 +354,10 @@ static bool walk_on(struct memory *memory)
     struct memory *at = memory->walk.at;
     struct memory *next = next_below(memory, at);
 
+    /* What only waits to be destroyed has neither capabilities nor mappings nor views. */
+    while (next != NULL && next->object.refs == 0) {
+        next = next_below(memory, next);
+    }
     if (next != NULL) {
         walk_enter(memory, next);
         object_revoke_all(&next->object);

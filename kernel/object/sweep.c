@@ -57,7 +57,8 @@ void sweep_revoke(struct sweep *sweep, struct object *object, struct list *queue
 
 void sweep_all(struct sweep *sweep, struct object *object)
 {
-    if (!sweep_is_running(sweep)) {
+    /* Nobody waits on what is only to be destroyed, and no reference would keep it. */
+    if (!sweep_is_running(sweep) && object->refs != 0) {
         start_at_once(sweep, object);
     }
 }

@@ -134,7 +134,9 @@ static void give_back(struct thread *thread)
     struct process *process = thread->process;
     const uint64_t code = thread->exit_code;
 
-    if (thread->object != NULL) {
+    if (thread->object != NULL && thread->object->object.refs == 0) {
+        thread->object->thread = NULL; /* it waits to be destroyed */
+    } else if (thread->object != NULL) {
         thread_object_ended(thread->object, code);
         thread->ring_mapping->removed = block_gone;
         thread->ring_mapping->removed_context = thread->object;

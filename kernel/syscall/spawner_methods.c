@@ -89,7 +89,7 @@ static enum status spawner_spawn(struct method *method)
     struct spawn_request request;
     struct wire_message message;
     struct wire_struct root;
-    struct spawn *spawn = NULL;
+    struct spawn *spawn;
     char name[PROCESS_NAME_BYTES];
     enum status status;
 

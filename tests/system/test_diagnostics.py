@@ -247,7 +247,7 @@ def test_without_a_heap(boot):
     answers, and the machine can be halted. Else: a panic, a hang, or an empty report."""
     machine = early(boot)
     gdb = machine.gdb()
-    for address, length in static_objects(qemu_command.KERNEL, "buddy", "classes").values():
+    for address, length in static_objects(qemu_command.KERNEL, "buddy", "slab_kernel").values():
         gdb.write_memory(address, b"\xa5" * length)
     gdb.resume()
     for topic in [*TOPICS, "pci 00:1f.3", "caps 1", "help", "trace on", "trace -j", "mem -j"]:
