@@ -53,12 +53,14 @@ static void init_route(struct ledger_route *route)
 static void init_functions(struct ledger_function *functions, uint32_t count)
 {
     /*@ loop invariant 0 <= i <= count;
-        loop invariant \forall integer k; 0 <= k < i ==> function_initial(&functions[k], k);
+        loop invariant \forall integer k; 0 <= k < i ==> owner_initial(&functions[k], k);
+        loop invariant \forall integer k; 0 <= k < i ==> parts_initial(&functions[k]);
+        loop invariant \forall integer k; 0 <= k < i ==> pool_initial(&functions[k]);
+        loop invariant \forall integer k; 0 <= k < i ==> end_initial(&functions[k]);
         loop assigns i, functions[0 .. count - 1];
         loop variant count - i; */
     for (uint32_t i = 0; i < count; i++) {
         init_function(&functions[i], i);
-        /*@ assert \forall integer k; 0 <= k < i ==> function_initial(&functions[k], k); */
     }
 }
 

@@ -205,7 +205,7 @@ bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
 /** The claim, with registers and a pool. `address_end` is one past the highest address. */
 /*@ requires ledger_stored(ledger) && ledger_claimable(ledger, function, pid);
     requires function_sound(&ledger->functions[function]);
-    requires ledger->functions[function].pool_pages == 0;
+    requires ledger->functions[function].pool_pages == 0 && groups_sound(ledger);
     requires \valid(mmio) && \valid(pool) && \separated(mmio, pool);
     requires ledger_apart(ledger, mmio) && ledger_apart(ledger, pool);
     assigns ledger->functions[function], *mmio, *pool;

@@ -93,16 +93,23 @@
         !ledger->buffers[slot].is_retired;
 
     // As it is before anything happens. Nothing is left as it was in the storage.
-    predicate function_initial(struct ledger_function *record, integer group) =
+    predicate owner_initial(struct ledger_function *record, integer group) =
         record->state == FUNCTION_STATE_DISCOVERED && record->refusal == CLAIM_REFUSAL_NONE &&
         record->group == group && record->generation == 1 && record->owner == DEVICE_NOBODY &&
-        record->former_owner == DEVICE_NOBODY && record->owner_generation == 0 &&
+        record->former_owner == DEVICE_NOBODY && record->owner_generation == 0;
+    predicate parts_initial(struct ledger_function *record) =
         !record->has_mmio && !record->has_pool && record->mmio_owner == 0 &&
-        record->pool_owner == 0 && record->pool_limit == 0 && record->pool_pages == 0 &&
-        record->buffer_count == 0 && record->route_count == 0 && record->mmio_pages == 0 &&
+        record->pool_owner == 0 && record->buffer_count == 0 && record->route_count == 0 &&
+        record->mmio_pages == 0;
+    predicate pool_initial(struct ledger_function *record) =
+        record->pool_limit == 0 && record->pool_pages == 0 &&
         record->low_next == LEDGER_LOW_FIRST && record->high_next == LEDGER_HIGH_FIRST &&
-        record->address_end == 0 && !record->is_exhausted && !record->not_reset &&
-        record->evidence == 0;
+        record->address_end == 0;
+    predicate end_initial(struct ledger_function *record) =
+        !record->is_exhausted && !record->not_reset && record->evidence == 0;
+    predicate function_initial(struct ledger_function *record, integer group) =
+        owner_initial(record, group) && parts_initial(record) && pool_initial(record) &&
+        end_initial(record);
     predicate route_initial(struct ledger_route *route) =
         route->use == LEDGER_UNUSED && route->function == 0 && route->generation == 1 &&
         route->owner == 0 && !route->is_retired && route->next_free == 0;
@@ -145,6 +152,14 @@
         \at(record->evidence, K) == \at(record->evidence, L);
 
     // ------------------------------------------------------------ owners
+
+    // L1: functions of one group that have an owner have the same.
+    predicate groups_sound(struct ledger *ledger) =
+        \forall integer i, j; ledger_has_function(ledger, i) && ledger_has_function(ledger, j) &&
+            ledger->functions[i].group == ledger->functions[j].group &&
+            ledger->functions[i].owner != DEVICE_NOBODY &&
+            ledger->functions[j].owner != DEVICE_NOBODY ==>
+                ledger->functions[i].owner == ledger->functions[j].owner;
 
     // L1: nobody else has a function of the group, and none of it is in quarantine.
     predicate group_open(struct ledger *ledger, integer function, uint64_t pid) =

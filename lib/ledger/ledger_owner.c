@@ -121,6 +121,39 @@ static void claim(struct ledger_function *record, uint64_t pid, uint32_t pool_li
     record->evidence = 0;
 }
 
+/** The same in the ledger: then too all functions of its group that have an owner have one (L1). */
+/*@ requires ledger_stored(ledger) && ledger_claimable(ledger, function, pid);
+    requires function_sound(&ledger->functions[function]) && groups_sound(ledger);
+    requires ledger->functions[function].pool_pages == 0;
+    assigns ledger->functions[function];
+    ensures groups_sound(ledger);
+    ensures function_sound(&ledger->functions[function]);
+    ensures ledger->functions[function].owner == pid;
+    ensures ledger->functions[function].generation == \old(ledger->functions[function].generation);
+    ensures ledger->functions[function].owner_generation ==
+            \old(ledger->functions[function].owner_generation) + 1;
+    ensures ledger->functions[function].low_next == \old(ledger->functions[function].low_next);
+    ensures ledger->functions[function].high_next == \old(ledger->functions[function].high_next); */
+static void claim_function(struct ledger *ledger, uint32_t function, uint64_t pid,
+                           uint32_t pool_limit, uint64_t address_end)
+{
+    claim(&ledger->functions[function], pid, pool_limit, address_end);
+}
+
+/** The two handles that a claim gives. */
+/*@ requires \valid(mmio) && \valid(pool) && \valid_read(record);
+    requires \separated(mmio, pool, record);
+    assigns *mmio, *pool;
+    ensures function_same{Pre, Post}(record);
+    ensures handle_issued(mmio, DEVICE_PART_MMIO, function, 0, record, record->generation);
+    ensures handle_issued(pool, DEVICE_PART_POOL, function, 0, record, record->generation); */
+static void set_handles(struct device_handle *mmio, struct device_handle *pool,
+                        const struct ledger_function *record, uint32_t function)
+{
+    ledger_handle_set(mmio, record, function, DEVICE_PART_MMIO, 0, record->generation);
+    ledger_handle_set(pool, record, function, DEVICE_PART_POOL, 0, record->generation);
+}
+
 void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
                          uint32_t pool_limit, uint64_t address_end, struct device_handle *mmio,
                          struct device_handle *pool)
@@ -128,9 +161,8 @@ void ledger_claim_commit(struct ledger *ledger, uint32_t function, uint64_t pid,
     struct ledger_function *record = &ledger->functions[function];
 
     /*@ assert \separated(mmio, pool, record); */
-    claim(record, pid, pool_limit, address_end);
-    ledger_handle_set(mmio, record, function, DEVICE_PART_MMIO, 0, record->generation);
-    ledger_handle_set(pool, record, function, DEVICE_PART_POOL, 0, record->generation);
+    claim_function(ledger, function, pid, pool_limit, address_end);
+    set_handles(mmio, pool, record, function);
 }
 
 /**

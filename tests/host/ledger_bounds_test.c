@@ -52,6 +52,54 @@ static int prepare(void **state)
     return 0;
 }
 
+/** Nothing of what was in the storage is left. */
+static void test_init_cleans_everything(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const struct ledger_function *function = &ledger.functions[i];
+        const struct ledger_route *route = &ledger.routes[i];
+        const struct ledger_buffer *buffer = &ledger.buffers[i];
+
+        assert_int_equal(function->state, FUNCTION_STATE_DISCOVERED);
+        assert_int_equal(function->refusal, CLAIM_REFUSAL_NONE);
+        assert_int_equal(function->group, i);
+        assert_int_equal(function->generation, 1);
+        assert_int_equal(function->owner, DEVICE_NOBODY);
+        assert_int_equal(function->former_owner, DEVICE_NOBODY);
+        assert_int_equal(function->owner_generation, 0);
+        assert_false(function->has_mmio || function->has_pool);
+        assert_int_equal(function->mmio_owner, 0);
+        assert_int_equal(function->pool_owner, 0);
+        assert_int_equal(function->pool_limit, 0);
+        assert_int_equal(function->pool_pages, 0);
+        assert_int_equal(function->buffer_count, 0);
+        assert_int_equal(function->route_count, 0);
+        assert_int_equal(function->mmio_pages, 0);
+        assert_int_equal(function->low_next, LEDGER_LOW_FIRST);
+        assert_int_equal(function->high_next, LEDGER_HIGH_FIRST);
+        assert_int_equal(function->address_end, 0);
+        assert_false(function->is_exhausted || function->not_reset);
+        assert_int_equal(function->evidence, 0);
+
+        assert_int_equal(route->use, LEDGER_UNUSED);
+        assert_int_equal(route->function, 0);
+        assert_int_equal(route->generation, 1);
+        assert_int_equal(route->owner, 0);
+        assert_false(route->is_retired);
+        assert_int_equal(route->next_free, 0);
+
+        assert_int_equal(buffer->use, LEDGER_UNUSED);
+        assert_int_equal(buffer->function, 0);
+        assert_int_equal(buffer->generation, 1);
+        assert_false(buffer->is_retired);
+        assert_int_equal(buffer->access, 0);
+        assert_int_equal(buffer->iova, 0);
+        assert_int_equal(buffer->page_count, 0);
+        assert_int_equal(buffer->next_free, 0);
+    }
+}
+
 static void claim(uint32_t function, uint64_t pid, struct device_handle *mmio,
                   struct device_handle *pool)
 {
@@ -59,35 +107,6 @@ static void claim(uint32_t function, uint64_t pid, struct device_handle *mmio,
         ledger_claim_check(&ledger, function, ledger.functions[function].generation, pid),
         STATUS_OK);
     ledger_claim_commit(&ledger, function, pid, 16, END, mmio, pool);
-}
-
-static void test_init_cleans_everything(void **state)
-{
-    static const struct ledger_route no_route = {.use = LEDGER_UNUSED, .generation = 1};
-    static const struct ledger_buffer no_buffer = {.use = LEDGER_UNUSED, .generation = 1};
-
-    (void)state;
-    for (uint32_t i = 0; i < COUNT; i++) {
-        const struct ledger_route *route = &ledger.routes[i];
-        const struct ledger_buffer *buffer = &ledger.buffers[i];
-
-        assert_int_equal(ledger.functions[i].state, FUNCTION_STATE_DISCOVERED);
-        assert_int_equal(ledger.functions[i].generation, 1);
-        assert_int_equal(ledger.functions[i].group, i);
-        assert_int_equal(ledger.functions[i].owner, DEVICE_NOBODY);
-        assert_int_equal(ledger.functions[i].low_next, LEDGER_LOW_FIRST);
-        assert_int_equal(ledger.functions[i].high_next, LEDGER_HIGH_FIRST);
-        assert_int_equal(ledger.functions[i].evidence, 0);
-        assert_false(ledger.functions[i].is_exhausted);
-        assert_int_equal(route->use, no_route.use);
-        assert_int_equal(route->generation, no_route.generation);
-        assert_int_equal(route->owner, no_route.owner);
-        assert_false(route->is_retired);
-        assert_int_equal(buffer->use, no_buffer.use);
-        assert_int_equal(buffer->generation, no_buffer.generation);
-        assert_int_equal(buffer->page_count, no_buffer.page_count);
-        assert_false(buffer->is_retired);
-    }
 }
 
 /** All operations that look through an array, with the arrays full: none looks further. */
@@ -162,6 +181,34 @@ static void test_move_of_another_functions_route(void **state)
     assert_int_equal(ledger_move_check(&ledger, &forged, ANNA, BERT), STATUS_STALE);
 }
 
+/** A claim has moved on; of its other handles only the genuine one may follow. */
+static void test_move_of_places_that_are_none(void **state)
+{
+    struct device_handle mmio, pool;
+
+    (void)state;
+    claim(0, ANNA, &mmio, &pool);
+    ledger_move_commit(&ledger, &mmio, BERT);
+    struct device_handle forged[7];
+
+    for (uint32_t i = 0; i < 7; i++) {
+        forged[i] = pool;
+    }
+    forged[0].function = COUNT;
+    forged[1].part = DEVICE_PART_ROUTE;
+    forged[1].slot = COUNT;
+    forged[2].part = DEVICE_PART_ROUTE;
+    forged[2].slot = UINT32_MAX;
+    forged[3].part = DEVICE_PART_COUNT;
+    forged[4].slot = 1;
+    forged[5].part_generation++;
+    forged[6].owner_generation--;
+    for (uint32_t i = 0; i < 7; i++) {
+        assert_int_equal(ledger_move_check(&ledger, &forged[i], ANNA, BERT), STATUS_STALE);
+    }
+    assert_int_equal(ledger_move_check(&ledger, &pool, ANNA, BERT), STATUS_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +216,7 @@ int main(void)
         cmocka_unit_test_setup(test_nothing_beyond_the_end, prepare),
         cmocka_unit_test_setup(test_places_that_are_none, prepare),
         cmocka_unit_test_setup(test_move_of_another_functions_route, prepare),
+        cmocka_unit_test_setup(test_move_of_places_that_are_none, prepare),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
