@@ -378,7 +378,9 @@ void ledger_route_armed(struct ledger *ledger, uint32_t slot);
       ensures ledger->routes[slot].generation == \old(ledger->routes[slot].generation) + 1;
     behavior refused:
       assumes ledger->routes[slot].use != LEDGER_LIVE;
-      assigns \nothing;
+      ensures ledger->routes[slot].use == \old(ledger->routes[slot].use);
+      ensures ledger->routes[slot].generation == \old(ledger->routes[slot].generation);
+      ensures ledger->routes[slot].is_retired == \old(ledger->routes[slot].is_retired);
     complete behaviors;
     disjoint behaviors; */
 void ledger_route_end(struct ledger *ledger, uint32_t slot);
@@ -499,7 +501,9 @@ void ledger_exhausted(struct ledger *ledger, uint32_t function);
       ensures ledger->buffers[slot].generation == \old(ledger->buffers[slot].generation) + 1;
     behavior refused:
       assumes ledger->buffers[slot].use != LEDGER_LIVE;
-      assigns \nothing;
+      ensures ledger->buffers[slot].use == \old(ledger->buffers[slot].use);
+      ensures ledger->buffers[slot].generation == \old(ledger->buffers[slot].generation);
+      ensures ledger->buffers[slot].is_retired == \old(ledger->buffers[slot].is_retired);
     complete behaviors;
     disjoint behaviors; */
 void ledger_buffer_end(struct ledger *ledger, uint32_t slot);

@@ -49,6 +49,9 @@ static inline void ledger_buffer_init(struct ledger_buffer *buffer)
     behavior refused:
       assumes route->use != LEDGER_LIVE;
       assigns \nothing;
+      ensures route->use == \old(route->use);
+      ensures route->generation == \old(route->generation);
+      ensures route->is_retired == \old(route->is_retired);
     complete behaviors;
     disjoint behaviors; */
 static inline void ledger_end_route(struct ledger_route *route)
@@ -71,6 +74,9 @@ static inline void ledger_end_route(struct ledger_route *route)
     behavior refused:
       assumes buffer->use != LEDGER_LIVE;
       assigns \nothing;
+      ensures buffer->use == \old(buffer->use);
+      ensures buffer->generation == \old(buffer->generation);
+      ensures buffer->is_retired == \old(buffer->is_retired);
     complete behaviors;
     disjoint behaviors; */
 static inline void ledger_end_buffer(struct ledger_buffer *buffer)
