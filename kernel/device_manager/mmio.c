@@ -94,7 +94,7 @@ static enum status mmio_info(struct method *method)
     const struct pci_bar *bar = find_bar(mmio, parameters->bar);
 
     if (bar == NULL) {
-        return STATUS_NOT_FOUND;
+        return refuse(method, STATUS_NOT_FOUND, parameters->bar);
     }
     answer_begin(method, &builder);
     (void)device_mmio_info_results_init_root(&builder, &root);
