@@ -146,6 +146,7 @@ void try_hand(void);
 void try_part(void);
 void try_release(void);
 void try_poor(void);
+void try_charge(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
