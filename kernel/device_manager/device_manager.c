@@ -263,6 +263,10 @@ static enum status claim_method(struct method *method)
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
         status = STATUS_UNSUPPORTED;
     }
+    if (status == STATUS_OK && device_is_absent(function)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_ABSENT;
+        status = STATUS_UNSUPPORTED;
+    }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_BAD_BAR;
         status = STATUS_UNSUPPORTED;
