@@ -135,6 +135,7 @@ void try_window(void);
 void try_table(void);
 void try_small(void);
 void try_config(void);
+void try_marks(void);
 void try_ats(void);
 void try_pool(void);
 void try_buffer(void);

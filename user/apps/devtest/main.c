@@ -24,7 +24,7 @@ static const struct {
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
     {"part", try_part},           {"release", try_release}, {"poor", try_poor},
     {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
-    {"stormy", try_stormy},
+    {"stormy", try_stormy},       {"marks", try_marks},     {"charge", try_charge},
 };
 
 static const struct {
