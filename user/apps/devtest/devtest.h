@@ -16,6 +16,7 @@
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *   rogue.c      the same, at the wrong moment
+ *   early.c      a claim that is handed on before hardware is ready
  *   monkey.c     anything at all, by several threads
  *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
@@ -157,6 +158,10 @@ int rogue_pin(uint64_t with, const struct device_manager_claim_params *claim);
 int rogue_slots(uint64_t with, const struct device_manager_claim_params *claim);
 int rogue_dying(uint64_t with, const struct device_manager_claim_params *claim);
 
+/** Hand a claim on before hardware is ready. `is_free` tells when, and with which generation. */
+int early_hand(uint64_t with, const struct device_manager_claim_params *claim,
+               bool (*is_free)(uint32_t index, uint64_t *generation));
+
 /** Have threads do anything with two functions for a while. Returns an exit code. */
 int monkeys(uint64_t manager, const struct device_manager_claim_params functions[2],
             uint32_t milliseconds);
@@ -186,3 +191,4 @@ int life_stale(void);
 int life_nvme(void);
 int life_hoard(void);
 int life_parted(void);
+int life_takes(void);

@@ -38,6 +38,7 @@ static const struct {
     {"listen", life_listen},      {"deaf", life_deaf},          {"heir", life_heir},
     {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
+    {"takes", life_takes},
 };
 
 struct device_under_test device;
