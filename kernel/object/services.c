@@ -164,7 +164,7 @@ void thread_object_ended(struct thread_object *object, uint64_t exit_code)
 void thread_object_gone(struct thread_object *object)
 {
     object->gone = true;
-    sweep_all(&object->sweep, &object->object);
+    sweep_all_later(&object->sweep, &object->object);
     object_put(&object->object);
 }
 

@@ -81,7 +81,11 @@ static void test_refusals(void **state)
     uint64_t id;
     (void)state;
 
+    memset(&empty, 0xa5, sizeof(empty));
     cap_table_init(&empty);
+    for (uint32_t i = 0; i < CAP_MAX_PAGES; i++) {
+        assert_null(empty.pages[i]);
+    }
     assert_null(cap_table_find(&empty, cap_id(1, 1)));
     assert_null(cap_table_find(&empty, 0));
 

@@ -243,6 +243,11 @@ static void test_way_out_of_quarantine(void **state)
     world_init(&world);
     assert_refused(&world, (ledger_recover(&world.ledger, 2), 0), 0);
     assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
+    world_claim(&world, 2, CARL); /* who leaves it as it was */
+    assert_true(ledger_revoke(&world.ledger, 2));
+    ledger_witness(&world.ledger, 2, LEDGER_QUIET);
+    assert_int_equal(ledger_finish(&world.ledger, 2), FUNCTION_STATE_FREE);
+    assert_true(world.functions[2].not_reset);
     world_claim(&world, 2, ANNA);
     const uint32_t route_slot = world_route(&world, 2, &route);
     const uint32_t buffer_slot = world_buffer(&world, 2, 7, &buffer);
@@ -257,6 +262,8 @@ static void test_way_out_of_quarantine(void **state)
     assert_false(ledger_buffer_is_unreachable(&world.ledger, buffer_slot, false));
     assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
     ledger_recover(&world.ledger, 2);
+    assert_int_equal(world.functions[2].evidence,
+                     LEDGER_STOPPED | LEDGER_RESET | LEDGER_MASKED | LEDGER_INERT);
     assert_true(ledger_buffer_is_unreachable(&world.ledger, buffer_slot, false));
     assert_refused(&world, ledger_leave_quarantine(&world.ledger, 2), false);
     ledger_buffer_ended(&world.ledger, buffer_slot);
@@ -266,6 +273,7 @@ static void test_way_out_of_quarantine(void **state)
     world_audit(&world);
     assert_int_equal(world.functions[2].state, FUNCTION_STATE_FREE);
     assert_false(world.functions[2].not_reset);
+    assert_int_equal(world.functions[2].pool_limit, 0);
     assert_int_equal(ledger_check(&world.ledger, &buffer, ANNA), STATUS_STALE);
     world_claim(&world, 2, BERT);
 }
