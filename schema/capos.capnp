@@ -667,7 +667,8 @@ enum AuditEvent {
   freed @10;                   # nothing of the last owner is left
   quarantined @11;             # nobody has seen the device come to rest [pages that it may reach]
   retired @12;                 # as freed, and it can never be claimed again
-  refused @13;                 # `status` says why [what was asked for: an index, a count, an offset]
+  refused @13;                 # `status` says why [what was asked for: an index, a count, an offset, a
+                               # method's number; of a WAIT for an Interrupt the one behind the last]
   faulted @14;                 # an access of the device was refused by the IOMMU [its address]
   activated @15;               # the device may begin transfers and interrupts
   partReleased @16;            # the capability of registers or pool is gone, the claim is not

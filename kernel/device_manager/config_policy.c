@@ -4,6 +4,12 @@
 #define CACHE_LINE_SIZE 0x0cu /* PCI 3.0 §6.2.4: a hint to the function alone */
 #define MSI_ADDRESS     4u    /* in the capability */
 
+#define STATUS_ERRORS   0xf900u /* PCI 3.0 §6.2.3: what a one clears */
+#define EXPRESS_ERRORS  0x000fu /* PCIe 5.0 §7.5.3.5: likewise */
+
+/* Bytes that an owner may change. */
+static const uint16_t owned_bytes[CONFIG_OWNED_BYTES] = {CACHE_LINE_SIZE, PCI_INTERRUPT_LINE};
+
 /** Which bits of a configuration byte an owner sees; the others read as 0. */
 static uint8_t visible_bits(const struct pci_function *function, uint32_t offset)
 {
@@ -29,7 +35,12 @@ static uint8_t visible_bits(const struct pci_function *function, uint32_t offset
 /** Which bits of a configuration byte an owner may change. */
 static uint8_t writable_bits(uint32_t offset)
 {
-    return offset == CACHE_LINE_SIZE || offset == PCI_INTERRUPT_LINE ? 0xff : 0;
+    for (uint32_t i = 0; i < CONFIG_OWNED_BYTES; i++) {
+        if (offset == owned_bytes[i]) {
+            return 0xff;
+        }
+    }
+    return 0;
 }
 
 static bool is_access(const struct pci_function *function, uint32_t offset, uint32_t width)
@@ -81,4 +92,23 @@ enum status config_policy_write(const struct pci_function *function, uint32_t of
         }
     }
     return STATUS_OK;
+}
+
+void config_policy_keep(const struct pci_function *function, struct config_kept *kept)
+{
+    for (uint32_t i = 0; i < CONFIG_OWNED_BYTES; i++) {
+        kept->bytes[i] = pci_read8(&function->config, owned_bytes[i]);
+    }
+}
+
+void config_policy_restore(const struct pci_function *function, const struct config_kept *kept)
+{
+    for (uint32_t i = 0; i < CONFIG_OWNED_BYTES; i++) {
+        pci_write(&function->config, owned_bytes[i], 1, kept->bytes[i]);
+    }
+    pci_write(&function->config, PCI_STATUS, 2, STATUS_ERRORS);
+    if (function->has_express) {
+        pci_write(&function->config, function->express.offset + PCI_EXPRESS_DEVICE_STATUS, 2,
+                  EXPRESS_ERRORS);
+    }
 }

@@ -83,6 +83,7 @@ static void init_function(struct device_function *function, uint32_t index)
     function->vector_count = vectors < DEVICE_VECTORS_MAX ? vectors : DEVICE_VECTORS_MAX;
     /* The inventory has set the bit: PCI 2.2 had none, and reads 0. */
     function->masks_pin = (pci_read16(&pci->config, PCI_COMMAND) & PCI_COMMAND_NO_INTX) != 0;
+    config_policy_keep(pci, &function->kept);
     list_init(&function->routes);
     list_init(&function->buffers);
     list_init(&function->revokers);
@@ -261,6 +262,10 @@ static enum status claim_method(struct method *method)
     }
     if (status == STATUS_OK && iommu_is_dead(function->coverage.unit)) {
         ledger.functions[function->index].refusal = CLAIM_REFUSAL_NO_IOMMU;
+        status = STATUS_UNSUPPORTED;
+    }
+    if (status == STATUS_OK && device_is_absent(function)) {
+        ledger.functions[function->index].refusal = CLAIM_REFUSAL_ABSENT;
         status = STATUS_UNSUPPORTED;
     }
     if (status == STATUS_OK && !pci_bars_are_unchanged(function->pci)) {

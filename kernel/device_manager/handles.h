@@ -12,6 +12,7 @@
  * Private to kernel/device_manager. Under the kernel lock.
  */
 
+#include "device_manager/config_policy.h"
 #include "device_manager/route_fence.h"
 #include "intx/line.h"
 #include "intx/routing.h"
@@ -74,6 +75,7 @@ struct device_function {
     enum dma_level possible;        /* [I] the strongest level */
     uint16_t source;                /* [I] requester id */
     uint32_t vector_count;          /* [I] messages that can be used */
+    struct config_kept kept;        /* [I] what was where its owners may write */
     bool masks_pin;                 /* [I] it has PCI 2.3's interrupt disable and status bits */
 
     struct process *owner;      /* whose account pays, until the teardown is complete; or NULL */

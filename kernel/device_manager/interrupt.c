@@ -127,8 +127,10 @@ enum status interrupt_wait(struct object *object, struct thread *thread, const s
     struct interrupt *interrupt = interrupt_of(object);
     const enum status status = ledger_check(&ledger, &interrupt->handle, thread->process->pid);
 
-    if (status != STATUS_OK) {
-        return status;
+    if (UNLIKELY(status != STATUS_OK)) {
+        /* No method: the number behind the last one. */
+        return audit_refuse(status, interrupt->function, thread->process->pid, object->number,
+                            INTERRUPT_METHOD_COUNT);
     }
     struct operation *operation = operation_take(thread, sqe, OPERATION_WAITING);
 
@@ -195,10 +197,8 @@ static enum status bind_method(struct method *method)
     if (status != STATUS_OK) {
         return status;
     }
-    if (parameters->bits == 0) {
-        return STATUS_BAD_RANGE;
-    }
-    status = object_find(method->process, parameters->notification, &via);
+    status = parameters->bits == 0 ? STATUS_BAD_RANGE
+                                   : object_find(method->process, parameters->notification, &via);
     if (status == STATUS_OK) {
         status = notification_target(via, parameters->bits, &target);
     }

@@ -94,7 +94,7 @@ static enum status mmio_info(struct method *method)
     const struct pci_bar *bar = find_bar(mmio, parameters->bar);
 
     if (bar == NULL) {
-        return STATUS_NOT_FOUND;
+        return refuse(method, STATUS_NOT_FOUND, parameters->bar);
     }
     answer_begin(method, &builder);
     (void)device_mmio_info_results_init_root(&builder, &root);
@@ -123,6 +123,15 @@ static enum status bar_memory(struct device_mmio *mmio, struct process *process,
     }
     *out = mmio->bars[index];
     return STATUS_OK;
+}
+
+/** Forget the memory object of a BAR, of which nothing is mapped. */
+static void drop_bar(struct device_mmio *mmio, uint32_t index)
+{
+    if (mmio->bars[index] != NULL) {
+        object_put(&mmio->bars[index]->object);
+        mmio->bars[index] = NULL;
+    }
 }
 
 static enum status mmio_map(struct method *method)
@@ -160,11 +169,16 @@ static enum status mmio_map(struct method *method)
     if (!account_charge(&process->account, ACCOUNT_MMIO_PAGES, parameters->page_count)) {
         return refuse(method, STATUS_OVER_BUDGET, parameters->page_count);
     }
+    const bool is_first = mmio->bars[parameters->bar] == NULL;
+
     status = bar_memory(mmio, process, parameters->bar, &memory);
     if (status == STATUS_OK) {
         status =
             address_space_map(&process->space, memory, parameters->address,
                               span.start >> PAGE_SHIFT, parameters->page_count, ACCESS_READ_WRITE);
+        if (status != STATUS_OK && is_first) {
+            drop_bar(mmio, parameters->bar); /* made for this alone */
+        }
     }
     if (status != STATUS_OK) {
         refund(&process->account, ACCOUNT_MMIO_PAGES, parameters->page_count);
@@ -326,10 +340,7 @@ void device_mmio_unmap_all(struct device_mmio *mmio)
 void device_mmio_drop_bars(struct device_mmio *mmio)
 {
     for (uint32_t i = 0; i < ARRAY_COUNT(mmio->bars); i++) {
-        if (mmio->bars[i] != NULL) {
-            object_put(&mmio->bars[i]->object);
-            mmio->bars[i] = NULL;
-        }
+        drop_bar(mmio, i);
     }
 }
 

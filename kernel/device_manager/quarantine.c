@@ -229,6 +229,7 @@ static void step_releasing(struct device_function *function)
         return;
     }
     pci_bars_restore(function->pci);
+    config_policy_restore(function->pci, &function->kept);
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     function->is_lost = false;
     audit_write(AUDIT_EVENT_RECOVERED, STATUS_OK, function, 0, 0, 0);

@@ -282,6 +282,7 @@ static void step_releasing(struct device_function *function)
         return;
     }
     pci_bars_restore(function->pci);
+    config_policy_restore(function->pci, &function->kept);
     /* As in quarantine(). */
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     if (ledger_finish(&ledger, function->index) == FUNCTION_STATE_RETIRED) {

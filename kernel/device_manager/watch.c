@@ -113,11 +113,18 @@ static void look_at_errors(struct device_function *function)
 
 /* ---- Slots ---------------------------------------------------------------------------------- */
 
+/** Whether a refusal is there for good: neither DeviceManager.enable nor a pin's route ends it. */
+static bool is_final(enum claim_refusal refusal)
+{
+    return refusal != CLAIM_REFUSAL_NONE && refusal != CLAIM_REFUSAL_DISABLED &&
+           refusal != CLAIM_REFUSAL_NO_INTERRUPT_ROUTE;
+}
+
 /** Nobody can claim what is behind a port any more. */
 static void set_absent(uint32_t port)
 {
     for (uint32_t i = 0; i < ledger.function_count; i++) {
-        if (i != port && is_below(i, port) && ledger.functions[i].refusal == CLAIM_REFUSAL_NONE) {
+        if (i != port && is_below(i, port) && !is_final(ledger.functions[i].refusal)) {
             ledger.functions[i].refusal = CLAIM_REFUSAL_ABSENT;
         }
     }

@@ -147,6 +147,39 @@ def test_bus_master_is_off(boot, logs):
     machine.halt()
 
 
+def test_marks_in_configuration_space(boot, logs):
+    """What an owner writes into configuration space of a device that cannot be reset, the next owner does
+    not read. Else: bytes of the last one's."""
+    machine, _ = devtest.start(boot, logs)
+    found = []
+    for _ in range(2):
+        found.append(re.search(r"devtest: found (.*)", devtest.run(machine, "marks")).group(1))
+        wait_processes(machine, devtest.SERVICES)
+    claim(found[0] == found[1], f"{found[0]}, twice", found)
+    machine.halt()
+
+
+def test_errors_in_configuration_space(boot, logs):
+    """Errors that a function has noted for one owner are forgotten for the next. Else: bits that stay."""
+    devices = Devices()
+    name = devices.entropy(port=True, aer="on")
+    machine = boot(devices=devices, package=devtest.package(logs, devtest.ENTROPY), qtest=True)
+    machine.expect(machine.PROMPT)
+    machine.write("run devtest wait &\r")
+    machine.expect("devtest: waiting for an interrupt")
+    fresh_prompt(machine)
+    bdf = machine.bdf(name)
+    config = MMCONFIG + (bdf << 12)
+    express = pci.Function(bdf, config, machine.read_registers).capabilities[pci.CAP_EXPRESS]
+    machine.inject_error(name, "BAD_TLP")
+    status = machine.qtest.load(config + express + 10, 2)
+    claim(status & 1, "a correctable error", f"{status:#x}")
+    kill_holder(machine)
+    status = machine.qtest.load(config + express + 10, 2)
+    claim(status & 0xF == 0, "no error", f"{status:#x}")
+    machine.halt()
+
+
 def test_not_reset_is_shown(boot, logs):
     """edu cannot be reset: after its first owner `devices` says so, and it can be claimed again all the
     same, at addresses of its own. Else: a line that does not say it."""

@@ -114,6 +114,36 @@ def test_fatal_error_of_a_disk(boot, logs):
     machine.halt()
 
 
+def test_unplugged_while_disabled(boot, logs):
+    """A function that is disabled when its slot lets it go stays absent when somebody enables it. Else:
+    enabled, and refused by luck alone."""
+    machine, name, bdf, index = start(boot, logs, extra=NATIVE)
+    claim("manage: ok" in machine.shell(f"run manage disable {index}"), "disabled", machine.tail())
+    machine.unplug(name)
+    machine.wait_unplugged(name, 30)
+    machine.expect("can be removed", 10)
+    fresh_prompt(machine)
+    at = audit.end(machine)
+    machine.shell(f"run manage enable {index}")
+    claim(audit.read(machine, at) == [], "nothing that was enabled", machine.tail())
+    row = disks.device_row(machine, bdf)
+    claim(row[-1] == "absent", "a function that is absent", row)
+    claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim", machine.tail())
+    machine.halt()
+
+
+def test_vanished_unowned(boot, logs):
+    """A function that went while nobody had it is refused as absent by the next claim, and stays so.
+    Else: another reason."""
+    machine, name, bdf, index = start(boot, logs)
+    port = MMCONFIG + (machine.bdf(machine.devices.ports[name]) << 12)
+    machine.qtest.store(port + PRIMARY_BUSES, 0)
+    claim("claim: unsupported" in machine.shell(f"run manage claim {index}"), "no claim", machine.tail())
+    row = disks.device_row(machine, bdf)
+    claim(row[-1] == "absent", "a function that is absent", row)
+    machine.halt()
+
+
 @pytest.mark.parametrize("owned", [True, False], ids=["owned", "unowned"])
 def test_unplugged(boot, logs, owned):
     """The slot's button has the device taken from its owner, with a transfer under way; then its power goes

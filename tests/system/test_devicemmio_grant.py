@@ -8,7 +8,9 @@ import audit
 import devtest
 import oracle
 import pytest
+from harness import Devices
 from oracle import pci
+from packages import Package
 from shell import claim, process_table, wait_processes
 
 
@@ -37,6 +39,20 @@ def test_ownership(boot, logs, test):
     devtest, or something that is left by the oracle's count."""
     machine, _ = devtest.start(boot, logs)
     devtest.run_twice(machine, test)
+    machine.halt()
+
+
+def test_refused_mapping_is_not_charged(boot, logs):
+    """A first mapping of registers that is refused leaves nothing charged. Else: an object less that the
+    owner can make."""
+    base = Package()
+    devtest.package(logs, devtest.EDU, base=base)
+    base.programs["devtest"]["budget"]["objects"] = 48
+    devices = Devices()
+    devices.edu()
+    machine = boot(devices=devices, package=base.write(logs))
+    machine.expect(machine.PROMPT)
+    devtest.run_twice(machine, "charge")
     machine.halt()
 
 

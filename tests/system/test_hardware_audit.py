@@ -16,6 +16,7 @@ from shell import claim, fresh_prompt, process_table, wait_processes
 
 INIT, KERNEL = 1, 0
 BUS_RUNG = 3  # of the reset ladder
+BIND, WAIT = 0, 4  # a method of Interrupt; the number behind the last
 
 
 def start(boot, logs, port=True, cpus=2):
@@ -192,6 +193,25 @@ def test_refusals_of_an_owner(boot, logs):
     for record in refused:
         claim(record["pid"] and record["ownerPid"] == record["pid"] and record["object"] and
               record["objectGeneration"], "who and which object, in each", audit.shown(record))
+    machine.halt()
+
+
+def test_refused_wait(boot, logs):
+    """A WAIT for an interrupt whose claim has gone to somebody else is refused, and in the log as what it
+    is: no method. So are questions for what is not there. Else: refusals without a record."""
+    machine, _, bdf, _ = start(boot, logs)
+    for trial in ("window", "interrupt"):
+        devtest.run(machine, trial)
+    wait_processes(machine, devtest.SERVICES)
+    machine.write("run devtest parted &\r")
+    machine.expect("devtest: parted\r", 20)
+    claim("FAILED" not in machine.output, "a refusal", machine.tail())
+    refused = [(record["kind"], record["status"], record["detail"])
+               for record in audit.of(audit.read(machine), bdf) if record["event"] == "refused"]
+    # Of a BAR that is not there `window` asks for a mapping as well.
+    for one, times in ((("interrupt", "stale", WAIT), 1), (("interrupt", "badRange", BIND), 1),
+                       (("deviceMmio", "notFound", 6), 2)):
+        claim(refused.count(one) == times, (one, times), refused)
     machine.halt()
 
 

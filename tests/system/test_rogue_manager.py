@@ -52,6 +52,40 @@ def test_interrupt_without_room(boot, logs, kernel):
     machine.halt()
 
 
+@pytest.mark.parametrize("kernel", ["kernel", "kernel-debug"])
+def test_handed_on_before_it_is_ready(boot, logs, kernel):
+    """An interrupt that was to be unmasked as soon as hardware is ready, and is somebody else's by then, is
+    masked. On the debug kernel hardware is never ready at once, on the other one always. Else: "unmasked"."""
+    base = Package()
+    base.add("manage", devtest.IMAGE.read_bytes(), like="demo", grants=[
+        {"name": "console", "source": {"console": None}},
+        {"name": "spawner", "source": {"spawner": None}},
+        {"name": "bootPackage", "source": {"bootPackage": None}},
+        {"name": "deviceManager", "source": {"deviceManager": None}}],
+             budget={"frames": 2048, "capSlots": 200, "objects": 400, "threads": 8, "interrupts": 4,
+                     "dmaPages": 256, "mmioPages": 64})
+    base.programs["manage"]["image"] = "devtest"
+    devtest.package(logs, devtest.EDU, base=base)
+    devices = Devices()
+    name = devices.edu()
+    machine = boot(cpus=1, devices=devices, package=base.write(logs),
+                   kernel=f"build/{kernel}/capos.elf")
+    machine.expect(machine.PROMPT)
+    bdf = pci.name_of(machine.bdf(name))
+    index = audit.function_index(machine, bdf)
+    for _ in range(3):
+        text = machine.shell(f"run manage hand {index}")
+        wait_processes(machine, devtest.SERVICES)
+        if kernel == "kernel" and "it was always ready" in text:
+            break
+        claim("handed on masked" in text and "FAILED" not in text, "handed on masked", text)
+    else:
+        handed = [record for record in audit.of(audit.read(machine), bdf) if record["event"] == "moved"]
+        claim(len(handed) == 3, "three claims that were handed on", handed)
+    oracle.inspect(machine)
+    machine.halt()
+
+
 def test_pin_that_leads_nowhere(boot, logs):
     """A claim by a pin of which nobody has said where it leads is undone: the Interrupt that was made for it
     goes once. Else: an assertion of the debug kernel, or something left in the accounts."""

@@ -5,15 +5,17 @@
  */
 #include "apps/devtest/devtest.h"
 
+#include "rt/address_space.h"
 #include "rt/clock.h"
 #include "rt/print.h"
 #include "text/text.h"
 
-#define TABLES        3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
-#define HOARD_MAX     128u
-#define HOARDED_PAGES 1200u
-#define PATIENCE_MS   5000u
-#define ROOM_MAX      (TABLES + 2)
+#define TABLES         3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
+#define HOARD_MAX      128u
+#define HOARDED_PAGES  1200u
+#define PATIENCE_MS    5000u
+#define KERNEL_ADDRESS 0xffff800000000000ull
+#define ROOM_MAX       (TABLES + 2)
 
 /** How many pages can be made now; they are given back at once. */
 static uint32_t room(void)
@@ -93,6 +95,43 @@ void try_poor(void)
         capability_release(hoarded[i]);
     }
     pages_give(&pages);
+}
+
+/** How many objects can be made now; they are given back at once. */
+static uint32_t object_room(void)
+{
+    static uint64_t objects[HOARD_MAX];
+    uint32_t count = 0;
+
+    while (count < HOARD_MAX && notification_create(&objects[count]) == STATUS_OK) {
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        capability_release(objects[i]);
+    }
+    return count;
+}
+
+/** What a mapping of registers is charged, a refused one is not. Wants a budget of few objects. */
+void try_charge(void)
+{
+    const uint32_t before = object_room();
+    uint64_t address;
+
+    if (!check(before < HOARD_MAX, "a budget of few objects", before < HOARD_MAX ? "yes" : "no") ||
+        rt_space_reserve(1, &address) != STATUS_OK) {
+        return;
+    }
+    check_status(device_mmio_map(device.mmio, KERNEL_ADDRESS, 0, 0, 1), STATUS_BAD_RANGE,
+                 "mapping in the kernel's half");
+    check_number(object_room(), before, "objects that can be made, as before");
+    check_status(device_mmio_map(device.mmio, address, 0, 0, 1), STATUS_OK, "mapping a page");
+    check(object_room() < before, "objects that are left", "fewer");
+    check_status(device_mmio_map(device.mmio, address, 0, PAGE, 1), STATUS_OCCUPIED,
+                 "mapping another one there");
+    check_number(*(volatile uint32_t *)(uintptr_t)address, EDU_IS, "the identity, all the same");
+    check_status(vm_unmap(address, 1), STATUS_OK, "unmapping");
+    rt_space_release(address, 1);
 }
 
 /** Has one page of a large memory mapped for the device: all of the memory is pinned by that. */

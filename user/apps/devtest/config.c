@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "apps/devtest/devtest.h"
 
+#include "rt/print.h"
+
 #define VENDOR_AND_DEVICE 0x00u
 #define COMMAND           0x04u
+#define CACHE_LINE_SIZE   0x0cu
 #define BAR_0             0x10u
+#define INTERRUPT_LINE    0x3cu
 #define MSI               0x40u /* of edu */
 #define CONFIG_BYTES      4096u
 
@@ -106,4 +110,22 @@ void try_config(void)
     check_status(device_mmio_write_config(device.mmio, COMMAND, 2, command), STATUS_OK,
                  "writing the command that is there");
     check_number(config_word(BAR_0), bar, "the BAR at the end");
+}
+
+/** Tells what is where an owner may write, and leaves the opposite to the next one. */
+void try_marks(void)
+{
+    static const uint32_t offsets[] = {CACHE_LINE_SIZE, INTERRUPT_LINE};
+    uint32_t found[2] = {0}, now = 0;
+
+    for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        check_status(device_mmio_read_config(device.mmio, offsets[i], 1, &found[i]), STATUS_OK,
+                     "reading");
+        check_status(device_mmio_write_config(device.mmio, offsets[i], 1, found[i] ^ 0xff),
+                     STATUS_OK, "writing the opposite");
+        check_status(device_mmio_read_config(device.mmio, offsets[i], 1, &now), STATUS_OK,
+                     "reading again");
+        check_number(now, found[i] ^ 0xff, "what was written");
+    }
+    rt_print("devtest: found %02x %02x\n", found[0], found[1]);
 }

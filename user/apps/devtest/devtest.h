@@ -16,6 +16,7 @@
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *   rogue.c      the same, at the wrong moment
+ *   early.c      a claim that is handed on before hardware is ready
  *   monkey.c     anything at all, by several threads
  *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
@@ -135,6 +136,7 @@ void try_window(void);
 void try_table(void);
 void try_small(void);
 void try_config(void);
+void try_marks(void);
 void try_ats(void);
 void try_pool(void);
 void try_buffer(void);
@@ -146,6 +148,7 @@ void try_hand(void);
 void try_part(void);
 void try_release(void);
 void try_poor(void);
+void try_charge(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
@@ -154,6 +157,10 @@ int manage(int count, char **arguments);
 int rogue_pin(uint64_t with, const struct device_manager_claim_params *claim);
 int rogue_slots(uint64_t with, const struct device_manager_claim_params *claim);
 int rogue_dying(uint64_t with, const struct device_manager_claim_params *claim);
+
+/** Hand a claim on before hardware is ready. `is_free` tells when, and with which generation. */
+int early_hand(uint64_t with, const struct device_manager_claim_params *claim,
+               bool (*is_free)(uint32_t index, uint64_t *generation));
 
 /** Have threads do anything with two functions for a while. Returns an exit code. */
 int monkeys(uint64_t manager, const struct device_manager_claim_params functions[2],
@@ -184,3 +191,4 @@ int life_stale(void);
 int life_nvme(void);
 int life_hoard(void);
 int life_parted(void);
+int life_takes(void);

@@ -24,7 +24,7 @@ static const struct {
     {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
     {"part", try_part},           {"release", try_release}, {"poor", try_poor},
     {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
-    {"stormy", try_stormy},
+    {"stormy", try_stormy},       {"marks", try_marks},     {"charge", try_charge},
 };
 
 static const struct {
@@ -38,6 +38,7 @@ static const struct {
     {"listen", life_listen},      {"deaf", life_deaf},          {"heir", life_heir},
     {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
+    {"takes", life_takes},
 };
 
 struct device_under_test device;

@@ -11,6 +11,7 @@
  *      manage stale FUNCTION                            with generations that are not the
  *                                                       function's
  *      manage pin|slots|dying FUNCTION                  rogue.c
+ *      manage hand FUNCTION                             early.c
  *      manage monkeys FUNCTION FUNCTION MILLISECONDS    monkey.c
  */
 #include "apps/devtest/devtest.h"
@@ -31,6 +32,7 @@
 struct function_now {
     uint64_t generation;
     uint64_t owner;
+    enum function_state state;
 };
 
 static uint64_t manager;
@@ -51,6 +53,7 @@ static bool look(uint32_t index, struct function_now *now)
         device_manager_functions_results_get_functions(results, &list) == WIRE_OK &&
         list.count != 0 && wire_list_get_struct(&list, 0, &info) == WIRE_OK) {
         now->generation = function_info_get_generation(info);
+        now->state = (enum function_state)function_info_get_state(info);
         now->owner = function_info_get_owner_pid(info);
         found = function_info_get_index(info) == index;
     }
@@ -172,6 +175,33 @@ static int go_rogue(int (*act)(uint64_t with, const struct device_manager_claim_
     return act(manager, &params);
 }
 
+/** Whether nobody has a function, and its generation. */
+static bool is_free(uint32_t index, uint64_t *generation)
+{
+    struct function_now now;
+
+    if (!look(index, &now) ||
+        (now.state != FUNCTION_STATE_FREE && now.state != FUNCTION_STATE_DISCOVERED)) {
+        return false;
+    }
+    *generation = now.generation;
+    return true;
+}
+
+/** What early.c does with a function that nobody has. */
+static int hand(uint32_t index)
+{
+    struct function_now now;
+
+    if (!look(index, &now)) {
+        return 1;
+    }
+    const struct device_manager_claim_params params = {
+        .function = index, .pool_pages = 1, .generation = now.generation};
+
+    return early_hand(manager, &params, is_free);
+}
+
 /** What monkey.c does, with two functions that nobody has. */
 static int let_monkeys_in(char **arguments)
 {
@@ -285,6 +315,9 @@ int manage(int count, char **arguments)
         if (same(arguments[1], "claim")) {
             return claim((uint32_t)index);
         }
+        if (same(arguments[1], "hand")) {
+            return hand((uint32_t)index);
+        }
         if (same(arguments[1], "strange")) {
             return strange((uint32_t)index);
         }
@@ -296,6 +329,6 @@ int manage(int count, char **arguments)
         }
     }
     rt_print("usage: manage revoke|reset|disable|enable|claim|strange|harass|stale|flood|pin|slots|"
-             "dying FUNCTION\n");
+             "dying|hand FUNCTION\n");
     return 2;
 }
