@@ -16,7 +16,10 @@ class Qmp:
         self.deadline = deadline
         self.events = []  # in order of arrival; wait_event() takes its event out
         self._partial = b""
-        greeting = self._message(deadline.left(10))
+
+    def begin(self):
+        """Hear QEMU's greeting, and answer it: before anything else."""
+        greeting = self._message(self.deadline.left(10))
         if "QMP" not in greeting:
             raise QmpError(f"no greeting: {greeting}")
         self.execute("qmp_capabilities")
