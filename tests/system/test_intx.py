@@ -216,7 +216,7 @@ def test_unexpected(boot, logs):
     for vector in (0x25, 0x3F, 0x77, 0xDF, 0xF0, int(row["vector"], 16)):
         machine.qtest.store(0xFEE00000, vector)
     seen = intx.until("five unexpected vectors", lambda: [
-        now for now in intx.irqs(machine, "arrivals") if now["unexpected"] == arrivals["unexpected"] + 5])
+        counts for counts in intx.irqs(machine, "arrivals") if counts["unexpected"] == arrivals["unexpected"] + 5])
     claim(seen[0]["stale"] == arrivals["stale"], "no stale ones", seen)
     now = intx.line(machine, 20)
     claim((now["arrived"], now["unadmitted"]) == (row["arrived"] + 1, row["unadmitted"] + 1),
