@@ -340,12 +340,24 @@ static void revoke_finished(struct memory *memory)
     object_put(&memory->object);
 }
 
-/** The walk comes to an object: at its first mapping. A reference keeps it in the tree. */
+/** The walk comes to an object. A reference keeps it in the tree. */
 static void walk_enter(struct memory *memory, struct memory *at)
 {
     object_get(&at->object);
     memory->walk.at = at;
-    memory->walk.left = at->mapping_count;
+}
+
+/**
+ * Begin with the first mapping of an object, unless another walk is there: two that move what they
+ * spare to the end would hide mappings from each other. Whoever waits here holds no other object.
+ */
+static bool walk_begin(struct memory *memory, struct memory *at)
+{
+    if (at->walker == NULL) {
+        at->walker = memory;
+        memory->walk.left = at->mapping_count;
+    }
+    return at->walker == memory;
 }
 
 /** On to the next object, whose capabilities are taken back; false: that was the last. */
@@ -362,6 +374,8 @@ static bool walk_on(struct memory *memory)
         walk_enter(memory, next);
         object_revoke_all(&next->object);
     }
+    at->walker = NULL;
+    resume_walks(at);
     object_put(&at->object);
     return next != NULL;
 }
@@ -392,6 +406,10 @@ static bool revoke_step(struct work *work)
     for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
         struct memory *at = memory->walk.at;
 
+        if (!walk_begin(memory, at)) {
+            list_append(&at->waiting_walks, &memory->walk.link); /* until that one goes on */
+            return true;
+        }
         if ((memory->walk.left > 0 || memory->walk.spared_pid == 0) &&
             !list_is_empty(&at->mappings)) {
             struct mapping *mapping = LIST_FIRST(&at->mappings, struct mapping, in_memory);

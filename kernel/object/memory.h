@@ -42,7 +42,9 @@ struct memory {
 
     struct work work;            /* filling or revoking */
     struct operation *operation; /* that waits for it, or NULL */
-    struct list waiting_walks;   /* struct memory.walk.link: until nothing is being removed here */
+    struct memory *walker;       /* whose walk is here: one at a time */
+    struct list
+        waiting_walks; /* struct memory.walk.link: until it goes on, or a removal is through */
 
     /* The revocation in progress: a walk over this object and all views below, in steps. */
     struct {
