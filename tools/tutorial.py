@@ -11,8 +11,9 @@ A stage is a heading `## N. Title`, counting from 1, and what is under it. Fence
                           before those that come and go
     ```console [NAME]     what is typed behind `capos> `, and what is printed then. `...` stands for
                           anything within a line, and a line `...` for any number of lines. NAME is the
-                          machine that it happens on; without one it is `edu`. What init announces comes
-                          when it comes: `init: ` lines may be anywhere
+                          machine that it happens on; without one it is `edu`. What init announces and
+                          what the kernel reports comes when it comes: `init: ` lines and those that
+                          are shown and begin with a time, `[...] `, may be anywhere
     ```sh                 for the reader: nothing is made of it
 
 Anything else is refused, so that no block is shown that nothing checks."""
@@ -22,7 +23,8 @@ import re
 
 MACHINE = "edu"
 PROMPT = "capos> "
-ANNOUNCES = "init: "
+INIT = "init: "
+KERNEL = "[...] "
 HEADING = re.compile(r"## (\d+)\. (.+)")
 FENCE = re.compile(r"```(\S*)(?: +(\S.*?))? *")
 
@@ -44,15 +46,17 @@ class Command:
         for line in self.expected:
             if line == "...":
                 pattern += r"(?:.*\n)*?"
-            elif not line.startswith(ANNOUNCES):
+            elif not line.startswith((INIT, KERNEL)):
                 pattern += _line_pattern(line) + r"\n"
+        reports = [_line_pattern(line) for line in self.expected if line.startswith(KERNEL)]
         seen = "".join(line.rstrip() + "\n" for line in printed.strip("\n").split("\n")
-                       if not line.startswith(ANNOUNCES))
+                       if not line.startswith(INIT)
+                       and not any(re.fullmatch(report, line.rstrip()) for report in reports))
         return re.fullmatch(pattern or r"\n?", seen) is not None
 
     def announcements(self):
-        """Patterns of the announcements that are shown; they must come, sooner or later."""
-        return [_line_pattern(line) for line in self.expected if line.startswith(ANNOUNCES)]
+        """Patterns of the announcements and reports that are shown; they must come, sooner or later."""
+        return [_line_pattern(line) for line in self.expected if line.startswith((INIT, KERNEL))]
 
 
 def _line_pattern(line):

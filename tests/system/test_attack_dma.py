@@ -13,7 +13,7 @@ import pytest
 from harness import Devices, disk_image
 from oracle import pci
 from outside_edu import OutsideEdu
-from shell import claim, fresh_prompt, wait_processes
+from shell import claim, fresh_prompt, wait_processes, wait_said
 
 NVME = {"vendor": 0x1B36, "devices": [0x0010]}
 PAGE = 4096
@@ -78,6 +78,8 @@ def test_nvme_told_strange_addresses(boot, logs):
     machine.qmp.execute("cont")
     claim(kept, "pages that do not change by themselves", [state.kind(address // PAGE) for address in victims])
     devtest.run(machine, "nvme-strange")
+    for address in victims:  # reports come when the unit's interrupt does
+        wait_said(machine, f"{address:x} refused")
     reported = set(re.findall(rf"iommu: 0000:{bdf} [a-z]+ (?:of|to) (?:IOVA )?([0-9a-f]+) refused", machine.output))
     claim({"100000", "1000000"} <= reported, "reports of both", reported)
     for address, bytes_before in kept.items():

@@ -165,6 +165,19 @@ def test_console_matches(tmp_path, printed, matches):
     assert command.matches(printed) is matches
 
 
+@pytest.mark.parametrize("printed, matches", [
+    ("[ 0.1] iommu: write refused\none\ntwo", True), ("one\n[ 0.1] iommu: write refused\ntwo", True),
+    ("one\ntwo\n[ 0.1] iommu: write refused", True), ("one\n[ 0.1] iommu: read refused\ntwo", False),
+    ("[ 0.1] iommu: write refused\none", False),
+])
+def test_reports_come_when_they_come(tmp_path, printed, matches):
+    """What the kernel reports may be anywhere, but it must be what is shown."""
+    text = "## 1. A\n```console\ncapos> x\none\n[...] iommu: write ...\ntwo\n```\n"
+    (command,) = read(tmp_path, text)[0].commands
+    assert command.matches(printed) is matches
+    assert [bool(re.search(pattern, printed)) for pattern in command.announcements()] == ["write" in printed]
+
+
 def test_silent_command(tmp_path):
     """A command that is shown without output must print nothing."""
     (command,) = read(tmp_path, "## 1. A\n```console\ncapos> x\n```\n")[0].commands
