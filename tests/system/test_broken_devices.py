@@ -36,7 +36,7 @@ def before_boot(boot, logs, change, devices, **options):
     gdb = machine.gdb()
     gdb.breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()
-    gdb.wait_stop(20)
+    gdb.wait_stop()
     change(machine)
     gdb.remove_breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()

@@ -11,7 +11,7 @@ import disks
 import oracle
 import pytest
 from oracle import pci
-from shell import claim, fresh_prompt, process_table, wait_processes, wait_said
+from shell import claim, fresh_prompt, process_table, until, wait_processes, wait_said
 
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 1 << 31)
@@ -87,7 +87,7 @@ def test_client_killed_in_flight(boot, logs, end):
         disks.wait_served(machine)
         if end == "kill":
             disks.background(machine, "blktest depth 32 load 100000")
-            time.sleep(0.5)
+            until(machine, "requests in flight", lambda: disks.queue(machine, devices.names[0])["inuse"] >= 16)
             disks.kill_client(machine)
         else:
             machine.write("run blktest die\r")

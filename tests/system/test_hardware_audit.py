@@ -227,6 +227,7 @@ def test_what_the_log_tells(boot, logs):
         claim("diagnostics" not in kinds or name in ("init", "shell"), f"{name} without diagnostics", kinds)
     edu.wait()
     edu.attack(0x123456000)
+    audit.wait(machine, bdf, "faulted")
     machine.shell("kill devtest")
     records = audit.wait(machine, bdf, "freed")
     addresses = [record["detail"] for record in records if record["event"] in ("bufferMapped", "faulted")]

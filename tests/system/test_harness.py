@@ -122,7 +122,7 @@ def test_gdb_breakpoint_before_the_first_instruction(boot):
     """A paused machine can be given a breakpoint that then stops it at the right place."""
     machine = boot(paused=True, cpus=1, **PROBE)
     gdb = machine.gdb()
-    gdb.run_to(machine.symbol("start"), 20)
+    gdb.run_to(machine.symbol("start"))
     assert gdb.registers()["rip"] == machine.symbol("start")
     assert machine.output == ""
     gdb.resume()

@@ -40,7 +40,7 @@ def boot_with_table(boot, change, **options):
     gdb = machine.gdb()
     gdb.breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()
-    gdb.wait_stop(20)
+    gdb.wait_stop()
     memory = machine.ram.read(0, 256 << 20)
     start = memory.index(b"DMAR")
     while memory[start + 8] != 1 or memory[start + 10:start + 15] != b"BOCHS":

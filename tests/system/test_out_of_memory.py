@@ -146,7 +146,7 @@ def test_allocations_while_init_starts_the_rest(boot):
     for number in (1, 2, 5, 14, 27, 41, 52, 60, 68, 76, 80, 84, 92):
         machine = boot(cpus=1, memory="64M", paused=True)
         gdb = machine.gdb()
-        gdb.run_to(machine.symbol("sched_start_cpu"), 20)  # init's process exists; nothing ran yet
+        gdb.run_to(machine.symbol("sched_start_cpu"))  # init's process exists; nothing ran yet
         start = len(machine.output)
         with Injection(machine, number) as injection:
             injection.run(lambda: re.search(machine.PROMPT, machine.output[start:]))

@@ -37,7 +37,7 @@ def in_kernel(boot, **options):
         gdb.breakpoint(entry)
     gdb.resume()
     machine.write("x")
-    gdb.wait_stop(10)
+    gdb.wait_stop()
     for entry in entries:
         gdb.remove_breakpoint(entry)
     return machine, gdb

@@ -28,7 +28,7 @@ class Board:
         place = machine.symbol("kernel_main")
         self.gdb.breakpoint(place, hardware=True)
         self.gdb.resume()
-        self.gdb.wait_stop(20)
+        self.gdb.wait_stop()
         self.gdb.remove_breakpoint(place, hardware=True)
 
     def read(self, bdf, offset, width=4):

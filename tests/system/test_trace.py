@@ -115,7 +115,7 @@ def test_teardown(boot, logs):
     the same order, and each of its buffers unmapped. Else: they differ."""
     machine = start(boot, logs)
     buffers = [line.split() for line in machine.shell("dma").splitlines()[1:]]
-    before = int(machine.shell("audit").splitlines()[-1].split()[0])
+    before = max(int(number) for number in re.findall(r"^ *(\d+) ", machine.shell("audit"), re.MULTILINE))
     machine.shell("trace on")
     machine.shell(f"kill {DRIVER}")
     while "freed" not in machine.shell(f"audit {before + 1}"):
@@ -259,7 +259,7 @@ def test_panic(boot, logs):
         gdb.breakpoint(entry)
     gdb.resume()
     machine.write("x")
-    gdb.wait_stop(10)
+    gdb.wait_stop()
     for entry in entries:
         gdb.remove_breakpoint(entry)
     gdb.write_memory(machine.symbol("kernel_main"), b"\x0f\x0b")

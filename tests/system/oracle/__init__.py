@@ -14,6 +14,7 @@ compares those with the kernel's claims (device_checks.py).
 Whatever is wrong is raised as Unexpected, one line for each thing. tests/system/test_oracle.py
 breaks the guest's memory on purpose and shows that each check notices."""
 
+import re
 import time
 from collections import Counter
 
@@ -26,11 +27,26 @@ from .state import PAGE, State
 
 SETTLE_S = 10
 SHOWN = 12
+IRR = re.compile(r"^IRR\t(.*)$", re.MULTILINE)
+FIRST_VECTOR = 0x20  # the task priority holds those below back: Intel SDM volume 3A section 11.8.3.1
 
 __all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "watch"]
 
 
-def _unrest(state, ghosts):
+def _waiting(machine, state):
+    """What a CPU is about to do that halts: one whose thread the host lets stand still looks idle."""
+    for number in range(int(state.variable("cpu_count"))):
+        cpu = state.struct("cpu", int(state.variable("cpus")[number]))
+        if int(cpu.ready_mask) != 0:
+            return f"CPU {number} has a thread to go to"
+        requests = IRR.search(machine.qmp.hmp(f"info lapic {int(cpu.apic_id)}"))
+        vectors = [vector for vector in map(int, re.findall(r"\d+", requests.group(1))) if vector >= FIRST_VECTOR]
+        if vectors:
+            return f"CPU {number} has not taken vector {vectors[0]:#x}"
+    return None
+
+
+def _unrest(machine, state, ghosts):
     """What shows that kernel code is at work, or has put some work off; None if nothing does."""
     for name in ("kernel_lock", "frame_lock"):
         if state.variable(name).held:
@@ -45,7 +61,7 @@ def _unrest(state, ghosts):
             return (f"{process} stays in state {process.state}, charged for "
                     + ", ".join(f"{count} {what}" for count, what in
                                 zip(process.used, checks.RESOURCES) if count))
-    return None
+    return _waiting(machine, state)
 
 
 def settle(machine, seconds=SETTLE_S, ghosts=()):
@@ -61,7 +77,7 @@ def settle(machine, seconds=SETTLE_S, ghosts=()):
                 state = State(machine)
                 if machine.devices is not None:
                     state.hardware = Hardware(machine)
-                reason = _unrest(state, ghosts)
+                reason = _unrest(machine, state, ghosts)
                 if reason is None:
                     return state
         except Broken as error:  # in the middle of a change, or really broken
@@ -84,7 +100,7 @@ def watch(machine, seconds=SETTLE_S, ghosts=()):
             if "HLT=0" not in machine.qmp.hmp("info registers -a"):
                 state = State(machine)
                 state.hardware = Hardware(machine) if machine.devices is not None else None
-                reason = _unrest(state, ghosts)
+                reason = _unrest(machine, state, ghosts)
                 found = [reason] if reason else complaints(state)
                 if not found:
                     machine.looked_at = len(machine.output)
