@@ -42,7 +42,7 @@ def parse(lines):
 def export(tmp_path, lines, *options):
     source = tmp_path / "input.txt"
     source.write_text("\n".join(lines), encoding="latin-1")
-    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=100,
                           check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -49,7 +49,7 @@ def start(boot, change, **options):
     place = machine.symbol("kernel_main")
     gdb.breakpoint(place, hardware=True)
     gdb.resume()
-    gdb.wait_stop(10)
+    gdb.wait_stop()
     gdb.remove_breakpoint(place, hardware=True)
     change(Tables(machine.ram))
     gdb.resume()
