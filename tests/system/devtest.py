@@ -7,13 +7,12 @@ import re
 import oracle
 from harness import Devices, disk_image
 from packages import Package
-from shell import claim, ended, fresh_prompt
+from shell import SERVICES, claim, ended, fresh_prompt  # noqa: F401 (SERVICES: for tests)
 
 IMAGE = pathlib.Path("build/package/user/devtest.elf")
 EDU = {"vendor": 0x1234, "devices": [0x11E8]}
 ENTROPY = {"vendor": 0x1AF4, "devices": [0x1044]}
 POOL_PAGES = 64
-SERVICES = {"init", "echo", "share", "shell"}
 
 
 def package(logs, device, name="devtest", pool_pages=POOL_PAGES, base=None):

@@ -5,11 +5,10 @@ import re
 import time
 
 from harness import Devices, Unexpected, disk_image
-from shell import claim, fresh_prompt, process_table, until, wait_said
+from shell import SERVICES, claim, fresh_prompt, process_table, until, wait_said  # noqa: F401 (SERVICES: for tests)
 
 SECTOR = 512
 SIZE = 4 << 20
-SERVICES = {"init", "echo", "share", "shell"}
 DRIVER = "virtio-blk"
 READY = "requests at once\r"  # the end of the line with which a driver begins to serve
 

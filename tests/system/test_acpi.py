@@ -15,9 +15,8 @@ import oracle
 import pytest
 from harness import Devices
 from packages import Package, spinning
-from shell import claim, process_table, until, wait_processes
+from shell import SERVICES, claim, process_table, until, wait_processes
 
-SERVICES = {"init", "echo", "share", "shell"}
 STAMP = pathlib.Path("build/user/acpi.stamp")
 WITHOUT = pathlib.Path("build/user/acpi-without.elf")
 TEST_IMAGE = pathlib.Path("build/package/user/acpitest.elf")

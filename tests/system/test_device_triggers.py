@@ -12,7 +12,7 @@ import oracle
 import pytest
 from harness import Devices, Unexpected
 from oracle import pci
-from outside_edu import MMCONFIG, OutsideEdu
+from outside_edu import MMCONFIG
 from shell import claim, fresh_prompt, process_table, wait_processes
 
 E1000E = {"vendor": 0x8086, "devices": [0x10D3]}

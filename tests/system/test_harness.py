@@ -3,11 +3,8 @@
 
 What needs a prompt is tried against tests/system/fake_qemu, which has one and no machine."""
 
-import json
-import os
 import pathlib
 import re
-import subprocess
 import time
 
 import pytest
@@ -153,7 +150,6 @@ def test_icount(boot):
 
 
 FAKE = pathlib.Path(__file__).resolve().parent / "fake_qemu"
-TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
 
 def test_shell_commands(boot, monkeypatch):

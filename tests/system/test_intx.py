@@ -9,9 +9,8 @@ import intx
 import oracle
 import pytest
 from oracle import pci
-from shell import claim, until, wait_processes
+from shell import SERVICES, claim, until, wait_processes
 
-SERVICES = {"init", "echo", "share", "shell"}
 BY_PIN = {**intx.EDU, "byPin": True}
 
 

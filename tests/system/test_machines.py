@@ -7,7 +7,7 @@ import oracle
 import pytest
 from harness import Machine, Unexpected
 from packages import Package, spinning
-from shell import claim, ended, memory_table, process_table, until, wait_processes
+from shell import SERVICES, claim, ended, memory_table, process_table, until, wait_processes
 
 
 def use(machine, cpus):
@@ -18,7 +18,7 @@ def use(machine, cpus):
     claim(len(rows) == cpus, f"{cpus} CPUs in the list", rows)
     text = machine.shell("run demo", 40)
     claim(ended(text, "demo"), "demo: exit code 0", text)
-    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"}, "four processes",
+    claim(set(process_table(machine)) == SERVICES, "four processes",
           process_table(machine))
     oracle.inspect(machine)
 
@@ -37,7 +37,7 @@ def test_cpus(boot, logs, cpus):
         int(line.split()[5]) > 0 for line in machine.shell("cpus").splitlines()[1:]) >= used)
     for number in numbers:
         machine.shell(f"kill {number}")
-    wait_processes(machine, {"init", "echo", "share", "shell"}, 20)
+    wait_processes(machine, SERVICES, 20)
     oracle.inspect(machine)
     machine.halt()
 

@@ -10,7 +10,7 @@ import pytest
 from harness import Devices, Machine, Unexpected
 from injection import Injection, plain_kernel
 from oracle import pci
-from shell import claim, process_table, wait_processes
+from shell import SERVICES, claim, process_table, wait_processes
 
 KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
@@ -161,7 +161,7 @@ def test_allocations_while_init_starts_the_rest(boot):
             claim(all(status in ("noMemory", "overBudget") for _, status in failed),
                   "noMemory", failed)
             lost = {name for name, _ in failed}
-            claim(set(process_table(machine)) == {"init", "echo", "share", "shell"} - lost,
+            claim(set(process_table(machine)) == SERVICES - lost,
                   f"all but {lost}", process_table(machine))
             oracle.inspect(machine)
         elif "panic" in match.group():

@@ -5,7 +5,7 @@ they are run on machines with different numbers of CPUs."""
 import os
 
 import pytest
-from shell import claim, ended, process_table
+from shell import SERVICES, claim, ended, process_table
 
 CPUS = [1, 2, 4]
 # What measures time runs on one CPU, whose clock counts instructions. With several, virtual CPUs
@@ -21,7 +21,7 @@ def check(boot, group, cpus):
     claim(ended(text, "rttest") and "FAIL" not in text and " 0 passed" not in text,
           "no line with FAIL, exit code 0",
           "\n".join(line for line in text.splitlines() if "passed" not in line))
-    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"},
+    claim(set(process_table(machine)) == SERVICES,
           "no process left but the four of boot", process_table(machine))
     machine.halt()
 

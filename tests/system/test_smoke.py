@@ -4,7 +4,7 @@
 import re
 
 from harness import Machine
-from shell import claim, ended, fresh_prompt, memory_table, process_table, wait_said
+from shell import SERVICES, claim, ended, fresh_prompt, memory_table, process_table, wait_said
 
 UP = "\x1b[A"
 DOWN = "\x1b[B"
@@ -52,7 +52,7 @@ def test_commands(boot):
         claim(text.startswith(command), f"help about {command}", text)
 
     table = process_table(machine)
-    claim(set(table) == {"init", "echo", "share", "shell"}, "the four programs of boot", table)
+    claim(set(table) == SERVICES, "the four programs of boot", table)
     for name, row in table.items():
         claim(row["state"] == "running", f"{name} is running", row)
         for key in ("frames", "caps", "objects"):
@@ -165,7 +165,8 @@ def test_bad_input_at_the_prompt(boot):
             "bench -k": "bench: there is no test `-k`; usage: bench [-j] [TEST]...",
     }.items():
         text = machine.shell(typed)
-        claim(text.startswith(wanted) and ended(text, typed.removeprefix("run ").split()[0], 2), f"{typed!r}: {wanted}", text)
+        program = typed.removeprefix("run ").split()[0]
+        claim(text.startswith(wanted) and ended(text, program, 2), f"{typed!r}: {wanted}", text)
     machine.write("x" * 3000 + "\r")
     machine.expect("line longer than 1023 bytes")
     machine.expect(machine.PROMPT)

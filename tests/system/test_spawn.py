@@ -10,7 +10,7 @@ import oracle
 import pytest
 from harness import Machine, Unexpected
 from packages import STANDARD, Package, patched, spinning, write
-from shell import claim, ended, process_table, wait_processes
+from shell import SERVICES, claim, ended, process_table, wait_processes
 
 SMALL = ("init", "echo", "shell", "hello")
 HUGE = 0xFFFF_FFFF
@@ -372,6 +372,6 @@ def test_cpu_budget(boot, logs, cpus, icount):
     claim(has_tenth(seen[-1], 11 if icount == 0 else 40), "a tenth of the CPU for one, the rest for the other", seen)
     for name in ("tenth", "greedy"):
         machine.shell(f"kill {process_table(machine)[name]['pid']}")
-    wait_processes(machine, {"init", "echo", "share", "shell"})
+    wait_processes(machine, SERVICES)
     oracle.inspect(machine)
     machine.halt()

@@ -12,8 +12,10 @@ A test gets machines from the `boot` fixture (conftest.py):
 
 Every wait ends: with what was waited for, with the end of the machine, or at the deadline of the
 test. What others than the shell say (the kernel's log, init, drivers) may stand between any two
-lines, and behind the prompt: tests ask for lines, not for what stands next to them. Everything that was said on the serial port is in serial.log, the command line in
-command.txt, QEMU's own words in qemu.log, all in build/system/<file>/<test>/."""
+lines, and behind the prompt: tests ask for lines, not for what stands next to them.
+
+Everything that was said on the serial port is in serial.log, the command line in command.txt, QEMU's
+own words in qemu.log, all in build/system/<file>/<test>/."""
 
 import contextlib
 import fcntl
@@ -312,6 +314,16 @@ class Machine:
             self.qmp.hmp(f"gdbserver unix:{path},server=on,wait=off")
             self._gdb = Gdb(path, self.deadline)
         return self._gdb
+
+    def stop_at_kernel(self):
+        """Run a paused machine until firmware and loader have done their work: to the kernel's first instruction
+        in C, where it stands still. The gdb client."""
+        gdb, place = self.gdb(), self.symbol("kernel_main")
+        gdb.breakpoint(place, hardware=True)
+        gdb.resume()
+        gdb.wait_stop()
+        gdb.remove_breakpoint(place, hardware=True)
+        return gdb
 
     def read_registers(self, address, length):
         """Bytes at a physical address that may be a device's register, as the CPU would read them.

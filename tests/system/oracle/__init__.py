@@ -35,7 +35,8 @@ __all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "
 
 def _cpus(state):
     """struct cpu of each."""
-    return [state.struct("cpu", int(state.variable("cpus")[number])) for number in range(int(state.variable("cpu_count")))]
+    records = state.variable("cpus")
+    return [state.struct("cpu", int(records[number])) for number in range(int(state.variable("cpu_count")))]
 
 
 def _not_taken(machine, state):
