@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 from harness import Devices, Unexpected, disk_image
+from outside_edu import MMCONFIG
 
 PROBE = {"kernel": "build/tools/probe.elf", "package": None, "append": "stay"}
 VTD_VERSION, VTD = 0x10, 0xFED90000
-MMCONFIG = 0xB0000000
 
 
 def start(boot, devices, **options):

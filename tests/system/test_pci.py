@@ -10,10 +10,10 @@ import re
 from diagnostics import ask, early_prompt, go_on
 from harness import Devices, Unexpected
 from oracle.pci import name_of
+from outside_edu import MMCONFIG
 from shell import claim
 
-ECAM = 0xB0000000  # SeaBIOS on q35
-ECAM_MICROVM = 0xE0000000
+MMCONFIG_MICROVM = 0xE0000000
 MICROVM = "microvm,pcie=on,acpi=on,rtc=on"
 EDU_ID = 0x010000ED  # QEMU docs/specs/edu.txt: the register at 0
 COMMAND, BUSES, MEMORY_WINDOW, BAR0 = 0x04, 0x18, 0x20, 0x10
@@ -27,10 +27,10 @@ class Board:
         self.gdb = machine.stop_at_kernel()
 
     def read(self, bdf, offset, width=4):
-        return self.machine.qtest.load(ECAM + (bdf << 12) + offset, width)
+        return self.machine.qtest.load(MMCONFIG + (bdf << 12) + offset, width)
 
     def write(self, bdf, offset, value, width=4):
-        self.machine.qtest.store(ECAM + (bdf << 12) + offset, value, width)
+        self.machine.qtest.store(MMCONFIG + (bdf << 12) + offset, value, width)
 
     def go_on(self):
         self.gdb.resume()
@@ -139,7 +139,7 @@ def test_microvm(boot):
         bars = bars_of(machine, bdf)
         claim(bars[0][1] == "moved: unassigned", "the kernel's own address", bars)
         # A claim would turn its decoding on. That of the bridges above must be on.
-        machine.qtest.store(ECAM_MICROVM + (bdf << 12) + COMMAND, 2, 2)
+        machine.qtest.store(MMCONFIG_MICROVM + (bdf << 12) + COMMAND, 2, 2)
         is_edu(machine, bars[0][0])
     bars_of(machine, machine.bdf("third"))
     slots = {name: {row["fact"]: row["value"]
