@@ -8,6 +8,7 @@
 #include "device_manager/handles.h"
 #include "diag/log.h"
 #include "diag/trace.h"
+#include "ledger/ledger_parts.h"
 #include "object/operation.h"
 #include "object/process.h"
 #include "refund.h"
