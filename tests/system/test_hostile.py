@@ -8,7 +8,7 @@ import re
 
 import oracle
 import pytest
-from shell import SERVICES, claim, ended, process_table
+from shell import SERVICES, claim, ended, process_table, until
 
 ATTACKS = ["forge", "sqe", "indices", "pointers", "flood", "messages", "spawn", "die", "faults",
            "lifetimes", "ends", "stale", "race", "ticks", "cycles"]
@@ -80,7 +80,6 @@ def test_neighbours_during_attacks(boot):
             code = machine.expect(re.compile(r"demo: exit code (\d+)"), 20).group(1)
             claim(code == "0", "demo: exit code 0", machine.tail())
         breaches = re.compile(rf"hostile: {name}: \d+ attacks, (\d+) breaches")
-        while not breaches.search(machine.output):
-            machine.expect(re.compile("hostile: "), 60)
-        claim(breaches.search(machine.output).group(1) == "0", "0 breaches", machine.tail())
+        found = until(machine, f"the end of {name}", lambda: breaches.search(machine.output), 60)
+        claim(found.group(1) == "0", "0 breaches", machine.tail())
     oracle.inspect(machine)
