@@ -107,6 +107,16 @@ def test_refuses_contradictions(tmp_path, name, before, after, says):
     assert done.returncode == 0 and json.loads(done.stdout)["traceEvents"], name
 
 
+def test_epitaph(tmp_path):
+    """An epitaph lists no processes: if one of its records tells a name, the others have none, and that is
+    no contradiction."""
+    lines = [HEAD[0], *BODY[:2], "trace 0 9 2200 processEnd 1 0x7 0x6f6c6c6568 0x0", BODY[3], "trace-end 4"]
+    trace = parse(lines)
+    assert trace.names == {7: "hello"} and trace_events.problems(trace) == []
+    assert vars(parse(list(trace_events.lines(trace)))) == vars(trace)
+    assert export(tmp_path, lines).returncode == 0
+
+
 def test_beginning_lost():
     """Without a begin record the first switch says who ran until then."""
     trace = parse(HEAD + BODY[2:6])
