@@ -30,7 +30,7 @@ SHOWN = 12
 IRR = re.compile(r"^IRR\t(.*)$", re.MULTILINE)
 FIRST_VECTOR = 0x20  # the task priority holds those below back: Intel SDM volume 3A section 11.8.3.1
 
-__all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "watch"]
+__all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "unrest", "watch"]
 
 
 def _cpus(state):
@@ -50,8 +50,8 @@ def _not_taken(machine, state):
     return None
 
 
-def _unrest(state, ghosts):
-    """What shows that kernel code is at work, or has put some work off; None if nothing does."""
+def unrest(machine, state, ghosts=(), all_taken=False):
+    """What shows that kernel code is at work, or has put some work off; None if nothing does. As settle()."""
     for name in ("kernel_lock", "frame_lock"):
         if state.variable(name).held:
             return f"{name} is held"
@@ -68,7 +68,7 @@ def _unrest(state, ghosts):
     for cpu in _cpus(state):
         if int(cpu.ready_mask) != 0:
             return f"CPU {int(cpu.index)} has a thread to go to"
-    return None
+    return _not_taken(machine, state) if all_taken else None
 
 
 def settle(machine, seconds=SETTLE_S, ghosts=(), all_taken=False):
@@ -85,7 +85,7 @@ def settle(machine, seconds=SETTLE_S, ghosts=(), all_taken=False):
                 state = State(machine)
                 if machine.devices is not None:
                     state.hardware = Hardware(machine)
-                reason = _unrest(state, ghosts) or (_not_taken(machine, state) if all_taken else None)
+                reason = unrest(machine, state, ghosts, all_taken)
                 if reason is None:
                     return state
         except Broken as error:  # in the middle of a change, or really broken
@@ -108,7 +108,7 @@ def watch(machine, seconds=SETTLE_S, ghosts=()):
             if "HLT=0" not in machine.qmp.hmp("info registers -a"):
                 state = State(machine)
                 state.hardware = Hardware(machine) if machine.devices is not None else None
-                reason = _unrest(state, ghosts)
+                reason = unrest(machine, state, ghosts)
                 found = [reason] if reason else complaints(state)
                 if not found:
                     machine.looked_at = len(machine.output)
