@@ -211,12 +211,12 @@ static bool match_step(struct work *work)
     return false;
 }
 
-/** The same, from the next exit from the kernel on. */
+/** The same, soon. */
 static void match_later(struct endpoint *endpoint)
 {
     if (!list_is_linked(&endpoint->matching.link)) {
         object_get(&endpoint->object);
-        work_start_first(&endpoint->matching);
+        work_start(&endpoint->matching);
     }
 }
 

@@ -17,7 +17,8 @@
  *   stale.c     pages that are unmapped or revoked while another CPU reads them
  *   races.c     threads against each other; processes started and killed by the thousand
  *   lenders.c   what can be done with the Factory of the dead
- *   views.c     a race of its own: a revocation and what is unmapped below it
+ *   views.c     races of their own: a revocation, what is unmapped below it, and what is made
+ * meanwhile
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
  * Attacks that end the attacker are made by children, which are this program with the arguments
@@ -76,6 +77,7 @@ void attack_ticks(void);
 
 /** Part of `lifetimes`. */
 void lend_factory(void);
+void view_meanwhile(void);
 
 /** Part of `race`. */
 void race_revoke_above(uint64_t memory, uint64_t address);

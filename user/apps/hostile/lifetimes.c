@@ -369,6 +369,7 @@ void attack_lifetimes(void)
     }
     timer_periods();
     revoke_views();
+    view_meanwhile();
     revoke_receiver();
     refused_move(&own, 40, 32, "moving to a process that runs out of frames");
     refused_move(&own, 128, 2, "moving to a process without a slot");
