@@ -486,7 +486,7 @@ interface DeviceMmio {
 interface Interrupt {
   # One vector of a function (MSI-X or MSI), or its pin (INTx). Masked until unmask. WAIT completes
   # when it has been delivered since the last WAIT; payload word 0 is how often. WAIT serves those who
-  # have bound no notification.
+  # have bound no notification. queueFull: 32 wait already.
   #
   # A pin's is a level: each delivery masks it, at the function where that can be done, else the line
   # for all who share it. unmask acknowledges, when the device asserts it no longer.

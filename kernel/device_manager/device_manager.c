@@ -226,6 +226,7 @@ static void commit_claim(struct device_function *function, struct process *proce
     function->pool = pool;
     function->is_lost = false;
     function->cause = TEARDOWN_CAUSE_NONE;
+    function->watch.window_faults = 0; /* those of its former owner */
     process->claim_count++;
     pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
     function->uses_pin = by_pin;

@@ -160,6 +160,9 @@ struct interrupt {
     uint32_t storm_lines; /* said so in the log, that often */
 };
 
+/** WAITs for one interrupt at a time: its handler tells all of them. */
+#define INTERRUPT_WAITERS_MAX WORK_STEP_UNITS
+
 /** Deliveries that nobody looks at before the route is masked. */
 #define INTERRUPT_UNSEEN_MAX 64u
 

@@ -123,11 +123,26 @@ void interrupt_arrived(uint32_t vector)
     deliver(route->interrupt, true);
 }
 
+/** Whether as many wait as may. */
+static bool is_crowded(const struct interrupt *interrupt)
+{
+    uint32_t count = 0;
+
+    LIST_FOR_EACH(node, &interrupt->waiters)
+    {
+        count++;
+    }
+    return count >= INTERRUPT_WAITERS_MAX;
+}
+
 enum status interrupt_wait(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
 {
     struct interrupt *interrupt = interrupt_of(object);
-    const enum status status = ledger_check(&ledger, &interrupt->handle, thread->process->pid);
+    enum status status = ledger_check(&ledger, &interrupt->handle, thread->process->pid);
 
+    if (status == STATUS_OK && UNLIKELY(is_crowded(interrupt))) {
+        status = STATUS_QUEUE_FULL;
+    }
     if (UNLIKELY(status != STATUS_OK)) {
         /* No method: the number behind the last one. */
         return audit_refuse(status, interrupt->function, thread->process->pid, object->number,
