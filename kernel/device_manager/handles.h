@@ -203,7 +203,7 @@ static inline struct interrupt *interrupt_of(struct object *object)
 /** Debug builds: is the ledger sound, after a transaction? */
 void device_ledger_verify(void);
 
-/* audit.c */
+/* refusal.c */
 struct method;
 
 /**
@@ -211,8 +211,7 @@ struct method;
  * of its own over this, which gives the record: there is no other way to one. A refusal is in the
  * audit log, with `detail`.
  */
-MUST_CHECK enum status device_admit(const struct method *method,
-                                    const struct device_function *function,
+MUST_CHECK enum status device_admit(struct method *method, const struct device_function *function,
                                     const struct device_handle *handle, uint64_t detail);
 
 /* slots.c */
@@ -245,6 +244,9 @@ MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
 }
 
 /* owner.c */
+
+/** The handle that an object of device authority carries. */
+const struct device_handle *device_handle_of(struct object *object);
 
 /** Nobody can name the registers or the pool any more. */
 void device_part_ended(struct device_function *function, const struct object *object,

@@ -197,6 +197,16 @@ enum status object_reserve_slots(struct process *process, uint32_t count)
     return STATUS_OK;
 }
 
+/* In a slot's flags: kind and number of its object, for object_recall(). */
+#define NOTE_NUMBER_SHIFT (CAP_NOTE_SHIFT + 8)
+static_assert(OBJECT_KIND_COUNT <= 256 && OBJECT_COUNT_MAX <= 1u << (32 - NOTE_NUMBER_SHIFT),
+              "both fit behind CAP_NOTE_SHIFT");
+
+static inline uint32_t note_of(const struct object *object)
+{
+    return (uint32_t)object->kind << CAP_NOTE_SHIFT | object->number << NOTE_NUMBER_SHIFT;
+}
+
 enum status object_grant(struct object *object, struct process *process, uint32_t flags,
                          uint64_t *id)
 {
@@ -215,7 +225,7 @@ enum status object_grant(struct object *object, struct process *process, uint32_
             return status;
         }
     }
-    *id = cap_table_insert(&process->caps, object->place, flags);
+    *id = cap_table_insert(&process->caps, object->place, (flags & CAP_ORIGIN) | note_of(object));
     object->handles++;
     object->refs++;
     return STATUS_OK;
@@ -233,6 +243,19 @@ enum status object_refusal(const struct cap_table *caps, uint64_t id)
     return generation < slot->generation || (generation == slot->generation && slot->place != NULL)
                ? STATUS_STALE
                : STATUS_BAD_CAPABILITY;
+}
+
+bool object_recall(const struct cap_table *caps, uint64_t id, struct object_memory *out)
+{
+    const struct cap_entry *entry = cap_table_recall(caps, id);
+
+    if (entry == NULL) {
+        return false;
+    }
+    out->kind = (enum object_kind)(entry->flags >> CAP_NOTE_SHIFT & 0xff);
+    out->number = entry->flags >> NOTE_NUMBER_SHIFT;
+    out->generation = entry->object_generation;
+    return true;
 }
 
 enum status object_find(const struct process *process, uint64_t id, struct object **out)

@@ -63,7 +63,7 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
     struct cap_entry *entry = cap_table_at(table, index);
 
     entry->place = NULL;
-    entry->flags = 0;
+    entry->flags &= ~CAP_ORIGIN;
     entry->generation++;
     table->used--;
     if (entry->generation > CAP_GENERATION_MAX) {
@@ -72,4 +72,16 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
     entry->next_free = table->first_free;
     table->first_free = index;
     table->free_count++;
+}
+
+const struct cap_entry *cap_table_recall(const struct cap_table *table, uint64_t id)
+{
+    const struct cap_entry *entry = cap_table_at(table, cap_id_index(id));
+    const uint64_t generation = cap_id_generation(id);
+
+    if (entry == NULL || generation == 0) {
+        return NULL;
+    }
+    /* A slot's generation grows when it is emptied. */
+    return entry->generation == generation + (entry->place == NULL ? 1 : 0) ? entry : NULL;
 }

@@ -9,7 +9,7 @@ from harness import Unexpected
 from shell import claim, fresh_prompt
 
 FIELDS = {"sequence", "nanoseconds", "event", "status", "cause", "function", "bdf", "generation", "pid",
-          "ownerPid", "kind", "object", "objectGeneration", "detail"}
+          "ownerPid", "kind", "object", "objectGeneration", "detail", "operation", "method", "count"}
 
 
 def read(machine, since=0):

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Refusals of capabilities of devices, for the audit log: what their methods refuse, and what is
+ * refused before one is called, because the capability is stale or the request is malformed.
+ *
+ * A capability's object may be gone. Its slot remembers what kind of object it was, with which
+ * number and generation (object_recall()), as long as nothing else is in the slot: enough for who
+ * reads the log to find what it was good for, and nothing of whoever has the device now.
+ */
+#include "device_manager/audit.h"
+#include "device_manager/device_manager.h"
+#include "device_manager/handles.h"
+#include "object/process.h"
+#include "sched/thread.h"
+
+static struct object_memory memory_of(const struct object *object)
+{
+    return (struct object_memory){object->kind, object->number, object->place->generation};
+}
+
+static const struct device_function *function_of(struct object *object)
+{
+    return device_is_authority(object->kind) ? &device_functions[device_handle_of(object)->function]
+                                             : NULL;
+}
+
+/* ---- By methods ----------------------------------------------------------------------------- */
+
+enum status audit_refuse_method(struct method *method, enum status status,
+                                const struct device_function *function, uint64_t detail)
+{
+    const struct audit_refusal refusal = {
+        .status = status,
+        .operation = RING_OPERATION_CALL,
+        .method = method->sqe->method,
+        .used = memory_of(method->object),
+        .function = function,
+        .detail = detail,
+    };
+
+    method->is_told = true;
+    return audit_refuse(method->process, &refusal);
+}
+
+enum status device_admit(struct method *method, const struct device_function *function,
+                         const struct device_handle *handle, uint64_t detail)
+{
+    const enum status status = ledger_check(&ledger, handle, method->process->pid);
+
+    return status == STATUS_OK ? STATUS_OK : audit_refuse_method(method, status, function, detail);
+}
+
+void device_method_refused(struct method *method, enum status status)
+{
+    if (device_is_audited(method->object->kind) && !method->is_told) {
+        (void)audit_refuse_method(method, status, function_of(method->object), 0);
+    }
+}
+
+/* ---- Before them ---------------------------------------------------------------------------- */
+
+/** A use of `id` by a process; `refusal` lacks what that is. */
+static void refuse_use(struct process *process, uint64_t id, struct audit_refusal *refusal)
+{
+    struct object *object = object_lookup(&process->caps, id);
+
+    if (object != NULL) {
+        refusal->used = memory_of(object);
+        refusal->function = function_of(object);
+    } else if (!object_recall(&process->caps, id, &refusal->used)) {
+        return;
+    }
+    if (device_is_audited(refusal->used.kind)) {
+        (void)audit_refuse(process, refusal);
+    }
+}
+
+void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe,
+                               enum status status)
+{
+    const bool is_call = sqe->operation == RING_OPERATION_CALL;
+    struct audit_refusal refusal = {
+        .status = status,
+        .operation = (enum ring_operation)sqe->operation,
+        .method = is_call ? sqe->method : 0,
+    };
+
+    /* The others' targets are no capabilities. */
+    if (is_call || sqe->operation == RING_OPERATION_RECV ||
+        sqe->operation == RING_OPERATION_RELEASE || sqe->operation == RING_OPERATION_WAIT) {
+        refuse_use(thread->process, sqe->target, &refusal);
+    }
+}
+
+enum status device_handing_refused(struct process *process, uint64_t id, enum status status)
+{
+    struct audit_refusal refusal = {.status = status, .operation = RING_OPERATION_NOP};
+
+    refuse_use(process, id, &refusal);
+    return status;
+}
+
+/* ---- At the end ----------------------------------------------------------------------------- */
+
+void device_user_gone(const struct process *process)
+{
+    if (process->refusals.omitted != 0) {
+        audit_write(AUDIT_EVENT_UNRECORDED, STATUS_OK, NULL, process->pid, 0,
+                    process->refusals.omitted);
+    }
+}
