@@ -713,9 +713,7 @@ struct AuditRecord {
   nanoseconds @1 :UInt64;      # since boot
   event @2 :AuditEvent;
   status @3 :Status;           # why it was refused; ok for a change
-  function @4 :UInt32;         # index in the ledger; 4294967295: none is meant, or a capability whose
-                               # object is gone: earlier entries of the same object and
-                               # generation tell
+  function @4 :UInt32;         # index in the ledger; 4294967295: none is meant
   bdf @5 :UInt16;
   segment @6 :UInt16;
   pid @7 :UInt64;              # who did it, or paid for what is gone; 0: the kernel, or the device
@@ -725,7 +723,8 @@ struct AuditRecord {
                                # Of a refusal: of the capability that was used
   kind @11 :ObjectKind;        # of that object
   cause @12 :TeardownCause;    # of `revoked` and what follows from it
-  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's
+  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's, as of a capability whose
+                               # object is gone
   objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked; of a stale
                                # capability that of its making
   count @15 :UInt64;           # of a refusal: how many of its class there were, this one included

@@ -72,6 +72,9 @@ enum status audit_refuse(struct process *process, const struct audit_refusal *re
     struct audit_entry *entry = add(AUDIT_EVENT_REFUSED, refusal->status, refusal->function,
                                     process == NULL ? 0 : process->pid, refusal->detail);
 
+    if (refusal->is_gone) {
+        entry->owner = DEVICE_NOBODY;
+    }
     entry->kind = refusal->used.kind;
     entry->object = refusal->used.number;
     entry->object_generation = refusal->used.generation;

@@ -56,7 +56,8 @@ struct audit_refusal {
     enum ring_operation operation;          /* nop: the capability was to go to another process */
     uint32_t method;                        /* of a call */
     struct object_memory used;              /* the capability */
-    const struct device_function *function; /* NULL: none is meant, or nobody knows any more */
+    const struct device_function *function; /* NULL: none is meant */
+    bool is_gone; /* the capability is nobody's authority any more, whoever has the function */
     uint64_t detail;
 };
 

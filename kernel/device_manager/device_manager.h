@@ -46,6 +46,9 @@ static inline bool device_is_audited(enum object_kind kind)
            kind == OBJECT_KIND_INTERRUPT_ROUTING;
 }
 
+/** The place in the ledger of the function that an object of device authority is about. */
+uint32_t device_index_of(struct object *object);
+
 /** Where methods of objects of this kind are at work. */
 static inline enum lock_rank device_region_of(enum object_kind kind)
 {

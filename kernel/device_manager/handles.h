@@ -243,10 +243,14 @@ MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
     return STATUS_OK;
 }
 
-/* owner.c */
+/**
+ * A capability may not go to `to`, or if `object` is NULL, not all of them. The audit log has it.
+ * `from` is NULL for the kernel. Returns the status.
+ */
+enum status device_transfer_refused(struct process *from, const struct process *to,
+                                    struct object *object, enum status status);
 
-/** The handle that an object of device authority carries. */
-const struct device_handle *device_handle_of(struct object *object);
+/* owner.c */
 
 /** Nobody can name the registers or the pool any more. */
 void device_part_ended(struct device_function *function, const struct object *object,

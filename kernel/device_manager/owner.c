@@ -10,7 +10,7 @@
 #include "object/process.h"
 #include "refund.h"
 
-const struct device_handle *device_handle_of(struct object *object)
+static const struct device_handle *handle_of(struct object *object)
 {
     switch (object->kind) {
     case OBJECT_KIND_DEVICE_MMIO:
@@ -22,24 +22,6 @@ const struct device_handle *device_handle_of(struct object *object)
     default:
         return &interrupt_of(object)->handle;
     }
-}
-
-/** `object` is NULL if it is all of them. */
-static enum status refuse_transfer(struct process *from, const struct process *to,
-                                   struct object *object, enum status status)
-{
-    struct audit_refusal refusal = {
-        .status = status,
-        .operation = RING_OPERATION_NOP,
-        .detail = to->pid,
-    };
-
-    if (object != NULL) {
-        refusal.used =
-            (struct object_memory){object->kind, object->number, object->place->generation};
-        refusal.function = &device_functions[device_handle_of(object)->function];
-    }
-    return audit_refuse(from, &refusal);
 }
 
 enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
@@ -55,20 +37,20 @@ enum status device_transfer_check(struct object *const *objects, const bool *mov
         }
         enum status status = STATUS_DENIED;
 
-        const struct device_handle *handle = device_handle_of(objects[i]);
+        const struct device_handle *handle = handle_of(objects[i]);
 
         if (moves[i] && from != NULL) {
             status = ledger_move_check(&ledger, handle, from->pid, to->pid);
         }
         if (status != STATUS_OK) {
-            return refuse_transfer(from, to, objects[i], status);
+            return device_transfer_refused(from, to, objects[i], status);
         }
         object_count++;
         interrupt_count += objects[i]->kind == OBJECT_KIND_INTERRUPT ? 1 : 0;
     }
     if (object_count > account_left(&to->account, ACCOUNT_OBJECTS) ||
         interrupt_count > account_left(&to->account, ACCOUNT_INTERRUPTS)) {
-        return refuse_transfer(from, to, NULL, STATUS_OVER_BUDGET);
+        return device_transfer_refused(from, to, NULL, STATUS_OVER_BUDGET);
     }
     return STATUS_OK;
 }

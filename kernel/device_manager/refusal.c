@@ -3,9 +3,9 @@
  * Refusals of capabilities of devices, for the audit log: what their methods refuse, and what is
  * refused before one is called, because the capability is stale or the request is malformed.
  *
- * A capability's object may be gone. Its slot remembers what kind of object it was, with which
- * number and generation (object_recall()), as long as nothing else is in the slot: enough for who
- * reads the log to find what it was good for, and nothing of whoever has the device now.
+ * A capability's object may be gone. Its slot remembers what kind of object it was, of which
+ * device, with which number and generation (object_recall()), as long as nothing else is in the
+ * slot. Who has the device now has no part in that, and is not named.
  */
 #include "device_manager/audit.h"
 #include "device_manager/device_manager.h"
@@ -15,13 +15,27 @@
 
 static struct object_memory memory_of(const struct object *object)
 {
-    return (struct object_memory){object->kind, object->number, object->place->generation};
+    return (struct object_memory){
+        .kind = object->kind, .number = object->number, .generation = object->place->generation};
+}
+
+uint32_t device_index_of(struct object *object)
+{
+    switch (object->kind) {
+    case OBJECT_KIND_DEVICE_MMIO:
+        return mmio_of(object)->function->index;
+    case OBJECT_KIND_DMA_POOL:
+        return pool_of(object)->function->index;
+    case OBJECT_KIND_DMA_BUFFER:
+        return buffer_of(object)->function->index;
+    default:
+        return interrupt_of(object)->function->index;
+    }
 }
 
 static const struct device_function *function_of(struct object *object)
 {
-    return device_is_authority(object->kind) ? &device_functions[device_handle_of(object)->function]
-                                             : NULL;
+    return device_is_authority(object->kind) ? &device_functions[device_index_of(object)] : NULL;
 }
 
 /* ---- By methods ----------------------------------------------------------------------------- */
@@ -67,7 +81,12 @@ static void refuse_use(struct process *process, uint64_t id, struct audit_refusa
     if (object != NULL) {
         refusal->used = memory_of(object);
         refusal->function = function_of(object);
-    } else if (!object_recall(&process->caps, id, &refusal->used)) {
+    } else if (object_recall(&process->caps, id, &refusal->used)) {
+        refusal->is_gone = true;
+        if (device_is_authority(refusal->used.kind)) {
+            refusal->function = &device_functions[refusal->used.function];
+        }
+    } else {
         return;
     }
     if (device_is_audited(refusal->used.kind)) {
@@ -98,6 +117,22 @@ enum status device_handing_refused(struct process *process, uint64_t id, enum st
 
     refuse_use(process, id, &refusal);
     return status;
+}
+
+enum status device_transfer_refused(struct process *from, const struct process *to,
+                                    struct object *object, enum status status)
+{
+    struct audit_refusal refusal = {
+        .status = status,
+        .operation = RING_OPERATION_NOP,
+        .detail = to->pid,
+    };
+
+    if (object != NULL) {
+        refusal.used = memory_of(object);
+        refusal.function = function_of(object);
+    }
+    return audit_refuse(from, &refusal);
 }
 
 /* ---- At the end ----------------------------------------------------------------------------- */

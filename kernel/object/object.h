@@ -97,6 +97,7 @@ static ALWAYS_INLINE struct object *object_lookup(const struct cap_table *caps, 
 struct object_memory {
     enum object_kind kind;
     uint32_t number;
+    uint32_t function;   /* of device authority: in the ledger */
     uint64_t generation; /* of its place */
 };
 

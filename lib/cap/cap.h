@@ -57,7 +57,7 @@ static_assert(sizeof(struct cap_entry) * CAP_ENTRIES_PER_PAGE == 4096, "entries 
 #define CAP_ORIGIN 1u
 
 /** The other flags are the kernel's, to know a slot's object by when that is gone. */
-#define CAP_NOTE_SHIFT 8u
+#define CAP_NOTE_SHIFT 1u
 
 struct cap_table {
     struct cap_entry *pages[CAP_MAX_PAGES]; /* [0, page_count) are there */
