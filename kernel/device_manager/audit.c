@@ -13,18 +13,18 @@ static struct audit_entry entries[AUDIT_ENTRIES];
 static uint64_t next_sequence;
 static uint64_t omitted_count;
 
-/** The next record, of no object as yet. */
-static struct audit_entry *add(enum audit_event event, enum status status,
-                               const struct device_function *function, uint64_t pid,
-                               uint64_t detail)
+/** The next record, of no object and no refusal as yet. */
+static ALWAYS_INLINE struct audit_entry *add(enum audit_event event, enum status status,
+                                             const struct device_function *function, uint64_t pid,
+                                             uint64_t detail)
 {
     struct audit_entry *entry = &entries[next_sequence % AUDIT_ENTRIES];
 
     *entry = (struct audit_entry){
         .sequence = next_sequence,
         .nanoseconds = clock_ns(),
-        .event = event,
-        .status = status,
+        .event = (uint8_t)event,
+        .status = (uint8_t)status,
         .function = LEDGER_NONE,
         .pid = pid,
         .detail = detail,
@@ -36,7 +36,7 @@ static struct audit_entry *add(enum audit_event event, enum status status,
         entry->generation = device_record(function)->generation;
         entry->owner = function->owner == NULL ? DEVICE_NOBODY : function->owner->pid;
         if (event != AUDIT_EVENT_REFUSED && event != AUDIT_EVENT_FAULTED) {
-            entry->cause = function->cause;
+            entry->cause = (uint8_t)function->cause;
         }
     }
     next_sequence++;
@@ -55,7 +55,7 @@ void audit_write(enum audit_event event, enum status status, const struct device
 
     entry->object = object;
     if (named != NULL) {
-        entry->kind = named->kind;
+        entry->kind = (uint8_t)named->kind;
         entry->object_generation = named->place->generation;
     }
 }
@@ -75,10 +75,10 @@ enum status audit_refuse(struct process *process, const struct audit_refusal *re
     if (refusal->is_gone) {
         entry->owner = DEVICE_NOBODY;
     }
-    entry->kind = refusal->used.kind;
+    entry->kind = (uint8_t)refusal->used.kind;
     entry->object = refusal->used.number;
     entry->object_generation = refusal->used.generation;
-    entry->operation = refusal->operation;
+    entry->operation = (uint8_t)refusal->operation;
     entry->method = refusal->method;
     entry->count = count;
     return refusal->status;
@@ -118,7 +118,7 @@ static void put_record(const struct wire_build_struct *record, const struct audi
     audit_record_set_object_generation(record, entry->object_generation);
     audit_record_set_count(record, entry->count);
     audit_record_set_operation(record, entry->operation);
-    audit_record_set_method(record, (uint16_t)entry->method);
+    audit_record_set_method(record, entry->method);
 }
 
 static enum status read_method(struct method *method)

@@ -24,25 +24,28 @@ struct process;
 struct audit_entry {
     uint64_t sequence; /* from 0 */
     uint64_t nanoseconds;
-    enum audit_event event;
-    enum status status;
-    enum teardown_cause cause;     /* of a change that takes authority away */
-    enum object_kind kind;         /* of the capability's object; none without one */
-    enum ring_operation operation; /* of a refusal */
-    uint32_t function;             /* index in the ledger, or LEDGER_NONE */
-    uint32_t object;               /* the capability's, or 0 */
-    uint16_t bdf;
-    uint16_t segment;
-    uint64_t object_generation; /* of its place */
     uint64_t pid;               /* who acted; 0: the kernel or the device */
     uint64_t owner;             /* pid, or DEVICE_NOBODY */
     uint64_t generation;        /* of the function */
     uint64_t detail;            /* by event: see the schema */
-    uint32_t method;            /* of a refused call */
+    uint64_t object_generation; /* of its place */
     uint64_t count;             /* of a refusal: those of its class so far */
+    uint32_t function;          /* index in the ledger, or LEDGER_NONE */
+    uint32_t object;            /* the capability's, or 0 */
+    uint16_t bdf;
+    uint16_t segment;
+    uint16_t method;   /* of a refused call */
+    uint8_t event;     /* enum audit_event */
+    uint8_t status;    /* enum status */
+    uint8_t cause;     /* enum teardown_cause, of a change that takes authority away */
+    uint8_t kind;      /* enum object_kind, of the capability's object; none without one */
+    uint8_t operation; /* enum ring_operation, of a refusal */
 };
 
-static_assert(sizeof(struct audit_entry) == 104, "records are of one size");
+static_assert(sizeof(struct audit_entry) == 88, "records are of one size");
+static_assert(AUDIT_EVENT_COUNT <= 256 && STATUS_COUNT <= 256 && TEARDOWN_CAUSE_COUNT <= 256 &&
+                  OBJECT_KIND_COUNT <= 256 && RING_OPERATION_COUNT <= 256,
+              "names fit in a byte");
 
 #define AUDIT_ENTRIES 1024u
 
@@ -54,7 +57,7 @@ void audit_write(enum audit_event event, enum status status, const struct device
 struct audit_refusal {
     enum status status;                     /* why */
     enum ring_operation operation;          /* nop: the capability was to go to another process */
-    uint32_t method;                        /* of a call */
+    uint16_t method;                        /* of a call */
     struct object_memory used;              /* the capability */
     const struct device_function *function; /* NULL: none is meant */
     bool is_gone; /* the capability is nobody's authority any more, whoever has the function */

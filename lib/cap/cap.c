@@ -79,9 +79,12 @@ const struct cap_entry *cap_table_recall(const struct cap_table *table, uint64_t
     const struct cap_entry *entry = cap_table_at(table, cap_id_index(id));
     const uint64_t generation = cap_id_generation(id);
 
-    if (entry == NULL || generation == 0) {
+    if (entry == NULL) {
         return NULL;
     }
-    /* A slot's generation grows when it is emptied. */
-    return entry->generation == generation + (entry->place == NULL ? 1 : 0) ? entry : NULL;
+    if (entry->place != NULL) {
+        return entry->generation == generation ? entry : NULL;
+    }
+    /* Its generation grew when it was emptied; at first it was 1, and nothing was in it. */
+    return generation != 0 && entry->generation == generation + 1 ? entry : NULL;
 }
