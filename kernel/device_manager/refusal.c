@@ -40,8 +40,8 @@ static const struct device_function *function_of(struct object *object)
 
 /* ---- By methods ----------------------------------------------------------------------------- */
 
-enum status audit_refuse_method(struct method *method, enum status status,
-                                const struct device_function *function, uint64_t detail)
+COLD enum status audit_refuse_method(struct method *method, enum status status,
+                                     const struct device_function *function, uint64_t detail)
 {
     const struct audit_refusal refusal = {
         .status = status,
@@ -61,10 +61,14 @@ enum status device_admit(struct method *method, const struct device_function *fu
 {
     const enum status status = ledger_check(&ledger, handle, method->process->pid);
 
-    return status == STATUS_OK ? STATUS_OK : audit_refuse_method(method, status, function, detail);
+    if (UNLIKELY(status != STATUS_OK)) {
+        /* Not what this returns, which is the same: the compiler would forget that it is none. */
+        (void)audit_refuse_method(method, status, function, detail);
+    }
+    return status;
 }
 
-void device_method_refused(struct method *method, enum status status)
+COLD void device_method_refused(struct method *method, enum status status)
 {
     if (device_is_audited(method->object->kind) && !method->is_told) {
         (void)audit_refuse_method(method, status, function_of(method->object), 0);
@@ -94,8 +98,8 @@ static void refuse_use(struct process *process, uint64_t id, struct audit_refusa
     }
 }
 
-void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe,
-                               enum status status)
+COLD void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe,
+                                    enum status status)
 {
     const bool is_call = sqe->operation == RING_OPERATION_CALL;
     struct audit_refusal refusal = {
@@ -111,7 +115,7 @@ void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe
     }
 }
 
-enum status device_handing_refused(struct process *process, uint64_t id, enum status status)
+COLD enum status device_handing_refused(struct process *process, uint64_t id, enum status status)
 {
     struct audit_refusal refusal = {.status = status, .operation = RING_OPERATION_NOP};
 
@@ -119,8 +123,8 @@ enum status device_handing_refused(struct process *process, uint64_t id, enum st
     return status;
 }
 
-enum status device_transfer_refused(struct process *from, const struct process *to,
-                                    struct object *object, enum status status)
+COLD enum status device_transfer_refused(struct process *from, const struct process *to,
+                                         struct object *object, enum status status)
 {
     struct audit_refusal refusal = {
         .status = status,
