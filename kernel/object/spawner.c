@@ -317,7 +317,8 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
         /* What moves has stayed with the payer, who may have given it up meanwhile. */
         if (object == NULL || (spawn->moved[i] != 0 &&
                                object_lookup(&spawn->payer->caps, spawn->moved[i]) != object)) {
-            return STATUS_STALE;
+            return moves[i] ? device_handing_refused(spawn->payer, spawn->moved[i], STATUS_STALE)
+                            : STATUS_STALE;
         }
     }
     status =
