@@ -63,8 +63,11 @@ void device_transfer_commit(struct object *const *objects, uint32_t count, struc
 /** A process is ending: its devices are stopped, and torn down. */
 void device_owner_ended(struct process *process);
 
-/** A process is about to be gone: quarantine pays for what devices in it may still reach of it. */
-void device_quarantine_inherit(struct process *process);
+/**
+ * A process is about to be gone: quarantine is to pay for what devices in it may still reach of it.
+ * A step's worth; true: for all. From the first step on, whoever comes by does so, too.
+ */
+MUST_CHECK bool device_quarantine_inherit(struct process *process);
 
 /** What is in quarantine: counts of 4 KiB pages. */
 struct device_quarantine {

@@ -117,7 +117,7 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
     object_get(&buffer->object);
     trace_event(TRACE_KIND_DMA_MAP, (uint64_t)function->source << 32 | buffer->page_count,
                 buffer->iova, buffer->access);
-    list_append(&function->buffers, &buffer->of_function);
+    list_prepend(&function->buffers, &buffer->of_function);
     for (uint32_t i = 0; i < buffer->page_count; i++) {
         iommu_map_page(&function->domain, (struct iova){buffer->iova + i * PAGE_BYTES},
                        memory_frame(buffer->memory, page_offset + i), iommu_access(buffer->access));
@@ -260,6 +260,7 @@ void dma_buffer_end(struct dma_buffer *buffer)
         return;
     }
     buffer->is_ending = true;
+    list_move(&buffer->function->buffers, &buffer->of_function);
     ledger_buffer_end(&ledger, buffer->handle.slot);
     if (buffer->is_mapped) {
         start_unmap(buffer);

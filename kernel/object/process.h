@@ -16,6 +16,7 @@
 #include "list.h"
 #include "mm/address_space.h"
 #include "mm/slab.h"
+#include "object/bequest.h"
 #include "object/reaper.h"
 #include "sched/timer.h"
 #include "types.h"
@@ -60,6 +61,8 @@ struct process {
     uint32_t teardown_index; /* next capability slot to empty */
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */
+    struct bequest bequest;  /* of what devices in quarantine may still reach */
+    bool is_leaving;         /* it hands that on, or has: bequest_leave() */
 };
 
 /** What a new process may hold and how it runs. */
