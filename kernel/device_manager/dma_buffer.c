@@ -319,9 +319,14 @@ static enum status buffer_info(struct method *method)
     return STATUS_OK;
 }
 
+/** The last capability has gone. A teardown ends all buffers itself, so many in a step. */
 static void buffer_unnamed(struct object *object)
 {
-    dma_buffer_end(buffer_of(object));
+    struct dma_buffer *buffer = buffer_of(object);
+
+    if (device_state_is_owned(device_record(buffer->function)->state)) {
+        dma_buffer_end(buffer);
+    }
 }
 
 method_function *const dma_buffer_methods[] = {

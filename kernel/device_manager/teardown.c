@@ -28,6 +28,9 @@
 #define DRAIN_DEADLINE_NS (100ull * 1000 * 1000)
 #define DRAIN_POLL_NS     (100ull * 1000)
 
+/* Pages after which a step unmaps no further buffer, which may have DEVICE_BUFFER_PAGES more. */
+#define UNMAP_STEP_PAGES 512u
+
 static bool teardown_step(struct work *work);
 
 /** Have the step run, unless it is about to anyway. */
@@ -258,10 +261,12 @@ static void step_handing_over(struct device_function *function)
     end(function);
 }
 
-/** End up to a step's worth of buffers; true: all of them are ending. */
+/** End up to a step's worth of buffers and their pages; true: all of them are ending. */
 static bool end_buffers(struct device_function *function)
 {
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+    uint32_t pages = 0;
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && pages < UNMAP_STEP_PAGES; i++) {
         if (list_is_empty(&function->buffers)) {
             return true;
         }
@@ -270,6 +275,7 @@ static bool end_buffers(struct device_function *function)
         if (buffer->is_ending) {
             return true; /* so are those behind it */
         }
+        pages += buffer->page_count;
         dma_buffer_end(buffer);
     }
     return false;
