@@ -11,7 +11,7 @@ import pytest
 from harness import Devices
 from oracle import pci
 from outside_edu import OutsideEdu
-from quarantine import break_unit, lost_frames
+from quarantine import break_unit, lost_frames, silence_unit
 from shell import claim, fresh_prompt, process_table, wait_processes
 
 CACHE_LINE_SIZE = 0x0C
@@ -37,6 +37,33 @@ def test_unit_dies_before_the_first_map(boot, logs):
     events = [record["event"] for record in audit.of(audit.read(machine), row[1])]
     claim("revoked" in events and "activated" not in events, "a device that was never started", events)
     claim("demo: exit code 0" in machine.shell("run demo", 30), "services that answer", machine.tail())
+    machine.halt()
+
+
+def test_unit_is_silent(boot, logs):
+    """An owner gives 1,500 buffers back to an IOMMU that says nothing any more, and is gone. All of these operations
+    fail, one after the other; the tables that they were to give back become quarantine's with the rest, and nothing
+    keeps the owner. Else: a process that is gone, and charged for a table."""
+    package = devtest.package(logs, devtest.EDU, pool_pages=2000, base=devtest.Package())
+    package.programs["devtest"]["budget"] |= {"capSlots": 2000, "objects": 2000}
+    devices = Devices()
+    devices.edu()
+    machine = boot(devices=devices, package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    edu = OutsideEdu(machine, devices.names[0])
+    machine.write("run devtest silent &\r")
+    machine.expect("devtest: waiting", 20)
+    fresh_prompt(machine)
+    silence_unit(machine)
+    machine.qtest.store(edu.config + CACHE_LINE_SIZE, 8, 1)
+    audit.wait(machine, pci.name_of(edu.bdf), "quarantined", seconds=40)
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    functions, pages, frames = lost_frames(machine)
+    claim((functions, pages) == (1, 1500) and 8 <= frames <= 16, "1,500 buffers of a page, and their tables",
+          (functions, pages, frames))
+    fresh_prompt(machine)
+    silence_unit(machine, False)  # the oracle asks it where its queue is
+    oracle.inspect(machine)
     machine.halt()
 
 

@@ -36,7 +36,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE             4096u
+#define PAGE 4096u
+
+/* In configuration space: means nothing, and can be written. */
+#define CACHE_LINE_SIZE  0x0cu
 
 #define EDU_IDENTITY     0x00u
 #define EDU_LIVENESS     0x04u
@@ -203,5 +206,6 @@ int life_nvme(void);
 int life_hoard(void);
 int life_parted(void);
 int life_lots(void);
+int life_silent(void);
 int life_donor(void);
 int life_takes(void);

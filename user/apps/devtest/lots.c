@@ -2,7 +2,7 @@
 /*
  * An owner that has as much as can be of all that is handed over when its device ends in
  * quarantine: buffers, a memory object of many pages, views of views of it, and the IOMMU's tables.
- * Either all of it is its own, or the memory is of a process that is gone by then.
+ * Either all of it is its own, or the memory is of another process.
  */
 #include "apps/devtest/devtest.h"
 
@@ -14,6 +14,9 @@
 #define WIDE_PAGES   512u  /* of a buffer that wants a table of its own */
 #define WIDE_BUFFERS 40u
 #define VIEWS        100u
+#define GIVEN_BACK   1500u /* buffers of a page, in several of the IOMMU's tables */
+#define POLL_MS      5u
+#define PATIENCE_MS  20000u
 
 /** The memory, and a view of a view of a view of it. */
 static bool make(uint64_t *memory, uint64_t *view)
@@ -61,6 +64,34 @@ static int hold(uint64_t memory, uint64_t view)
     }
 }
 
+/** Many buffers, all given back at once when the test wants it: by then the IOMMU is silent. */
+int life_silent(void)
+{
+    static uint64_t buffers[GIVEN_BACK];
+    const uint64_t end = soon(PATIENCE_MS);
+    uint64_t memory, iova;
+    uint32_t value = 0;
+    enum status status = memory_create(1, &memory);
+
+    for (uint32_t i = 0; i < GIVEN_BACK && status == STATUS_OK; i++) {
+        status =
+            dma_pool_map(device.pool, memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffers[i], &iova);
+    }
+    if (!check_status(status, STATUS_OK, "mapping lots of buffers")) {
+        return 1;
+    }
+    rt_print("devtest: waiting\n");
+    rt_print_flush();
+    while (status == STATUS_OK && value == 0 && soon(0) < end) {
+        rt_sleep(POLL_MS * RT_NS_PER_MS);
+        status = device_mmio_read_config(device.mmio, CACHE_LINE_SIZE, 1, &value);
+    }
+    for (uint32_t i = 0; i < GIVEN_BACK; i++) {
+        capability_release(buffers[i]);
+    }
+    return 0;
+}
+
 int life_lots(void)
 {
     uint64_t memory, view;
@@ -68,7 +99,7 @@ int life_lots(void)
     return make(&memory, &view) ? hold(memory, view) : 1;
 }
 
-/** Gives all of it to a child, and goes: the memory stays with its account. */
+/** Gives all of it to a child, and pays for the memory, until it is killed. */
 int life_donor(void)
 {
     uint64_t memory, view;
@@ -88,7 +119,12 @@ int life_donor(void)
                                         .slots = LOTS_PAGES + 512,
                                         .dma_pages = LOTS_PAGES + WIDE_BUFFERS * WIDE_PAGES};
 
-    return child_start_with("child-lots", grants, ARRAY_COUNT(grants), &budget) != 0 ? 0 : 1;
+    if (child_start_with("child-lots", grants, ARRAY_COUNT(grants), &budget) == 0) {
+        return 1;
+    }
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
 }
 
 int child_lots(void)

@@ -39,7 +39,7 @@ static const struct {
     {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
     {"takes", life_takes},        {"lots", life_lots},          {"donor", life_donor},
-    {"child-lots", child_lots},
+    {"child-lots", child_lots},   {"silent", life_silent},
 };
 
 struct device_under_test device;
