@@ -24,6 +24,7 @@
 #include "object/memory.h"
 #include "object/notification.h"
 #include "object/object.h"
+#include "object/sweep.h"
 #include "pci/inventory.h"
 #include "sched/timer.h"
 #include "types.h"
@@ -157,6 +158,9 @@ struct interrupt {
     uint64_t via_generation;     /* another one means that it was revoked or is gone */
     uint64_t bits;
     struct list waiters;  /* struct operation.link */
+    struct list silenced; /* the same, of those that no interrupt wakes any more */
+    struct sweep sweep;   /* tells more than a step's worth of them; `rest` was woken */
+    uint64_t rest_count;  /* and is told this number */
     uint64_t delivered;   /* since it was made */
     uint64_t reported;    /* to WAITs */
     uint32_t unseen;      /* delivered in a row that nobody has looked at */
@@ -377,7 +381,13 @@ void dma_buffer_recover(struct dma_buffer *buffer);
 
 /* interrupt.c */
 
-/** Wake whoever waits; nobody hears of this interrupt any more. */
+/** An interrupt of which nobody knows yet has no waiters. */
+void interrupt_init_waiters(struct interrupt *interrupt);
+
+/**
+ * Whoever waits, or has been woken and not been told, gets STATUS_STALE, so many in a step;
+ * nobody hears of this interrupt any more.
+ */
 void interrupt_silence(struct interrupt *interrupt);
 
 /** It has come: tell whoever is bound or waits. */

@@ -54,17 +54,66 @@ static void note_unseen(struct interrupt *interrupt)
     }
 }
 
-/** Tell everybody who waits how many there were since the last time. */
-static void wake_waiters(struct interrupt *interrupt)
+/** How many there were since the last time, for everybody who waits. */
+static uint64_t report(struct interrupt *interrupt)
 {
     const uint64_t count = interrupt->delivered - interrupt->reported;
 
     interrupt->reported = interrupt->delivered;
     interrupt->unseen = 0;
-    while (!list_is_empty(&interrupt->waiters)) {
+    return count;
+}
+
+/** Those that are left of a step's worth, and whatever comes to them meanwhile. */
+static void wake_later(struct interrupt *interrupt, uint64_t count)
+{
+    interrupt->rest_count = count;
+    list_splice(&interrupt->sweep.rest, &interrupt->waiters);
+    sweep_all_later(&interrupt->sweep, &interrupt->object);
+}
+
+/** Tell everybody who waits, unless others are still being told: then it is their turn later. */
+static void wake_waiters(struct interrupt *interrupt)
+{
+    if (UNLIKELY(sweep_is_running(&interrupt->sweep))) {
+        return;
+    }
+    const uint64_t count = report(interrupt);
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        if (list_is_empty(&interrupt->waiters)) {
+            return;
+        }
         operation_complete_words(LIST_FIRST(&interrupt->waiters, struct operation, link), &count,
                                  1);
     }
+    wake_later(interrupt, count);
+}
+
+/** One of those who could not be told at once. */
+static bool tell_one(struct sweep *sweep)
+{
+    struct interrupt *interrupt = CONTAINER_OF(sweep, struct interrupt, sweep);
+    struct operation *operation = sweep_first(sweep);
+
+    if (operation != NULL) {
+        operation_complete_words(operation, &interrupt->rest_count, 1);
+    } else if (!list_is_empty(&interrupt->silenced)) {
+        operation_cancel(LIST_FIRST(&interrupt->silenced, struct operation, link), STATUS_STALE);
+    } else if (!list_is_empty(&interrupt->waiters) && interrupt->delivered != interrupt->reported) {
+        interrupt->rest_count = report(interrupt);
+        list_splice(&sweep->rest, &interrupt->waiters);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void interrupt_init_waiters(struct interrupt *interrupt)
+{
+    list_init(&interrupt->waiters);
+    list_init(&interrupt->silenced);
+    sweep_init(&interrupt->sweep, tell_one);
 }
 
 /**
@@ -138,7 +187,7 @@ enum status interrupt_wait(struct object *object, struct thread *thread, const s
     operation->object = object;
     object_get(object);
     list_append(&interrupt->waiters, &operation->link);
-    if (interrupt->delivered != interrupt->reported) {
+    if (interrupt->delivered != interrupt->reported && !sweep_is_running(&interrupt->sweep)) {
         wake_waiters(interrupt);
     } else {
         operation_set_deadline(operation, sqe->payload[0]);
@@ -151,8 +200,10 @@ enum status interrupt_wait(struct object *object, struct thread *thread, const s
 void interrupt_silence(struct interrupt *interrupt)
 {
     unbind(interrupt);
-    while (!list_is_empty(&interrupt->waiters)) {
-        operation_cancel(LIST_FIRST(&interrupt->waiters, struct operation, link), STATUS_STALE);
+    list_splice(&interrupt->silenced, &interrupt->sweep.rest);
+    list_splice(&interrupt->silenced, &interrupt->waiters);
+    if (!list_is_empty(&interrupt->silenced)) {
+        sweep_all_later(&interrupt->sweep, &interrupt->object);
     }
 }
 

@@ -145,7 +145,7 @@ enum status interrupt_prepare(struct device_function *function, struct process *
     struct device_route *route = &device_routes[slot];
 
     interrupt->function = function;
-    list_init(&interrupt->waiters);
+    interrupt_init_waiters(interrupt);
     *route = (struct device_route){
         .interrupt = interrupt,
         .function = function,

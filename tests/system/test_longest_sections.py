@@ -10,9 +10,10 @@ import pytest
 from harness import Devices
 from locks import forget_holds, longest_holds
 from oracle import pci
+from outside_edu import RAISE, OutsideEdu
 from packages import Package
 from quarantine import break_unit, lost_frames
-from shell import claim, fresh_prompt, wait_processes
+from shell import claim, fresh_prompt, wait_processes, wait_said
 
 IMAGE = pathlib.Path("build/package/user/longest.elf")
 RECORDS = pathlib.Path("build/bench/longest-sections.json")
@@ -98,4 +99,35 @@ def test_longest_of_quarantine(boot, logs, life):
         claim(0 < hold[0] <= LIMIT, f"{what}: at most {LIMIT} instructions", within)
     RECORDS.parent.mkdir(parents=True, exist_ok=True)
     RECORDS.with_name(f"longest-sections-{life}.json").write_text(json.dumps(within, indent=1) + "\n")
+    machine.halt()
+
+
+@pytest.mark.deadline(120)
+@pytest.mark.parametrize("work", ["raised", "taken"])
+def test_longest_of_an_interrupt(boot, logs, work):
+    """3,840 wait for an interrupt, which comes, or is taken away: no entry holds the lock for longer than the limit,
+    and all of them are told. Else: the time, and where the lock was taken and given back; or that some are not."""
+    devices = Devices()
+    name = devices.edu()
+    package = devtest.package(logs, devtest.EDU, base=Package())
+    package.programs["devtest"]["image"] = "longest"
+    package.images["longest"] = IMAGE.read_bytes()
+    package.programs["devtest"]["budget"] |= {"frames": 12000, "objects": 4096, "capSlots": 4096, "threads": 100}
+    machine = boot(cpus=1, icount=0, kernel=KERNEL, devices=devices, package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    index = audit.function_index(machine, pci.name_of(machine.bdf(name)))
+    machine.write(f"run devtest {work} &\r")
+    machine.expect("longest: all wait", 30)
+    fresh_prompt(machine)
+    forget_holds(machine)
+    if work == "raised":
+        edu = OutsideEdu(machine, name)
+        machine.qtest.store(edu.bar + RAISE, 1, 4)
+    else:
+        machine.shell(f"run manage revoke {index}", 30)
+    wait_said(machine, f"longest: {work} done", seconds=30)
+    found = longest_holds(machine)["kernel"]
+    claim(0 < found[0] <= LIMIT, f"at most {LIMIT} instructions", found)
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.with_name(f"longest-sections-{work}.json").write_text(json.dumps(found) + "\n")
     machine.halt()

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "rt/address_space.h"
+#include "rt/device_objects.h"
 #include "rt/kernel_objects.h"
 #include "rt/own_image.h"
 #include "rt/print.h"
@@ -38,6 +39,7 @@ static const struct kind kinds[] = {
     {"wait", BY_WAIT, STATUS_STALE}, {"receive", BY_RECEIVE, STATUS_STALE},
     {"call", BY_CALL, STATUS_STALE}, {"closed", BY_CALL, STATUS_PEER_GONE},
     {"ended", BY_WAIT, STATUS_OK},   {"never", BY_WAIT, STATUS_OK},
+    {"raised", BY_WAIT, STATUS_OK},  {"taken", BY_WAIT, STATUS_STALE},
 };
 
 static struct rt_image image;
@@ -135,6 +137,9 @@ static int hold_main(const char *name)
         held = same(name, kinds[i].name) ? &kinds[i] : held;
     }
     object = rt_capability("object");
+    if ((same(name, "raised") || same(name, "taken")) && interrupt_unmask(object) != STATUS_OK) {
+        return 7;
+    }
     if (same(name, "within")) {
         return hold_within(object);
     }
@@ -180,6 +185,7 @@ bool child_start_with(const char *kind, uint64_t capability, uint32_t mode)
     spawn.cap_slots = 512;
     spawn.objects = 1024;
     spawn.threads = THREADS + 1;
+    spawn.interrupts = rt_capability("dev.interrupt") != 0;
     spawn.arguments = arguments;
     spawn.argument_count = ARRAY_COUNT(arguments);
     spawn.grants = grants;
@@ -293,6 +299,27 @@ static bool end_process(void)
     return child_ends(0, EXIT_REASON_KILLED);
 }
 
+/** Thousands wait for one interrupt; it comes from outside, or is taken away from there. */
+static bool wait_for_interrupt(const char *kind)
+{
+    if (!child_start_with(kind, rt_capability_required("dev.interrupt"), RING_TRANSFER_MOVE)) {
+        return false;
+    }
+    rt_print("longest: all wait\n");
+    rt_print_flush();
+    return child_ends(0, EXIT_REASON_EXITED);
+}
+
+static bool raise_interrupt(void)
+{
+    return wait_for_interrupt("raised");
+}
+
+static bool take_interrupt(void)
+{
+    return wait_for_interrupt("taken");
+}
+
 static bool map_pages(void)
 {
     uint64_t memory;
@@ -387,10 +414,11 @@ static const struct {
     const char *name;
     bool (*run)(void);
 } works[] = {
-    {"waits", revoke_waits},   {"receives", revoke_receives}, {"calls", revoke_calls},
-    {"close", close_endpoint}, {"end", end_process},          {"map", map_pages},
-    {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
-    {"batch", submit_batch},   {"meanwhile", map_meanwhile},  {"within", revoke_within},
+    {"waits", revoke_waits},     {"receives", revoke_receives}, {"calls", revoke_calls},
+    {"close", close_endpoint},   {"end", end_process},          {"map", map_pages},
+    {"pages", revoke_pages},     {"views", revoke_views},       {"text", write_text},
+    {"batch", submit_batch},     {"meanwhile", map_meanwhile},  {"within", revoke_within},
+    {"raised", raise_interrupt}, {"taken", take_interrupt},
 };
 
 int main(int count, char **arguments)
