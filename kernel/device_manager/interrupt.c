@@ -91,7 +91,7 @@ static void wake_waiters(struct interrupt *interrupt)
 }
 
 /** One of those who could not be told at once. */
-static bool tell_one(struct sweep *sweep)
+static bool sweep_one(struct sweep *sweep)
 {
     struct interrupt *interrupt = CONTAINER_OF(sweep, struct interrupt, sweep);
     struct operation *operation = sweep_first(sweep);
@@ -113,7 +113,7 @@ void interrupt_init_waiters(struct interrupt *interrupt)
 {
     list_init(&interrupt->waiters);
     list_init(&interrupt->silenced);
-    sweep_init(&interrupt->sweep, tell_one);
+    sweep_init(&interrupt->sweep, sweep_one);
 }
 
 /**
