@@ -35,11 +35,19 @@ static struct operation *take_operation(struct dma_buffer *buffer)
     return operation;
 }
 
+/** It ends, but not at once: put it behind those that do not end. */
+static void put_last(struct dma_buffer *buffer)
+{
+    list_move(&buffer->function->buffers, &buffer->of_function);
+}
+
 static void start_unmap(struct dma_buffer *buffer)
 {
     if (iommu_unmap(&buffer->function->domain, (struct iova){buffer->iova}, buffer->page_count,
                     &buffer->wait, buffer_unmapped)) {
         buffer_unmapped(&buffer->wait);
+    } else {
+        put_last(buffer);
     }
 }
 
@@ -242,6 +250,7 @@ static void buffer_unmapped(struct iommu_wait *wait)
     if (wait->failed) {
         /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
         function->is_lost = true;
+        put_last(buffer);
         if (operation != NULL) {
             operation_complete_exception(operation, STATUS_FAULT);
         }
@@ -261,10 +270,11 @@ void dma_buffer_end(struct dma_buffer *buffer)
         return;
     }
     buffer->is_ending = true;
-    list_move(&buffer->function->buffers, &buffer->of_function);
     ledger_buffer_end(&ledger, buffer->handle.slot);
     if (buffer->is_mapped) {
         start_unmap(buffer);
+    } else {
+        put_last(buffer); /* buffer_mapped() goes on */
     }
 }
 

@@ -64,30 +64,34 @@ static uint64_t report(struct interrupt *interrupt)
     return count;
 }
 
-/** Those that are left of a step's worth, and whatever comes to them meanwhile. */
-static void wake_later(struct interrupt *interrupt, uint64_t count)
+/** The others who wait: a step's worth now, the rest of them later. */
+static NOINLINE void wake_others(struct interrupt *interrupt, uint64_t count)
 {
-    interrupt->rest_count = count;
-    list_splice(&interrupt->sweep.rest, &interrupt->waiters);
-    sweep_all_later(&interrupt->sweep, &interrupt->object);
-}
-
-/** Tell everybody who waits, unless others are still being told: then it is their turn later. */
-static void wake_waiters(struct interrupt *interrupt)
-{
-    if (UNLIKELY(sweep_is_running(&interrupt->sweep))) {
-        return;
-    }
-    const uint64_t count = report(interrupt);
-
-    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
-        if (list_is_empty(&interrupt->waiters)) {
-            return;
-        }
+    for (uint32_t i = 1; i < WORK_STEP_UNITS && !list_is_empty(&interrupt->waiters); i++) {
         operation_complete_words(LIST_FIRST(&interrupt->waiters, struct operation, link), &count,
                                  1);
     }
-    wake_later(interrupt, count);
+    if (list_is_empty(&interrupt->waiters)) {
+        return;
+    }
+    if (sweep_is_running(&interrupt->sweep)) {
+        interrupt->reported -= count; /* it tells others of another number, then comes to these */
+    } else {
+        interrupt->rest_count = count;
+        list_splice(&interrupt->sweep.rest, &interrupt->waiters);
+        sweep_all_later(&interrupt->sweep, &interrupt->object);
+    }
+}
+
+/** Tell everybody who waits, which somebody does. */
+static void wake_waiters(struct interrupt *interrupt)
+{
+    const uint64_t count = report(interrupt);
+
+    operation_complete_words(LIST_FIRST(&interrupt->waiters, struct operation, link), &count, 1);
+    if (UNLIKELY(!list_is_empty(&interrupt->waiters))) {
+        wake_others(interrupt, count);
+    }
 }
 
 /** One of those who could not be told at once. */
@@ -187,7 +191,7 @@ enum status interrupt_wait(struct object *object, struct thread *thread, const s
     operation->object = object;
     object_get(object);
     list_append(&interrupt->waiters, &operation->link);
-    if (interrupt->delivered != interrupt->reported && !sweep_is_running(&interrupt->sweep)) {
+    if (interrupt->delivered != interrupt->reported) {
         wake_waiters(interrupt);
     } else {
         operation_set_deadline(operation, sqe->payload[0]);
