@@ -124,6 +124,13 @@ def test_names_of_short_lives():
         assert trace.names[9] == "hello"
 
 
+def test_epitaph_has_no_list_of_names():
+    """The few records of an epitaph may name one process, and have others beside it."""
+    records = ["trace 0 32 2000 systemCall 6 0x0 0x1 0x1", "trace 1 10 3000 processEnd 7 0x7 0x6f6c6c6568 0x0"]
+    assert trace_events.problems(parse([HEAD[0], *records])) == []
+    assert trace_events.problems(parse([*HEAD[:2], *records])) == ["CPU 0 record 32: process 6 has no name"]
+
+
 def test_no_dump(tmp_path):
     """A text without a dump, a file that is not there, and a dump whose begin is cut off."""
     assert "holds no dump" in export(tmp_path, ["nothing"]).stderr
