@@ -106,7 +106,7 @@ def name_short_lived(trace):
 def lines(trace):
     """A dump as text: what parse() reads."""
     yield f"trace-begin {trace.version} {trace.cpus} {trace.capacity} {trace.boot} {trace.rate}"
-    for pid, name in sorted(trace.names.items()):
+    for pid, name in sorted(trace.names.items()) if trace.is_named else ():
         yield f"trace-process {pid} {name}"
     for cpu, records in sorted(trace.records.items()):
         if cpu in trace.lost:

@@ -42,7 +42,7 @@ def parse(lines):
 def export(tmp_path, lines, *options):
     source = tmp_path / "input.txt"
     source.write_text("\n".join(lines), encoding="latin-1")
-    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=100,
                           check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -105,6 +105,14 @@ def test_refuses_contradictions(tmp_path, name, before, after, says):
     assert done.returncode == 1 and says in done.stderr and done.stdout == "", (name, done.stderr)
     done = export(tmp_path, lines, "--force")
     assert done.returncode == 0 and json.loads(done.stdout)["traceEvents"], name
+
+
+def test_epitaph_round_trip(tmp_path):
+    """What an epitaph's records tell of names is no list of them when it is written and read again."""
+    lines = [HEAD[0], *BODY[:2], "trace 0 9 2200 processEnd 1 0x7 0x6f6c6c6568 0x0", BODY[3], "trace-end 4"]
+    trace = parse(lines)
+    assert trace.names == {7: "hello"} and vars(parse(list(trace_events.lines(trace)))) == vars(trace)
+    assert export(tmp_path, lines).returncode == 0
 
 
 def test_beginning_lost():
