@@ -89,8 +89,11 @@ enum status device_handing_refused(struct process *process, uint64_t id, enum st
 /** A process has ended: how many of its refusals have no record. */
 void device_user_gone(const struct process *process);
 
-/** A process is about to be gone: quarantine pays for what devices in it may still reach of it. */
-void device_quarantine_inherit(struct process *process);
+/**
+ * A process is about to be gone: quarantine is to pay for what devices in it may still reach of it.
+ * A step's worth; true: for all. From the first step on, whoever comes by does so, too.
+ */
+MUST_CHECK bool device_quarantine_inherit(struct process *process);
 
 /** What is in quarantine: counts of 4 KiB pages. */
 struct device_quarantine {

@@ -35,11 +35,19 @@ static struct operation *take_operation(struct dma_buffer *buffer)
     return operation;
 }
 
+/** It ends, but not at once: put it behind those that do not end. */
+static void put_last(struct dma_buffer *buffer)
+{
+    list_move(&buffer->function->buffers, &buffer->of_function);
+}
+
 static void start_unmap(struct dma_buffer *buffer)
 {
     if (iommu_unmap(&buffer->function->domain, (struct iova){buffer->iova}, buffer->page_count,
                     &buffer->wait, buffer_unmapped)) {
         buffer_unmapped(&buffer->wait);
+    } else {
+        put_last(buffer);
     }
 }
 
@@ -118,7 +126,7 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
     object_get(&buffer->object);
     trace_event(TRACE_KIND_DMA_MAP, (uint64_t)function->source << 32 | buffer->page_count,
                 buffer->iova, buffer->access);
-    list_append(&function->buffers, &buffer->of_function);
+    list_prepend(&function->buffers, &buffer->of_function);
     for (uint32_t i = 0; i < buffer->page_count; i++) {
         iommu_map_page(&function->domain, (struct iova){buffer->iova + i * PAGE_BYTES},
                        memory_frame(buffer->memory, page_offset + i), iommu_access(buffer->access));
@@ -242,6 +250,7 @@ static void buffer_unmapped(struct iommu_wait *wait)
     if (wait->failed) {
         /* Nobody has seen it forgotten: the pages stay pinned, and charged, for good. */
         function->is_lost = true;
+        put_last(buffer);
         if (operation != NULL) {
             operation_complete_exception(operation, STATUS_FAULT);
         }
@@ -264,6 +273,8 @@ void dma_buffer_end(struct dma_buffer *buffer)
     ledger_buffer_end(&ledger, buffer->handle.slot);
     if (buffer->is_mapped) {
         start_unmap(buffer);
+    } else {
+        put_last(buffer); /* buffer_mapped() goes on */
     }
 }
 
@@ -318,9 +329,14 @@ static enum status buffer_info(struct method *method)
     return STATUS_OK;
 }
 
+/** The last capability has gone. A teardown ends all buffers itself, so many in a step. */
 static void buffer_unnamed(struct object *object)
 {
-    dma_buffer_end(buffer_of(object));
+    struct dma_buffer *buffer = buffer_of(object);
+
+    if (device_state_is_owned(device_record(buffer->function)->state)) {
+        dma_buffer_end(buffer);
+    }
 }
 
 method_function *const dma_buffer_methods[] = {

@@ -20,6 +20,7 @@
 #include "ledger/ledger.h"
 #include "ledger/ledger_slots.h"
 #include "lock.h"
+#include "object/bequest.h"
 #include "object/memory.h"
 #include "object/notification.h"
 #include "object/object.h"
@@ -84,7 +85,7 @@ struct device_function {
     struct list routes;         /* struct device_route.of_function */
     uint64_t vectors_taken;     /* bit n: vector n has a route */
     bool uses_pin;              /* of this claim: it has a pin, and no vectors */
-    struct list buffers;        /* struct dma_buffer.of_function */
+    struct list buffers;        /* struct dma_buffer.of_function: those that end come last */
     struct iommu_domain domain; /* if has_domain */
     bool has_domain;
     bool is_attached;
@@ -98,6 +99,8 @@ struct device_function {
     enum teardown_cause cause; /* of the last one; none while it is owned */
     bool is_silenced;          /* nobody has a capability, or waits */
     bool is_waiting;           /* `wait` is under way */
+    bool is_handing_over;      /* in quarantine, which does not yet pay for all of it */
+    struct bequest bequest;    /* of its buffers' memory */
     bool is_reset_started;     /* of the rung in hand */
     uint32_t rung;             /* of the reset ladder */
     struct iommu_wait wait;
@@ -321,8 +324,11 @@ bool device_is_absent(const struct device_function *function);
 /** Whether so much is lost that nothing can be claimed any more. */
 bool device_quarantine_is_full(void);
 
-/** Nobody has seen the function come to rest: what is left of it is quarantine's. */
-void device_quarantine_enter(struct device_function *function);
+/** Nobody has seen the function come to rest, and it is in quarantine: begin to hand it over. */
+void device_quarantine_begin(struct device_function *function);
+
+/** Have quarantine pay for a step's worth of what is left of the function; true: for all of it. */
+MUST_CHECK bool device_quarantine_enter(struct device_function *function);
 
 /**
  * Process `pid` wants a function out of quarantine: begin to reset it, and give back what it could

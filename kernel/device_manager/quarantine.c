@@ -6,7 +6,8 @@
  * charge of an account of the kernel's own (process_quarantine()), and memory does when its holder
  * is gone: as long as somebody holds it, it is his, pinned as all memory that a device reaches.
  * Nothing of it is given back. What is lost is counted and shown; when it is too much, no function
- * can be claimed any more.
+ * can be claimed any more. All of that is done in steps: by the teardown, whose last part it is
+ * (device_quarantine_enter()), and by each process that leaves (device_quarantine_inherit()).
  *
  * Out: DeviceManager.reset. Only a reset of the whole function counts, which its configuration
  * space tells of; then its bus mastering must read as off, and its transactions must be over. What
@@ -63,74 +64,116 @@ static void take_object(struct object *object, struct process *heir)
     object->payer = heir;
 }
 
-/** The memory of a buffer and what that is a view of, as far as `process` pays for it. */
-static void take_memory(struct memory *memory, const struct process *process, struct process *heir)
-{
-    for (; memory != NULL; memory = memory->parent) {
-        if (memory->object.payer == process) {
-            memory_bequeath(memory, heir);
-        }
-    }
-}
-
-/** The same for whoever pays and is gone. */
-static void take_orphaned_memory(struct memory *memory, struct process *heir)
-{
-    for (; memory != NULL; memory = memory->parent) {
-        struct process *payer = memory->object.payer;
-
-        if (payer != NULL && payer->state == PROCESS_STATE_GONE) {
-            memory_bequeath(memory, heir);
-            process_account_changed(payer);
-        }
-    }
-}
-
 static void take_buffer(struct dma_buffer *buffer, struct process *heir)
 {
-    account_move(&buffer->payer->account, &heir->account, ACCOUNT_DMA_PAGES, buffer->page_count);
-    buffer->payer = heir;
-    take_object(&buffer->object, heir);
-    take_orphaned_memory(buffer->memory, heir);
+    if (buffer->payer != heir) {
+        account_move(&buffer->payer->account, &heir->account, ACCOUNT_DMA_PAGES,
+                     buffer->page_count);
+        buffer->payer = heir;
+        take_object(&buffer->object, heir);
+    }
 }
 
-void device_quarantine_enter(struct device_function *function)
+/**
+ * Hand on up to *units of the buffers that `bequest` has still to look at, and of their memory;
+ * true: of all of them. Each is put behind the others: who comes next begins with those that were
+ * looked at longest ago, so that as many looks as there are buffers are one at each of them,
+ * whoever else looks meanwhile. None is added to a function in quarantine.
+ */
+static bool hand_on_buffers(struct device_function *function, struct bequest *bequest,
+                            uint32_t *units)
+{
+    while (bequest_go_on(bequest, units)) {
+        if (bequest->left == 0 || list_is_empty(&function->buffers)) {
+            bequest->left = 0;
+            return true;
+        }
+        if (*units == 0) {
+            return false;
+        }
+        struct dma_buffer *buffer = LIST_FIRST(&function->buffers, struct dma_buffer, of_function);
+
+        --*units;
+        bequest->left--;
+        list_move(&function->buffers, &buffer->of_function);
+        take_buffer(buffer, process_quarantine());
+        bequest_begin(bequest, buffer->memory);
+    }
+    return false;
+}
+
+static void take_route(struct device_route *route, struct process *heir)
+{
+    struct object *object = &route->interrupt->object;
+    struct process *payer = object->payer;
+
+    account_move(&payer->account, &heir->account, ACCOUNT_INTERRUPTS, 1);
+    take_object(object, heir);
+    process_account_changed(payer); /* perhaps who handed the claim on, and is gone */
+}
+
+void device_quarantine_begin(struct device_function *function)
 {
     struct process *heir = process_quarantine();
 
-    LIST_FOR_EACH(node, &function->buffers)
-    {
-        take_buffer(CONTAINER_OF(node, struct dma_buffer, of_function), heir);
-    }
+    /* No more than DEVICE_VECTORS_MAX. */
     LIST_FOR_EACH(node, &function->routes)
     {
-        struct object *object =
-            &CONTAINER_OF(node, struct device_route, of_function)->interrupt->object;
-
-        struct process *payer = object->payer;
-
-        account_move(&payer->account, &heir->account, ACCOUNT_INTERRUPTS, 1);
-        take_object(object, heir);
-        process_account_changed(payer); /* perhaps who handed the claim on, and is gone */
+        take_route(CONTAINER_OF(node, struct device_route, of_function), heir);
     }
-    if (function->has_domain) {
-        iommu_domain_bequeath(&function->domain, &heir->account);
-    }
-    process_account_changed(heir); /* if there was nothing */
+    function->bequest.left = device_record(function)->buffer_count;
+    function->is_handing_over = true;
 }
 
-void device_quarantine_inherit(struct process *process)
+bool device_quarantine_enter(struct device_function *function)
+{
+    struct process *heir = process_quarantine();
+    uint32_t units = WORK_STEP_UNITS;
+
+    if (!hand_on_buffers(function, &function->bequest, &units)) {
+        return false;
+    }
+    /* `units` are what is left of the step; tables are a step's worth of their own. */
+    if (function->has_domain &&
+        (units == 0 || !iommu_domain_bequeath(&function->domain, &heir->account))) {
+        return false;
+    }
+    function->is_handing_over = false;
+    process_account_changed(heir); /* if there was nothing */
+    return true;
+}
+
+/** Whether what is left of a function is quarantine's, or is being handed over. */
+static bool is_in_quarantine(uint32_t function)
+{
+    return ledger.functions[function].state == FUNCTION_STATE_QUARANTINED;
+}
+
+bool device_quarantine_inherit(struct process *process)
 {
     LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
-    for (uint32_t i = 0; i < ledger.function_count; i++) {
-        if (ledger.functions[i].state != FUNCTION_STATE_QUARANTINED) {
-            continue;
+    struct bequest *bequest = &process->bequest;
+    uint32_t units = WORK_STEP_UNITS;
+
+    bequest_leave(process);
+    for (;;) {
+        if (bequest->function > 0) {
+            const uint32_t function = bequest->function - 1;
+
+            /* It may have left quarantine, and have its next owner. */
+            bequest->left = is_in_quarantine(function) ? bequest->left : 0;
+            if (!hand_on_buffers(&device_functions[function], bequest, &units)) {
+                return false;
+            }
         }
-        LIST_FOR_EACH(node, &device_functions[i].buffers)
-        {
-            take_memory(CONTAINER_OF(node, struct dma_buffer, of_function)->memory, process,
-                        process_quarantine());
+        while (bequest->function < ledger.function_count && !is_in_quarantine(bequest->function)) {
+            bequest->function++;
         }
+        if (bequest->function == ledger.function_count) {
+            return true;
+        }
+        bequest->left = ledger.functions[bequest->function].buffer_count;
+        bequest->function++;
     }
 }
 
@@ -221,7 +264,10 @@ static void step_releasing(struct device_function *function)
         dma_buffer_recover(LIST_FIRST(&function->buffers, struct dma_buffer, of_function));
     }
     if (function->has_domain) {
-        iommu_domain_forget(&function->domain);
+        if (!iommu_domain_forget(&function->domain)) {
+            device_teardown_continue(function);
+            return;
+        }
         function->has_domain = false;
         process_account_changed(process_quarantine());
     }

@@ -10,7 +10,8 @@
  *   draining    its transactions are over, or their time is
  *   resetting   the device's own reset, rung after rung of reset.c
  *   detaching   the IOMMU has forgotten its domain
- *   releasing   pages unpinned, tables given back, accounts settled; free
+ *   releasing   pages unpinned, tables given back, accounts settled; free, or handed over to
+ *               quarantine
  *
  * It is work in steps (object/reaper.h). Each step looks at what is there and may be entered any
  * number of times. While a step waits nothing is held; whatever it waits for calls
@@ -27,6 +28,9 @@
 
 #define DRAIN_DEADLINE_NS (100ull * 1000 * 1000)
 #define DRAIN_POLL_NS     (100ull * 1000)
+
+/* Pages after which a step unmaps no further buffer, which may have DEVICE_BUFFER_PAGES more. */
+#define UNMAP_STEP_PAGES 512u
 
 static bool teardown_step(struct work *work);
 
@@ -232,14 +236,24 @@ static void end(struct device_function *function)
     process_claims_changed(owner);
 }
 
+/** What of the function has ended without evidence becomes quarantine's, in steps. */
 static void quarantine(struct device_function *function)
 {
-    char name[PCI_NAME_BYTES];
-
     /* A reset of the function or its bus has cleared the command register. */
     pci_command_set(function->pci, PCI_COMMAND_NO_INTX, PCI_COMMAND_MASTER);
     ledger_quarantine(&ledger, function->index);
-    device_quarantine_enter(function);
+    device_quarantine_begin(function);
+    schedule(function);
+}
+
+static void step_handing_over(struct device_function *function)
+{
+    char name[PCI_NAME_BYTES];
+
+    if (!device_quarantine_enter(function)) {
+        schedule(function);
+        return;
+    }
     pci_function_name(function->pci, name);
     log_info("devices", "%s: nobody has seen it come to rest; quarantined, with %u pages", name,
              device_record(function)->pool_pages);
@@ -248,24 +262,37 @@ static void quarantine(struct device_function *function)
     end(function);
 }
 
+/** End up to a step's worth of buffers and their pages; true: all of them are ending. */
+static bool end_buffers(struct device_function *function)
+{
+    uint32_t pages = 0;
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && pages < UNMAP_STEP_PAGES; i++) {
+        if (list_is_empty(&function->buffers)) {
+            return true;
+        }
+        struct dma_buffer *buffer = LIST_FIRST(&function->buffers, struct dma_buffer, of_function);
+
+        if (buffer->is_ending) {
+            return true; /* so are those behind it */
+        }
+        pages += buffer->page_count;
+        dma_buffer_end(buffer);
+    }
+    return false;
+}
+
 static void step_releasing(struct device_function *function)
 {
-    uint32_t units = 0;
-
-    for (struct list *node = function->buffers.next; node != &function->buffers;) {
-        struct dma_buffer *buffer = CONTAINER_OF(node, struct dma_buffer, of_function);
-
-        node = node->next;
-        if (!buffer->is_ending) {
-            if (++units > WORK_STEP_UNITS) {
-                schedule(function);
-                return;
-            }
-            dma_buffer_end(buffer);
-        }
+    if (!end_buffers(function)) {
+        schedule(function);
+        return;
     }
     if (function->is_lost) {
-        quarantine(function);
+        /* Operations that are under way fail, or succeed, one after the other, and go on here. */
+        if (!function->has_domain || !iommu_domain_is_busy(&function->domain)) {
+            quarantine(function);
+        }
         return;
     }
     if (!list_is_empty(&function->buffers)) {
@@ -316,7 +343,11 @@ static bool teardown_step(struct work *work)
         step_detaching(function);
         break;
     case TEARDOWN_STEP_RELEASING:
-        step_releasing(function);
+        if (function->is_handing_over) {
+            step_handing_over(function);
+        } else {
+            step_releasing(function);
+        }
         break;
     case TEARDOWN_STEP_NONE:
     case TEARDOWN_STEP_COUNT:

@@ -99,6 +99,18 @@ bool iommu_has_firmware_memory(uint16_t segment, uint16_t source);
 
 /* ------------------------------------------------------------------------ domains */
 
+#define IOMMU_LEVELS_MAX 4u
+
+/** How far a walk over all frames of a domain is, which takes place in steps. Fields are inside. */
+struct iommu_walk {
+    uint64_t *tables[IOMMU_LEVELS_MAX]; /* from the root down to the table in hand */
+    uint32_t next[IOMMU_LEVELS_MAX];    /* entry of each to look at */
+    uint32_t depth;
+    uint32_t stranded; /* the next frame of that chain */
+    bool is_begun;
+    bool is_past_root; /* the last table */
+};
+
 /** What one owner's functions behind one unit can reach. Fields are inside. */
 struct iommu_domain {
     struct iommu *unit;      /* [I] */
@@ -115,6 +127,7 @@ struct iommu_domain {
     uint16_t id;             /* [I] never 0 */
     uint8_t levels;          /* [I] 3 or 4 */
     bool is_lost;            /* an operation failed: devices may still use the tables */
+    struct iommu_walk walk;  /* of what is done with all its frames */
 };
 
 /** Bits of the largest address that domains of a unit translate: 39 or 48, or less. */
@@ -139,14 +152,18 @@ MUST_CHECK bool iommu_domain_fini(struct iommu_domain *domain);
 /** Frames of a domain's tables, all of them charged to its account. */
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain);
 
-/** Have another account pay for a domain's tables. Takes time by table. */
-void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account);
+/**
+ * Have another account pay for a step's worth of a domain's tables; true: for all of them. Until
+ * then nothing is mapped or unmapped, and no operation is under way.
+ */
+MUST_CHECK bool iommu_domain_bequeath(struct iommu_domain *domain, struct account *account);
 
 /**
  * End of a domain whose unit has failed and whose sources can send no requests any more, whatever
- * it maps: they were reset and master no bus, and are never attached again.
+ * it maps: they were reset and master no bus, and are never attached again. A step's worth of its
+ * tables is given back; true: that was the last of it.
  */
-void iommu_domain_forget(struct iommu_domain *domain);
+MUST_CHECK bool iommu_domain_forget(struct iommu_domain *domain);
 
 /** Whether operations on the domain are under way. */
 static inline bool iommu_domain_is_busy(const struct iommu_domain *domain)

@@ -11,11 +11,13 @@
 #include "iommu/vtd_unit.h"
 
 #define LEAF_SHIFT       21u /* what one table of pages translates */
-#define LEVELS_MAX       4u
+#define LEVELS_MAX       IOMMU_LEVELS_MAX
 #define INTERRUPTS_FIRST 0xfee00000ull /* VT-d 4.1 §3.15: never translated */
 #define INTERRUPTS_END   0xfef00000ull
 /* Beyond this order, forgetting the whole domain costs the unit less. */
 #define PAGE_ORDER_LIMIT 9u
+/* Entries of tables that a step of a walk over all of them looks at, besides what it finds. */
+#define WALK_STEP_LOOKS 1024u
 
 static uint64_t *table_of(uint64_t entry)
 {
@@ -100,21 +102,24 @@ static void give_chain(struct iommu_domain *domain, uint32_t chain)
     }
 }
 
-/** A walk through all tables of a domain, those below a table before itself. */
-struct table_walk {
-    uint64_t *tables[LEVELS_MAX];
-    uint32_t next[LEVELS_MAX];
-    uint32_t depth;
-    bool is_over;
-};
-
-/** The next table's frame, which is not looked at again. False: there is none. */
-static bool walk_next(const struct iommu_domain *domain, struct table_walk *walk, uint32_t *frame)
+/**
+ * The next frame of a domain, which is not looked at again: of its tables, those below one before
+ * itself, and then of what is stranded. FRAME_NONE: there is none, or *looks at entries are over.
+ */
+static uint32_t walk_next(struct iommu_domain *domain, uint32_t *looks)
 {
-    if (walk->is_over) {
-        return false;
+    struct iommu_walk *walk = &domain->walk;
+    const uint32_t stranded = walk->stranded;
+
+    if (walk->is_past_root) {
+        walk->stranded = stranded == FRAME_NONE ? FRAME_NONE : frame_record(stranded)->next;
+        return stranded;
     }
     while (walk->depth + 1 < domain->levels && walk->next[walk->depth] < VTD_TABLE_ENTRIES) {
+        if (*looks == 0) {
+            return FRAME_NONE;
+        }
+        --*looks;
         const uint64_t entry = walk->tables[walk->depth][walk->next[walk->depth]++];
 
         if (entry != 0) {
@@ -122,41 +127,65 @@ static bool walk_next(const struct iommu_domain *domain, struct table_walk *walk
             walk->next[walk->depth] = 0;
         }
     }
-    *frame = pointer_frame(walk->tables[walk->depth]);
-    walk->is_over = walk->depth == 0;
-    walk->depth -= walk->is_over ? 0 : 1;
+    const uint32_t frame = pointer_frame(walk->tables[walk->depth]);
+
+    walk->is_past_root = walk->depth == 0;
+    walk->depth -= walk->is_past_root ? 0 : 1;
+    return frame;
+}
+
+/** Whether all frames were seen. */
+static bool walk_is_over(const struct iommu_walk *walk)
+{
+    return walk->is_past_root && walk->stranded == FRAME_NONE;
+}
+
+/** Have `heir` pay for a step's worth of frames, or give them back if there is none. True: all. */
+static bool walk_step(struct iommu_domain *domain, struct account *heir)
+{
+    struct iommu_walk *walk = &domain->walk;
+    uint32_t looks = WALK_STEP_LOOKS;
+
+    KVERIFY(domain->pending == 0);
+    if (!walk->is_begun) {
+        *walk = (struct iommu_walk){
+            .tables = {domain->root}, .stranded = domain->stranded, .is_begun = true};
+    }
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && !walk_is_over(walk); i++) {
+        const uint32_t frame = walk_next(domain, &looks);
+
+        if (frame == FRAME_NONE) {
+            return false;
+        }
+        if (heir != NULL) {
+            frames_move(frame, domain->account, heir);
+        } else {
+            frames_give(frame, 0, domain->account);
+            domain->table_count--;
+        }
+    }
+    walk->is_begun = !walk_is_over(walk);
+    return !walk->is_begun;
+}
+
+bool iommu_domain_bequeath(struct iommu_domain *domain, struct account *account)
+{
+    if (!walk_step(domain, account)) {
+        return false;
+    }
+    domain->account = account;
     return true;
 }
 
-void iommu_domain_bequeath(struct iommu_domain *domain, struct account *account)
+bool iommu_domain_forget(struct iommu_domain *domain)
 {
-    struct table_walk walk = {.tables = {domain->root}};
-    uint32_t frame;
-
-    while (walk_next(domain, &walk, &frame)) {
-        frames_move(frame, domain->account, account);
-    }
-    for (frame = domain->stranded; frame != FRAME_NONE; frame = frame_record(frame)->next) {
-        frames_move(frame, domain->account, account);
-    }
-    domain->account = account;
-}
-
-void iommu_domain_forget(struct iommu_domain *domain)
-{
-    struct table_walk walk = {.tables = {domain->root}};
-    uint32_t frame;
-
-    KVERIFY(domain->pending == 0);
-    give_chain(domain, domain->stranded);
-    domain->stranded = FRAME_NONE;
-    while (walk_next(domain, &walk, &frame)) {
-        frames_give(frame, 0, domain->account);
-        domain->table_count--;
+    if (!walk_step(domain, NULL)) {
+        return false;
     }
     vtd_bit_give(domain->unit->domain_ids, domain->id);
     domain->unit->domain_count--;
     domain->root = NULL;
+    return true;
 }
 
 uint32_t iommu_domain_table_frames(const struct iommu_domain *domain)

@@ -257,31 +257,6 @@ static bool free_frames(struct memory *memory)
     return false;
 }
 
-void memory_bequeath(struct memory *memory, struct process *heir)
-{
-    struct account *from = &memory->object.payer->account;
-    struct account *to = &heir->account;
-
-    account_move(from, to, ACCOUNT_OBJECTS, 1);
-    slab_bequeath(memory, sizeof(*memory), &memory->object.payer->slabs, &heir->slabs);
-    memory->object.payer = heir;
-    if (memory->single_frame != FRAME_NONE) {
-        frames_move(memory->single_frame, from, to);
-    }
-    if (memory->index_frame == FRAME_NONE) {
-        return;
-    }
-    for (uint64_t i = 0; i < memory->filled; i++) {
-        const uint32_t leaf = numbers(memory->index_frame)[i / NUMBERS_PER_PAGE];
-
-        if (i % NUMBERS_PER_PAGE == 0) {
-            frames_move(leaf, from, to);
-        }
-        frames_move(numbers(leaf)[i % NUMBERS_PER_PAGE], from, to);
-    }
-    frames_move(memory->index_frame, from, to);
-}
-
 static bool memory_destroy(struct object *object)
 {
     struct memory *memory = memory_of(object);

@@ -57,6 +57,9 @@ struct memory {
 
     uint64_t page_bits;             /* more bits for the page-table entries of its mappings */
     struct device_function *device; /* whose registers these are; NULL: it is memory */
+
+    uint64_t bequeathed; /* own frames that the next payer pays for already: bequest.c */
+    uint64_t looked_at;  /* how many processes had begun to leave then: bequest.c */
 };
 
 /** Largest memory object: what two levels of index reach. */
@@ -155,12 +158,6 @@ void memory_mapping_removed(struct memory *memory);
 /** Keep the object and its frames, whatever happens to capabilities and mappings. */
 void memory_pin(struct memory *memory);
 void memory_unpin(struct memory *memory);
-
-/**
- * Have `heir` pay for an object, and for the frames of a root. Takes time by frame: for what is in
- * quarantine.
- */
-void memory_bequeath(struct memory *memory, struct process *heir);
 
 /** Whether a revocation is still removing mappings; a second one has to wait. */
 bool memory_is_revoking(const struct memory *memory);

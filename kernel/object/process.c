@@ -226,7 +226,9 @@ static bool teardown_step(struct work *work)
         process->teardown_paused = true;
         return true; /* process_claims_changed() goes on */
     }
-    device_quarantine_inherit(process);
+    if (!device_quarantine_inherit(process)) {
+        return false;
+    }
     if (process->doomed_count > 0) {
         return false; /* whoever waits for the end may want to use what it held at once */
     }

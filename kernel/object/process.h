@@ -16,6 +16,7 @@
 #include "list.h"
 #include "mm/address_space.h"
 #include "mm/slab.h"
+#include "object/bequest.h"
 #include "object/reaper.h"
 #include "refusal/refusal.h"
 #include "sched/timer.h"
@@ -62,6 +63,8 @@ struct process {
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */
     struct refusal_counts refusals; /* of what it did with capabilities of devices */
+    struct bequest bequest;         /* of what devices in quarantine may still reach */
+    bool is_leaving;                /* it hands that on, or has: bequest_leave() */
 };
 
 /** What a new process may hold and how it runs. */

@@ -11,19 +11,10 @@ import pytest
 from harness import Devices
 from oracle import pci
 from outside_edu import OutsideEdu
-from shell import claim, fresh_prompt, memory_table, process_table, wait_processes
+from quarantine import break_unit, lost_frames, silence_unit
+from shell import claim, fresh_prompt, process_table, wait_processes
 
-VTD = 0xFED90000
-QUEUE_TAIL = VTD + 0x88  # VT-d 4.1 section 11.4.9.2
-BEYOND = 0x7FFF0  # no entry of the queue: the unit reports an error of its queue, and takes no more
 CACHE_LINE_SIZE = 0x0C
-
-
-def break_unit(machine):
-    """Make the IOMMU refuse its queue from here on; the kernel gives it up at once."""
-    machine.qtest.store(QUEUE_TAIL, BEYOND, 8)
-    machine.expect("unit 0 is given up", 10)
-    fresh_prompt(machine)
 
 
 def test_unit_dies_before_the_first_map(boot, logs):
@@ -49,6 +40,33 @@ def test_unit_dies_before_the_first_map(boot, logs):
     machine.halt()
 
 
+def test_unit_is_silent(boot, logs):
+    """An owner gives 1,500 buffers back to an IOMMU that says nothing any more, and is gone. All of these operations
+    fail, one after the other; the tables that they were to give back become quarantine's with the rest, and nothing
+    keeps the owner. Else: a process that is gone, and charged for a table."""
+    package = devtest.package(logs, devtest.EDU, pool_pages=2000, base=devtest.Package())
+    package.programs["devtest"]["budget"] |= {"capSlots": 2000, "objects": 2000}
+    devices = Devices()
+    devices.edu()
+    machine = boot(devices=devices, package=package.write(logs), qtest=True)
+    machine.expect(machine.PROMPT)
+    edu = OutsideEdu(machine, devices.names[0])
+    machine.write("run devtest silent &\r")
+    machine.expect("devtest: waiting", 20)
+    fresh_prompt(machine)
+    silence_unit(machine)
+    machine.qtest.store(edu.config + CACHE_LINE_SIZE, 8, 1)
+    audit.wait(machine, pci.name_of(edu.bdf), "quarantined", seconds=40)
+    wait_processes(machine, devtest.SERVICES | {"quarantine"}, 20)
+    functions, pages, frames = lost_frames(machine)
+    claim((functions, pages) == (1, 1500) and 8 <= frames <= 16, "1,500 buffers of a page, and their tables",
+          (functions, pages, frames))
+    fresh_prompt(machine)
+    silence_unit(machine, False)  # the oracle asks it where its queue is
+    oracle.inspect(machine)
+    machine.halt()
+
+
 def start(boot, logs, port):
     """(machine, edu, its place, its number in the ledger)"""
     devices = Devices()
@@ -58,16 +76,6 @@ def start(boot, logs, port):
     edu = OutsideEdu(machine, devices.names[0])
     bdf = pci.name_of(edu.bdf)
     return machine, edu, bdf, audit.function_index(machine, bdf)
-
-
-def lost_frames(machine):
-    """(functions, pages that they reach, frames) in quarantine, as `dma` tells; `mem` must say the same."""
-    match = re.search(r"(\d+) functions in quarantine may still reach (\d+) pages; (\d+) frames",
-                      machine.shell("dma"))
-    shown = memory_table(machine).get("of it in quarantine", 0)
-    found = tuple(int(number) for number in match.groups()) if match else (0, 0, 0)
-    claim(shown == found[2], f"{found[2]} frames in quarantine, also in mem", shown)
-    return found
 
 
 def into_quarantine(machine, bdf):

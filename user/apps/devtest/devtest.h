@@ -19,6 +19,7 @@
  *   rogue.c      the same, at the wrong moment
  *   early.c      a claim that is handed on before hardware is ready
  *   monkey.c     anything at all, by several threads
+ *   lots.c       as much as can be, for quarantine
  *   nvme.c       commands of an NVMe controller in flight, and with addresses of others
  *   doorbell.c   the same with interrupts that come from outside at any moment
  *
@@ -36,7 +37,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE             4096u
+#define PAGE 4096u
+
+/* In configuration space: means nothing, and can be written. */
+#define CACHE_LINE_SIZE  0x0cu
 
 #define EDU_IDENTITY     0x00u
 #define EDU_LIVENESS     0x04u
@@ -129,6 +133,15 @@ uint64_t soon(uint32_t milliseconds);
 /** A child of this program that does `what`, holding the named capabilities; 0, and counts. */
 uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t grant_count);
 
+/** The same with more than a modest budget. */
+struct child_budget {
+    uint32_t frames;
+    uint32_t slots; /* capabilities, and as many objects */
+    uint32_t dma_pages;
+};
+uint64_t child_start_with(const char *what, const struct rt_grant *grants, uint32_t grant_count,
+                          const struct child_budget *budget);
+
 /** Wait for a child's end; its exit code, UINT64_MAX if it did not exit by itself. */
 uint64_t child_wait(uint64_t process);
 
@@ -177,6 +190,7 @@ int manage_malformed(uint64_t manager);
 int child_uses(void);
 int child_holds(void);
 int child_keeps(void);
+int child_lots(void);
 
 /* Ways to live and to end. Each returns an exit code, or does not return. */
 int life_hold(void);
@@ -199,4 +213,7 @@ int life_flood(void);
 int life_nvme(void);
 int life_hoard(void);
 int life_parted(void);
+int life_lots(void);
+int life_silent(void);
+int life_donor(void);
 int life_takes(void);

@@ -5,12 +5,10 @@
 #include "rt/clock.h"
 #include "rt/print.h"
 
-#define CACHE_LINE_SIZE 0x0cu /* in configuration space: means nothing, and can be written */
-
-#define HELD_PAGES      4u
-#define LOAD_PAGES      8u
-#define POLL_MS         5u
-#define SETTLE_MS       500u /* five times what edu takes to begin */
+#define HELD_PAGES 4u
+#define LOAD_PAGES 8u
+#define POLL_MS    5u
+#define SETTLE_MS  500u /* five times what edu takes to begin */
 
 /** All kinds of authority at once, and a transfer under way. Returns the transfer's address. */
 static uint64_t take_everything(void)

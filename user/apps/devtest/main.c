@@ -43,6 +43,8 @@ static const struct {
     {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
     {"takes", life_takes},        {"gone", life_gone},          {"flood", life_flood},
+    {"lots", life_lots},          {"donor", life_donor},        {"child-lots", child_lots},
+    {"silent", life_silent},
 };
 
 struct device_under_test device;
@@ -183,7 +185,8 @@ bool pages_hold(const struct pages *pages, uint8_t seed)
  * Children
  * ------------------------------------------------------------------------------------------ */
 
-uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t grant_count)
+uint64_t child_start_with(const char *what, const struct rt_grant *grants, uint32_t grant_count,
+                          const struct child_budget *budget)
 {
     const struct rt_text arguments[] = {{"devtest", 7}, {what, strlen(what)}};
     struct rt_image image;
@@ -197,12 +200,22 @@ uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t g
         spawn.argument_count = ARRAY_COUNT(arguments);
         spawn.grants = grants;
         spawn.grant_count = grant_count;
-        spawn.dma_pages = CHILD_DMA_PAGES;
+        spawn.frames = budget->frames != 0 ? budget->frames : spawn.frames;
+        spawn.cap_slots = budget->slots != 0 ? budget->slots : spawn.cap_slots;
+        spawn.objects = budget->slots != 0 ? budget->slots : spawn.objects;
+        spawn.dma_pages = budget->dma_pages;
         spawn.mmio_pages = CHILD_MMIO_PAGES;
         spawn.interrupts = 1;
         status = process_spawn(rt_capability("spawner"), &spawn, &process);
     }
     return status == STATUS_OK ? process : 0;
+}
+
+uint64_t child_start(const char *what, const struct rt_grant *grants, uint32_t grant_count)
+{
+    const struct child_budget modest = {.dma_pages = CHILD_DMA_PAGES};
+
+    return child_start_with(what, grants, grant_count, &modest);
 }
 
 uint64_t child_wait(uint64_t process)

@@ -8,6 +8,8 @@
  *   longest WHAT    one of the list at the end
  *   longest hold KIND    what a child does: have many operations wait for "object"
  */
+#include "apps/longest/longest.h"
+
 #include "base/memory.h"
 #include "rt/address_space.h"
 #include "rt/kernel_objects.h"
@@ -20,7 +22,6 @@
 #define PER_THREAD   RT_OPERATIONS_MAX
 #define OWN_WAITS    40u /* more than one step's worth */
 #define PAGES_MAX    4096u
-#define MAPPINGS     800u
 #define VIEWS        500u
 #define TEXT_BYTES   3800u
 #define LETTER_BYTES 64u
@@ -43,12 +44,12 @@ static const struct kind kinds[] = {
 
 static struct rt_image image;
 
-static bool same(const char *a, const char *b)
+bool same(const char *a, const char *b)
 {
     return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
 }
 
-static bool good(enum status status, const char *what)
+bool good(enum status status, const char *what)
 {
     if (status != STATUS_OK) {
         rt_print("longest: %s: %s\n", what, status_name(status));
@@ -120,7 +121,7 @@ static uint64_t hold(void *argument)
 static int map_main(const char *name)
 {
     const uint32_t pages = same(name, "large") ? PAGES_MAX : 1;
-    const uint32_t times = same(name, "many") ? MAPPINGS : 1;
+    const uint32_t times = same(name, "many") ? LONGEST_MAPPINGS : 1;
     void *address = NULL;
     uint64_t bits;
 
@@ -146,6 +147,9 @@ static int hold_main(const char *name)
         held = same(name, kinds[i].name) ? &kinds[i] : held;
     }
     object = rt_capability("object");
+    if (same(name, "within")) {
+        return hold_within(object);
+    }
     if (held == NULL) {
         return map_main(name);
     }
@@ -164,11 +168,9 @@ static int hold_main(const char *name)
  * Its parent
  * ------------------------------------------------------------------------------------------ */
 
-static uint64_t child;
-static uint64_t go; /* a notification that the last child may wait for */
+uint64_t child, go;
 
-/** Start a child that holds `capability`, and wait until all its operations wait. */
-static bool child_start(const char *kind, uint64_t capability)
+bool child_start_with(const char *kind, uint64_t capability, uint32_t mode)
 {
     const struct rt_text arguments[] = {{"longest", 7}, {"hold", 4}, {kind, strlen(kind)}};
     uint64_t ready, bits;
@@ -179,7 +181,7 @@ static bool child_start(const char *kind, uint64_t capability)
     }
     const struct rt_grant grants[] = {
         {"console", 7, rt_capability("console"), RING_TRANSFER_COPY},
-        {"object", 6, capability, RING_TRANSFER_COPY},
+        {"object", 6, capability, mode},
         {"ready", 5, ready, RING_TRANSFER_COPY},
         {"go", 2, go, RING_TRANSFER_COPY},
     };
@@ -198,7 +200,7 @@ static bool child_start(const char *kind, uint64_t capability)
            good(notification_wait(ready, 0, &bits), "its readiness");
 }
 
-static bool child_ends(uint64_t expected_code, enum exit_reason expected)
+bool child_ends(uint64_t expected_code, enum exit_reason expected)
 {
     enum exit_reason reason = EXIT_REASON_COUNT;
     uint64_t code = 0;
@@ -351,47 +353,6 @@ static bool revoke_pages(void)
     return child_ends(0, EXIT_REASON_KILLED) && good(capability_release(memory), "release");
 }
 
-/**
- * A mapping that is made with a new capability while a revocation takes others away stays: else the
- * child that has made it crashes.
- */
-static bool map_meanwhile(void)
-{
-    struct rt_ring *const ring = rt_ring_self();
-    struct rt_operation revocation = {0};
-    uint64_t memory;
-
-    if (!good(memory_create(1, &memory), "memory") || !child_start("many", memory)) {
-        return false;
-    }
-    const uint64_t first = child;
-    struct ring_sqe *sqe = rt_ring_begin(ring, &revocation);
-
-    if (sqe == NULL) {
-        return false;
-    }
-    const uint64_t user_data = sqe->user_data;
-
-    *sqe = (struct ring_sqe){.operation = RING_OPERATION_RELEASE,
-                             .flags = SQE_REVOKE,
-                             .user_data = user_data,
-                             .target = memory};
-    rt_ring_flush(ring);
-    if (!child_start("one", memory)) {
-        return false;
-    }
-    rt_ring_drain(ring);
-    rt_print("longest: mapped %s a revocation\n",
-             revocation.state == RT_OPERATION_PENDING ? "during" : "after");
-    rt_ring_await(ring, &revocation);
-    if (revocation.cqe.status != STATUS_OK || !good(notification_signal(go, 1), "signal") ||
-        !child_ends(0, EXIT_REASON_EXITED)) {
-        return false;
-    }
-    child = first;
-    return good(process_kill(first), "kill") && child_ends(0, EXIT_REASON_KILLED);
-}
-
 /** Views of memory, and views of these. */
 static bool revoke_views(void)
 {
@@ -466,7 +427,7 @@ static const struct {
     {"close", close_endpoint}, {"end", end_process},          {"map", map_pages},
     {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
     {"batch", submit_batch},   {"meanwhile", map_meanwhile},  {"letters", refuse_calls},
-    {"reads", refuse_reads},
+    {"reads", refuse_reads},   {"within", revoke_within},
 };
 
 int main(int count, char **arguments)
