@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The audit log of device authority, as the shell's `audit -j` tells it."""
 
-import json
 import re
 import time
 
 from harness import Unexpected
-from shell import claim, fresh_prompt
+from shell import claim, fresh_prompt, json_lines
 
 FIELDS = {"sequence", "nanoseconds", "event", "status", "cause", "function", "bdf", "generation", "pid",
           "ownerPid", "kind", "object", "objectGeneration", "detail", "operation", "method", "count"}
@@ -15,8 +14,7 @@ FIELDS = {"sequence", "nanoseconds", "event", "status", "cause", "function", "bd
 def _ask(machine, since):
     """(records, how many were overwritten, refusals since boot that have none)"""
     fresh_prompt(machine)
-    text = machine.shell(f"audit {since} -j", 30)
-    found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    found = json_lines(machine, f"audit {since} -j")
     dropped = sum(record.get("dropped", 0) for record in found)
     omitted = sum(record.get("omitted", 0) for record in found)
     return [record for record in found if "sequence" in record], dropped, omitted

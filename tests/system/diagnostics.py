@@ -4,7 +4,6 @@
 What is there is known from three places that share no code with the kernel: the test's own command line
 for QEMU, what QEMU says of itself, and the oracle's reading of tables and configuration space."""
 
-import json
 import pathlib
 import re
 import struct
@@ -12,7 +11,7 @@ import struct
 from harness import Devices, disk_image
 from oracle import acpi, pci
 from oracle.hardware import Hardware
-from shell import claim
+from shell import claim, json_lines
 
 DIAG = "diag> "
 DISK_VECTORS = 5
@@ -51,17 +50,12 @@ def go_on(machine):
     machine.expect(machine.PROMPT)
 
 
-def read_tables(text):
-    """{table: [row]} of a report in JSON lines."""
+def ask(machine, command):
+    """{table: [row]} of a report."""
     found = {}
-    for line in text.splitlines():
-        row = json.loads(line)
+    for row in json_lines(machine, f"{command} -j"):
         found.setdefault(row.pop("table"), []).append(row)
     return found
-
-
-def ask(machine, command):
-    return read_tables(machine.shell(f"{command} -j"))
 
 
 def hardware(machine):

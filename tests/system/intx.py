@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Machines on which user/apps/intxtest declares where pins lead, and owns devices by their pins."""
 
-import json
 import pathlib
 import re
 
 from harness import Devices
 from outside_edu import OutsideEdu
 from packages import Package
-from shell import claim, fresh_prompt, until
+from shell import claim, fresh_prompt, json_lines, until
 
 IMAGE = pathlib.Path("build/package/user/intxtest.elf")
 EDU = {"vendor": 0x1234, "devices": [0x11E8]}
@@ -89,17 +88,8 @@ def live(machine, what, sign):
 
 def report(machine, topic, table):
     """Rows of one of the tables of `report TOPIC`."""
-    rows = []
-    for line in machine.shell(f"report {topic} -j").splitlines():
-        start = line.find("{")
-        if start >= 0:
-            try:
-                row = json.loads(line[start:])
-            except ValueError:
-                continue
-            if row.get("kind") == table or row.get("table") == table:
-                rows.append(row)
-    return rows
+    return [row for row in json_lines(machine, f"report {topic} -j")
+            if table in (row.get("kind"), row.get("table"))]
 
 
 def irqs(machine, table):

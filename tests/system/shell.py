@@ -85,12 +85,23 @@ def memory_table(machine):
     return {use.strip(): int(frames) for use, frames in rows}
 
 
+def json_lines(machine, command, seconds=30):
+    """What a command prints in JSON lines. Others write beside it, and the kernel in the middle of a line; what
+    it tore is asked for again."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while True:
+        text = machine.shell(command, seconds)
+        try:
+            return [json.loads(line[line.index("{"):]) for line in text.splitlines() if "{" in line]
+        except json.JSONDecodeError as torn:
+            if time.monotonic() > end:
+                raise Unexpected(f"`{command}` in JSON lines", f"{torn}\n{text}") from None
+
+
 def report_rows(machine, command, table):
     """The rows of one table of a report, from its JSON lines."""
     rows = []
-    for line in machine.shell(f"{command} -j").splitlines():
-        if line.startswith("{"):  # another program's line may stand between
-            row = json.loads(line)
-            if row.pop("table") == table:
-                rows.append(row)
+    for row in json_lines(machine, f"{command} -j"):
+        if row.pop("table") == table:
+            rows.append(row)
     return rows
