@@ -159,7 +159,9 @@ static void test_move(void **state)
     for (enum account_resource i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
         assert_true(account_charge(&child, i, 20));
     }
-    account_move(&child, &keeper, ACCOUNT_FRAMES, 20);
+    /* In two steps: the second finds something charged. */
+    account_move(&child, &keeper, ACCOUNT_FRAMES, 12);
+    account_move(&child, &keeper, ACCOUNT_FRAMES, 8);
     assert_int_equal(child.used[ACCOUNT_FRAMES], 0);
     assert_int_equal(child.limit[ACCOUNT_FRAMES], 10);
     assert_int_equal(parent.used[ACCOUNT_FRAMES], 10);
