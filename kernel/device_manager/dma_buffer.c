@@ -8,6 +8,7 @@
 #include "device_manager/handles.h"
 #include "diag/log.h"
 #include "diag/trace.h"
+#include "ledger/ledger_parts.h"
 #include "object/operation.h"
 #include "object/process.h"
 #include "refund.h"
@@ -111,7 +112,7 @@ static void commit(struct dma_buffer *buffer, const struct dma_pool *pool,
 
     ledger_buffer_commit(&ledger, &pool->handle, place, buffer->page_count, buffer->access,
                          &buffer->handle);
-    ledger_buffer_slot_take(&ledger, &device_buffer_slots);
+    device_buffer_slot_take();
     buffer->iova = place->iova;
     memory_pin(buffer->memory);
     object_get(&buffer->object);
@@ -210,7 +211,7 @@ static void give_back(struct dma_buffer *buffer, struct operation *operation)
     struct process *payer = buffer->payer;
 
     ledger_buffer_ended(&ledger, buffer->handle.slot);
-    ledger_buffer_slot_give(&ledger, &device_buffer_slots, buffer->handle.slot);
+    device_buffer_slot_give(buffer->handle.slot);
     memory_unpin(buffer->memory);
     refund(&payer->account, ACCOUNT_DMA_PAGES, buffer->page_count);
     trace_event(TRACE_KIND_DMA_UNMAP, (uint64_t)function->source << 32 | buffer->page_count,

@@ -230,6 +230,15 @@ void device_slots_init(void);
  */
 MUST_CHECK enum status device_buffer_slots_grow(void);
 
+/** The slot that was offered has its buffer, which the ledger has committed. */
+void device_buffer_slot_take(void);
+
+/** A slot's buffer has ended: it is offered again, unless it is retired. */
+void device_buffer_slot_give(uint32_t slot);
+
+/** The first slot from `slot` on that has a buffer, ending ones included; LEDGER_NONE. */
+uint32_t device_buffer_next(uint32_t slot);
+
 /** The slot to offer for a buffer. Returns as above. */
 MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
 {

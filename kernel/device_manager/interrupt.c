@@ -17,6 +17,7 @@
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
 #include "diag/log.h"
+#include "ledger/ledger_parts.h"
 #include "object/notification_inline.h"
 #include "object/operation.h"
 #include "object/process.h"

@@ -15,6 +15,7 @@
 #include "device_manager/device_manager.h"
 #include "device_manager/lines.h"
 #include "diag/log.h"
+#include "ledger/ledger_parts.h"
 
 #define LINES_MAX    64u
 #define LINE_POLL_NS (10ull * 1000 * 1000)

@@ -140,10 +140,9 @@ enum status device_list_dma(struct method *method)
     struct wire_build_struct root;
     struct wire_build_list list;
 
-    for (uint32_t i = parameters->from_index; i < ledger.buffer_count && count < LIST_MAX; i++) {
-        if (ledger.buffers[i].use != LEDGER_UNUSED) {
-            slots[count++] = i;
-        }
+    for (uint32_t slot = device_buffer_next(parameters->from_index);
+         slot != LEDGER_NONE && count < LIST_MAX; slot = device_buffer_next(slot + 1)) {
+        slots[count++] = slot;
     }
     answer_begin(method, &builder);
     (void)diagnostics_dma_results_init_root(&builder, &root);

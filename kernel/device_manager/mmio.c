@@ -11,6 +11,7 @@
 #include "device_manager/config_policy.h"
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
+#include "ledger/ledger_parts.h"
 #include "mm/address_space.h"
 #include "mm/kernel_map.h"
 #include "object/process.h"

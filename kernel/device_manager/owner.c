@@ -7,6 +7,8 @@
 #include "device_manager/audit.h"
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
 #include "object/process.h"
 #include "refund.h"
 

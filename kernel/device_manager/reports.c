@@ -343,21 +343,21 @@ static const struct report_column reach_columns[] = {
 static bool buffer_row(uint64_t argument, uint32_t *place, struct report_row *row)
 {
     (void)argument;
-    for (uint32_t i = *place; i < ledger.buffer_count; i++) {
-        const struct ledger_buffer *buffer = &ledger.buffers[i];
+    const uint32_t slot = device_buffer_next(*place);
 
-        if (buffer->use != LEDGER_UNUSED) {
-            *place = i + 1;
-            report_set_number(row, 0, i);
-            set_name(row, 1, &device_functions[buffer->function]);
-            report_set_number(row, 2, buffer->iova);
-            report_set_number(row, 3, buffer->page_count);
-            report_set_text(row, 4, dma_access_name(buffer->access));
-            report_set_flag(row, 5, buffer->use == LEDGER_ENDING);
-            return true;
-        }
+    if (slot == LEDGER_NONE) {
+        return false;
     }
-    return false;
+    const struct ledger_buffer *buffer = &ledger.buffers[slot];
+
+    *place = slot + 1;
+    report_set_number(row, 0, slot);
+    set_name(row, 1, &device_functions[buffer->function]);
+    report_set_number(row, 2, buffer->iova);
+    report_set_number(row, 3, buffer->page_count);
+    report_set_text(row, 4, dma_access_name(buffer->access));
+    report_set_flag(row, 5, buffer->use == LEDGER_ENDING);
+    return true;
 }
 
 static const struct report_column buffer_columns[] = {

@@ -13,6 +13,7 @@
 #include "arch/x86_64/trap.h"
 #include "device_manager/audit.h"
 #include "device_manager/handles.h"
+#include "ledger/ledger_parts.h"
 #include "object/process.h"
 #include "refund.h"
 

@@ -14,6 +14,7 @@
 #define TABLE_BYTES (DEVICE_BUFFERS_MAX * sizeof(struct ledger_buffer))
 #define TABLE_PAGES ((uint32_t)((TABLE_BYTES + PAGE_BYTES - 1) / PAGE_BYTES))
 #define BOOT_PAGES  8u
+#define BITS        64u
 
 struct ledger_slots device_route_slots = {LEDGER_NONE};
 struct ledger_slots device_buffer_slots = {LEDGER_NONE};
@@ -21,6 +22,9 @@ struct ledger_slots device_buffer_slots = {LEDGER_NONE};
 static struct ledger_route routes[DEVICE_ROUTES_MAX];
 static uint64_t table;       /* [I] address of the buffers' */
 static uint32_t table_pages; /* of it that are there */
+
+/** A bit for each slot that has a buffer: lists of them pass over thousands that have none. */
+static uint64_t taken[DEVICE_BUFFERS_MAX / BITS];
 
 /** How many buffers there is room for. */
 static uint32_t buffer_room(void)
@@ -43,6 +47,37 @@ enum status device_buffer_slots_grow(void)
         ledger_buffer_slots_add(&ledger, &device_buffer_slots, buffer_room() - ledger.buffer_count);
     }
     return status;
+}
+
+void device_buffer_slot_take(void)
+{
+    const uint32_t slot = device_buffer_slots.first;
+
+    taken[slot / BITS] |= 1ull << slot % BITS;
+    ledger_buffer_slot_take(&ledger, &device_buffer_slots);
+}
+
+void device_buffer_slot_give(uint32_t slot)
+{
+    taken[slot / BITS] &= ~(1ull << slot % BITS);
+    ledger_buffer_slot_give(&ledger, &device_buffer_slots, slot);
+}
+
+uint32_t device_buffer_next(uint32_t slot)
+{
+    if (slot >= DEVICE_BUFFERS_MAX) {
+        return LEDGER_NONE;
+    }
+    uint32_t word = slot / BITS;
+    uint64_t bits = taken[word] >> slot % BITS << slot % BITS;
+
+    while (bits == 0) {
+        if (++word == ARRAY_COUNT(taken)) {
+            return LEDGER_NONE;
+        }
+        bits = taken[word];
+    }
+    return word * BITS + (uint32_t)__builtin_ctzll(bits);
 }
 
 void device_slots_init(void)

@@ -21,6 +21,7 @@
 #include "device_manager/device_manager.h"
 #include "device_manager/handles.h"
 #include "diag/log.h"
+#include "ledger/ledger_teardown.h"
 #include "object/operation.h"
 #include "object/process.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "ledger/ledger.h"
+#include "ledger/ledger_audit.h"
 
 const char *ledger_flaw_name(enum ledger_flaw flaw)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Who owns a function: claims, and the claim that is handed on. */
-#include "ledger/ledger.h"
+#include "ledger/ledger_owner.h"
 
 #include "ledger/ledger_handle.h"
 

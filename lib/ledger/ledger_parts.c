@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What an owner has of its function: registers, routes, buffers. */
-#include "ledger/ledger.h"
+#include "ledger/ledger_parts.h"
 
 #include "ledger/ledger_handle.h"
 

@@ -2,6 +2,7 @@
 #include "ledger/ledger_slots.h"
 
 #include "ledger/ledger_handle.h"
+#include "ledger/ledger_parts.h"
 
 void ledger_route_slot_give(struct ledger *ledger, struct ledger_slots *slots, uint32_t slot)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How authority is taken back, and what has to be seen before a function has its next owner. */
-#include "ledger/ledger.h"
+#include "ledger/ledger_teardown.h"
 
 #include "ledger/ledger_handle.h"
 

@@ -9,7 +9,9 @@
  * CAPOS_FORGERIES=n in the environment asks n times; `make forge` asks 10^8 times.
  */
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,10 @@
  * wrong. An operation is anything that a caller may ask at any time: the checks decide.
  */
 
+#include "ledger/ledger_audit.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 #include "ledger_model.h"
 
 struct model_copy {

@@ -14,7 +14,10 @@
 
 #include <cmocka.h>
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_audit.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #define PAGE  4096u
 #define COUNT 3u

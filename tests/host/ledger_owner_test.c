@@ -5,7 +5,9 @@
  * ledger byte for byte as it was (L8); isolation groups (L1); generations that run out (L7).
  */
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #include "base/compiler.h"
 

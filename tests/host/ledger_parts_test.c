@@ -6,7 +6,9 @@
  * never twice (L4); interrupts of an old generation (L5).
  */
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #include "base/compiler.h"
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "ledger/ledger_parts.h"
 #include "ledger/ledger_slots.h"
 
 #include "ledger_world.h"

@@ -6,7 +6,10 @@
  * quarantine is for good. And ledger_audit(): each of its flaws, seeded.
  */
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_audit.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #include "base/compiler.h"
 

@@ -6,7 +6,10 @@
  * byte (L8). Include after cmocka.h.
  */
 
-#include "ledger/ledger.h"
+#include "ledger/ledger_audit.h"
+#include "ledger/ledger_owner.h"
+#include "ledger/ledger_parts.h"
+#include "ledger/ledger_teardown.h"
 
 #include <string.h>
 

@@ -140,7 +140,7 @@ def test_linux_agrees(boot, logs, board):
         devices.add("pci-bridge", slot=0x0A, name="bridge", chassis_nr=2)
         return boot(cpus=1, memory="512M", machine=board, devices=devices, **options)
     kernel, initramfs = linux.prepare(logs, LINUX_ROUTES)
-    machine = machine_of(kernel=kernel, package=initramfs, append="console=ttyS0 quiet acpi_irq_nobalance")
+    machine = machine_of(kernel=kernel, package=initramfs, append=f"{linux.WORDS} acpi_irq_nobalance")
     machine.expect("linux: done")
     machine.close()
     theirs = {(int(device, 16), int(pin) - 1): int(number) for device, function, pin, number in re.findall(
