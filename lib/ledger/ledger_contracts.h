@@ -159,6 +159,13 @@
         \at(record->not_reset, K) == \at(record->not_reset, L) &&
         \at(record->evidence, K) == \at(record->evidence, L);
 
+    // What an owner is charged for (L6): of everything that does not say by how much it differs.
+    predicate totals_same{K, L}(struct ledger_function *record) =
+        \at(record->pool_pages, K) == \at(record->pool_pages, L) &&
+        \at(record->buffer_count, K) == \at(record->buffer_count, L) &&
+        \at(record->route_count, K) == \at(record->route_count, L) &&
+        \at(record->mmio_pages, K) == \at(record->mmio_pages, L);
+
     // ------------------------------------------------------------ owners
 
     // L1: functions of one group that have an owner have the same.
