@@ -3,7 +3,8 @@
 
 One line for each test as it ends, with its number and how long it took. A failed one is shown as claim (its docstring), expected, seen,
 and where the logs are. With --layer NAME the results also go to build/results/NAME. Each test has a
-deadline (@pytest.mark.deadline), and those that took longest the last time are the first.
+deadline (@pytest.mark.deadline, in seconds of an idle host: tools/patience.py), and those that took
+longest the last time are the first.
 
 A test that is skipped counts as failed, unless the reason begins with NOT_TO_BE_HAD: something from outside
 the tree that it needs could not be downloaded. Then its line says so, and it counts as nothing."""
@@ -19,6 +20,7 @@ import pytest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tools"))
 
+import patience  # noqa: E402
 import results  # noqa: E402
 import suggest  # noqa: E402
 
@@ -66,7 +68,7 @@ class TooLong(Exception):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """The last resort behind other deadlines: a test that loops or waits by itself."""
-    seconds = deadline_seconds(item) + GRACE_S
+    seconds = deadline_seconds(item) * patience.PATIENCE + GRACE_S
 
     def expired(_number, _frame):
         raise TooLong(seconds)

@@ -110,7 +110,7 @@ def probe_kvm():
         return "tcg", "there is no /dev/kvm"
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg", "/dev/kvm may not be used by this user"
-    problem, tcg_seconds = run_probe("tcg", 30.0)
+    problem, tcg_seconds = run_probe("tcg", 120.0)
     if problem:
         raise RuntimeError(f"the probe image does not run under TCG: {problem}")
     problem, kvm_seconds = run_probe("kvm", PROBE_DEADLINE_S)

@@ -46,6 +46,7 @@ class Trace:
         self.version, self.cpus, self.capacity = version, cpus, capacity
         self.boot, self.rate = boot, rate
         self.names = {}
+        self.is_named = False  # it lists the processes that there are; an epitaph does not
         self.lost = {}
         self.records = {cpu: [] for cpu in range(cpus)}
         self.count = None  # that the dump says it has; None: its end is missing
@@ -77,6 +78,7 @@ def parse(text):
             continue  # the beginning has scrolled away
         elif field["pid"]:
             dumps[-1].names[int(field["pid"])] = field["name"]
+            dumps[-1].is_named = True
         elif field["lost_cpu"]:
             dumps[-1].lost[int(field["lost_cpu"])] = int(field["lost"])
         elif field["end"]:
@@ -104,7 +106,7 @@ def name_short_lived(trace):
 def lines(trace):
     """A dump as text: what parse() reads."""
     yield f"trace-begin {trace.version} {trace.cpus} {trace.capacity} {trace.boot} {trace.rate}"
-    for pid, name in sorted(trace.names.items()):
+    for pid, name in sorted(trace.names.items()) if trace.is_named else ():
         yield f"trace-process {pid} {name}"
     for cpu, records in sorted(trace.records.items()):
         if cpu in trace.lost:
@@ -140,7 +142,7 @@ def cpu_problems(trace, cpu, records):
             yield f"{where}: {before.ticks - record.ticks} ticks before the last one"
         if record.kind not in KINDS:
             yield f"{where}: unknown kind {record.kind}"
-        if trace.names and record.pid and record.pid not in trace.names:
+        if trace.is_named and record.pid and record.pid not in trace.names:
             yield f"{where}: process {record.pid} has no name"
         if current is not None and record.kind != "begin" and record.pid != current >> 32 & 0xFFFFFFFF:
             yield f"{where}: of process {record.pid}, but the CPU carries {trace.thread(current)}"

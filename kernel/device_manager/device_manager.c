@@ -132,8 +132,8 @@ void device_manager_init(void)
     iommu_watch_faults(note_fault);
     device_watch_init();
     log_info("devices",
-             "%u functions, %u can be claimed (preview: device authority is not yet "
-             "shown under every attack)",
+             "%u functions, %u can be claimed (their confinement was shown on QEMU's VT-d, on no "
+             "real hardware)",
              pci_function_count, claimable);
     device_ledger_verify();
 }

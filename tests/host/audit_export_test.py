@@ -19,7 +19,7 @@ def record(number, **changes):
 def export(tmp_path, lines):
     source = tmp_path / "serial.log"
     source.write_text("\r\n".join(lines), encoding="latin-1")
-    done = subprocess.run([EXPORT, source], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([EXPORT, source], capture_output=True, text=True, timeout=100, check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
@@ -47,5 +47,5 @@ def test_complaints(tmp_path, lines, says):
 
 
 def test_no_file(tmp_path):
-    done = subprocess.run([EXPORT, tmp_path / "none"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([EXPORT, tmp_path / "none"], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 1 and "No such file" in done.stderr

@@ -91,7 +91,7 @@ TOOLS_IN_PYTHON = sorted(path.name for path in TOOLS.iterdir() if path.is_file()
 def test_tools_explain_themselves(tool):
     """Each tool has --help, and reads its arguments with the parser that suggests."""
     done = subprocess.run([TOOLS / tool, "--help"], cwd=ROOT, text=True, stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False, timeout=20)
+                          capture_output=True, check=False, timeout=100)
     assert done.returncode == 0 and "usage: " in done.stdout, done.stdout + done.stderr
     assert "suggest.Parser(" in (TOOLS / tool).read_text()
 

@@ -42,7 +42,7 @@ def parse(lines):
 def export(tmp_path, lines, *options):
     source = tmp_path / "input.txt"
     source.write_text("\n".join(lines), encoding="latin-1")
-    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([EXPORT, source, *options], capture_output=True, text=True, timeout=100,
                           check=False)
     assert "Traceback" not in done.stderr, done.stderr
     return done
@@ -107,6 +107,14 @@ def test_refuses_contradictions(tmp_path, name, before, after, says):
     assert done.returncode == 0 and json.loads(done.stdout)["traceEvents"], name
 
 
+def test_epitaph_round_trip(tmp_path):
+    """What an epitaph's records tell of names is no list of them when it is written and read again."""
+    lines = [HEAD[0], *BODY[:2], "trace 0 9 2200 processEnd 1 0x7 0x6f6c6c6568 0x0", BODY[3], "trace-end 4"]
+    trace = parse(lines)
+    assert trace.names == {7: "hello"} and vars(parse(list(trace_events.lines(trace)))) == vars(trace)
+    assert export(tmp_path, lines).returncode == 0
+
+
 def test_beginning_lost():
     """Without a begin record the first switch says who ran until then."""
     trace = parse(HEAD + BODY[2:6])
@@ -122,6 +130,13 @@ def test_names_of_short_lives():
     for kind in ("processStart", "processEnd"):
         trace = parse(HEAD + [f"trace 0 0 5000 {kind} 1 0x200000009 {' '.join(words)}"])
         assert trace.names[9] == "hello"
+
+
+def test_epitaph_has_no_list_of_names():
+    """The few records of an epitaph may name one process, and have others beside it."""
+    records = ["trace 0 32 2000 systemCall 6 0x0 0x1 0x1", "trace 1 10 3000 processEnd 7 0x7 0x6f6c6c6568 0x0"]
+    assert trace_events.problems(parse([HEAD[0], *records])) == []
+    assert trace_events.problems(parse([*HEAD[:2], *records])) == ["CPU 0 record 32: process 6 has no name"]
 
 
 def test_no_dump(tmp_path):

@@ -19,6 +19,7 @@ from harness.deadline import Deadline  # noqa: E402
 
 DEFAULT_DEADLINE_S = 60  # as in tests/conftest.py, which ends tests that outlive it
 LAST_LOOK_S = 30
+LAST_LINES = 25
 LOGS = pathlib.Path("build/system")
 
 
@@ -49,6 +50,9 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     if call.when == "call":
         item.has_passed = report.passed
+    if report.failed:  # whatever it was that failed, what the machines said last is shown
+        for machine in getattr(item, "machines", ()):
+            report.sections.append((f"machine {machine.number}: last lines", machine.tail(LAST_LINES)))
 
 
 def last_look(machine):
@@ -71,7 +75,7 @@ def boot(request, logs, deadline):
 
     If a machine has devices, the oracle has the last word on it: before it halts, or when the test has
     passed and it still runs. Not with @pytest.mark.no_last_look(why)."""
-    machines = []
+    machines = request.node.machines = []
     look = request.node.get_closest_marker("no_last_look") is None
 
     def start(**options):

@@ -30,12 +30,17 @@ def machine_devices(logs, **options):
     return devices
 
 
-def early(boot, append="diag=1", **options):
-    """A machine at its early prompt, without pages."""
-    machine = boot(append=append, **options)
+def early_prompt(machine):
+    """Wait for the early prompt, from where the machine's shell() is that, without pages."""
     machine.expect(DIAG)
     machine.PROMPT = DIAG
     machine.shell("page 0")
+
+
+def early(boot, append="diag=1", **options):
+    """A machine at its early prompt."""
+    machine = boot(append=append, **options)
+    early_prompt(machine)
     return machine
 
 

@@ -5,11 +5,10 @@ import re
 import time
 
 from harness import Devices, Unexpected, disk_image
-from shell import claim, fresh_prompt, process_table, wait_said
+from shell import SERVICES, claim, fresh_prompt, process_table, until, wait_said  # noqa: F401 (SERVICES: for tests)
 
 SECTOR = 512
 SIZE = 4 << 20
-SERVICES = {"init", "echo", "share", "shell"}
 DRIVER = "virtio-blk"
 READY = "requests at once\r"  # the end of the line with which a driver begins to serve
 
@@ -54,7 +53,9 @@ def read(machine, offset, length, disk=""):
     data, at = b"", offset
     for line in text.splitlines():
         match = re.fullmatch(r"([0-9a-f]{10}) ((?: [0-9a-f]{2}){1,16}) *  \|.*\|", line)
-        claim(match and int(match.group(1), 16) == at, f"bytes from {at:#x} on", line)
+        if not match:  # another's line, or a refusal: then bytes are missing
+            continue
+        claim(int(match.group(1), 16) == at, f"bytes from {at:#x} on", line)
         data += bytes.fromhex(match.group(2))
         at = offset + len(data)
     claim(len(data) == length, f"{length} bytes", f"{len(data)}:\n{text}")
@@ -82,6 +83,19 @@ def must_pass(text):
     claim("blktest: 0 claims failed" in text and not wrong, "no claim of blktest's failed",
           "\n".join(wrong[:12]) or text[-400:])
     return text
+
+
+def queue(machine, name):
+    """The request queue of a disk, as QEMU sees it: number of requests that it has not answered,..."""
+    path = f"/machine/peripheral/{name}/virtio-backend"
+    return machine.qmp.execute("x-query-virtio-queue-status", path=path, queue=0)
+
+
+def wait_taken(machine, name, count):
+    """Until the device has taken so many requests more than it has now."""
+    first = queue(machine, name)["last-avail-idx"]
+    until(machine, f"{count} requests of {name}",
+          lambda: (queue(machine, name)["last-avail-idx"] - first) % (1 << 16) >= count)
 
 
 def background(machine, command):

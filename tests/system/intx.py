@@ -4,12 +4,11 @@
 import json
 import pathlib
 import re
-import time
 
-from harness import Devices, Unexpected
+from harness import Devices
 from outside_edu import OutsideEdu
 from packages import Package
-from shell import claim
+from shell import claim, fresh_prompt, until
 
 IMAGE = pathlib.Path("build/package/user/intxtest.elf")
 EDU = {"vendor": 0x1234, "devices": [0x11E8]}
@@ -85,8 +84,7 @@ def live(machine, what, sign):
     """Start a program that stays, and wait for its sign of life."""
     machine.write(f"run {what} &\r")
     machine.expect(re.compile(re.escape(sign) + r"\r"))
-    machine.write("echo here I am\r")
-    machine.expect(re.compile(r"\nhere I am\r?\n(?:[^\n]*\n)*?" + re.escape(machine.PROMPT)))
+    fresh_prompt(machine)
 
 
 def report(machine, topic, table):
@@ -118,7 +116,7 @@ def route(machine, name):
 def goes_on(machine, name):
     """The owner of a function gets interrupts: at least three more than so far."""
     before = route(machine, name)["delivered"]
-    until(f"more interrupts of {name} than {before}", lambda: route(machine, name)["delivered"] >= before + 3)
+    until(machine, f"more interrupts of {name} than {before}", lambda: route(machine, name)["delivered"] >= before + 3)
 
 
 def line(machine, number):
@@ -126,15 +124,3 @@ def line(machine, number):
     rows = [row for row in irqs(machine, "line") if row["input"] == number]
     claim(len(rows) == 1, f"line {number} once", rows)
     return rows[0]
-
-
-def until(what, look, seconds=30):
-    """Ask until the answer is true; the answer."""
-    end = time.monotonic() + seconds
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        if time.monotonic() > end:
-            raise Unexpected(what, seen)
-        time.sleep(0.05)

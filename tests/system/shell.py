@@ -8,11 +8,35 @@ import time
 from harness import Unexpected
 
 NO_LIMIT = 1 << 32
+SERVICES = {"init", "echo", "share", "shell"}  # what runs on a machine without drivers
 
 
 def claim(condition, expected, seen):
     if not condition:
         raise Unexpected(expected, seen)
+
+
+def until(machine, what, look, seconds=20):
+    """Ask until the answer is true, or the time is over; the answer. What is on its way may come late."""
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise Unexpected(what, f"{seen}; last lines:\n{machine.tail()}")
+        time.sleep(0.02)
+
+
+def has_line(text, line):
+    """Whether a command printed this line. The last one need not be its own: what the kernel, init or a
+    driver says at that moment may stand before the prompt."""
+    return line in text.splitlines()
+
+
+def ended(text, program, code=0):
+    """Whether `run` said that the program ended so."""
+    return has_line(text, f"{program}: exit code {code}")
 
 
 def fresh_prompt(machine):
@@ -24,11 +48,7 @@ def fresh_prompt(machine):
 
 def wait_said(machine, text, times=1, seconds=10):
     """Until the machine has said something so many times since its start, and a prompt behind it."""
-    end = time.monotonic() + machine.deadline.left(seconds)
-    while machine.output.count(text) < times:
-        if time.monotonic() > end:
-            raise Unexpected(f"{text!r} {times} times", machine.tail())
-        time.sleep(0.01)
+    until(machine, f"{text!r} {times} times", lambda: machine.output.count(text) >= times, seconds)
     fresh_prompt(machine)
 
 
@@ -52,17 +72,17 @@ def process_table(machine):
 
 def wait_processes(machine, names, seconds=5):
     """Wait until exactly these processes are left: one that was killed takes a moment to go."""
-    end = time.monotonic() + seconds
-    while set(process_table(machine)) != set(names):
+    end = time.monotonic() + machine.deadline.left(seconds)
+    while set(table := process_table(machine)) != set(names):
         if time.monotonic() > end:
-            raise Unexpected(f"processes {sorted(names)}", process_table(machine))
+            raise Unexpected(f"processes {sorted(names)}", table)
         time.sleep(0.05)
 
 
 def memory_table(machine):
     """`mem` as {use: frames}."""
-    rows = machine.shell("mem").splitlines()
-    return {line[:19].strip(): int(line[19:].split()[0]) for line in rows[1:]}
+    rows = re.findall(r"^(\S.{18}) *(\d+) +\d+", machine.shell("mem"), re.MULTILINE)
+    return {use.strip(): int(frames) for use, frames in rows}
 
 
 def report_rows(machine, command, table):

@@ -15,9 +15,8 @@ import oracle
 import pytest
 from harness import Devices
 from packages import Package, spinning
-from shell import claim, process_table, wait_processes
+from shell import SERVICES, claim, process_table, until, wait_processes
 
-SERVICES = {"init", "echo", "share", "shell"}
 STAMP = pathlib.Path("build/user/acpi.stamp")
 WITHOUT = pathlib.Path("build/user/acpi-without.elf")
 TEST_IMAGE = pathlib.Path("build/package/user/acpitest.elf")
@@ -167,7 +166,7 @@ def test_interrupts(boot, logs):
     intx.run(machine, "edu grant")
     intx.live(machine, "edu count", "counting")
     intx.run(machine, "e1000 e1000")
-    intx.until("edu alone on line 20", lambda: intx.line(machine, 20)["sharers"] == 1)
+    until(machine, "edu alone on line 20", lambda: intx.line(machine, 20)["sharers"] == 1)
     machine.halt()
 
 

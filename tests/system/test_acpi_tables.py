@@ -45,12 +45,7 @@ class Tables:
 def start(boot, change, **options):
     """A machine whose tables `change` has changed."""
     machine = boot(paused=True, **options)
-    gdb = machine.gdb()
-    place = machine.symbol("kernel_main")
-    gdb.breakpoint(place, hardware=True)
-    gdb.resume()
-    gdb.wait_stop(10)
-    gdb.remove_breakpoint(place, hardware=True)
+    gdb = machine.stop_at_kernel()
     change(Tables(machine.ram))
     gdb.resume()
     return machine

@@ -46,8 +46,9 @@ def test_no_way_back(boot, logs):
 def test_access_of_buffers(boot, logs):
     """While a driver and its client are at work, the device has each page with the access that its buffer
     says, and each interrupt entry checks its source: by the oracle. Else: the page, or the entry."""
-    machine, _, _ = disks.start(boot, logs, limit=20)
+    machine, devices, _ = disks.start(boot, logs, limit=20)
     disks.background(machine, "blktest depth 16 load 100000")
+    disks.wait_taken(machine, devices.names[0], 16)
     state = oracle.watch(machine)
     leaves = [leaf for unit in state.hardware.units for found in unit.leaves.values() for leaf in found]
     kinds = {(leaf.read, leaf.write) for leaf in leaves}
@@ -110,10 +111,7 @@ def test_stopped_at_boot(boot, logs):
     devices.disk()
     package = devtest.package(logs, devtest.EDU)
     machine = boot(devices=devices, package=package, qtest=True, paused=True)
-    gdb = machine.gdb()
-    gdb.breakpoint(machine.symbol("kernel_main"), hardware=True)
-    gdb.resume()
-    gdb.wait_stop(20)
+    gdb = machine.stop_at_kernel()
     edu = OutsideEdu(machine, devices.names[0])
     bdf = machine.bdf(devices.names[1])
     disk = MMCONFIG + (bdf << 12)
@@ -123,7 +121,6 @@ def test_stopped_at_boot(boot, logs):
     machine.qtest.store(edu.config + msi + 4, 0xFEE00000)
     machine.qtest.store(edu.config + msi + 2, 1, 2)
     machine.qtest.store(disk + msix + 2, 0x8000, 2)
-    gdb.remove_breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()
     machine.expect(machine.PROMPT)
     state = oracle.settle(machine)

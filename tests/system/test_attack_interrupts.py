@@ -146,7 +146,7 @@ def test_at_each_step_of_the_teardown(start, port, life):
     machine.write("kill devtest\r")
     seen = []
     while seen[-1:] != ["none"]:
-        gdb.wait_stop(20)
+        gdb.wait_stop()
         seen.append(enumerator(gdb, step))
         bell.ring(machine)
         if seen[-1] == "none":

@@ -250,7 +250,7 @@ def test_records_without_a_figure_are_found():
 
 def bench(*words, cwd=ROOT, **environment):
     return subprocess.run([ROOT / "tools/bench", *map(str, words)], cwd=cwd, capture_output=True, text=True,
-                          check=False, timeout=50, env={
+                          check=False, timeout=200, env={
                               **os.environ, "QEMU": str(FAKE), "ACCEL": "tcg",
                               "CAPOS_RESULTS": str(cwd / "build/results"), **environment})
 

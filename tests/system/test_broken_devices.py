@@ -33,12 +33,8 @@ def before_boot(boot, logs, change, devices, **options):
     """A machine that is stopped when the kernel begins, changed from outside, and goes on."""
     machine = boot(devices=devices, package=devtest.package(logs, devtest.EDU), qtest=True, paused=True,
                    **options)
-    gdb = machine.gdb()
-    gdb.breakpoint(machine.symbol("kernel_main"), hardware=True)
-    gdb.resume()
-    gdb.wait_stop(20)
+    gdb = machine.stop_at_kernel()
     change(machine)
-    gdb.remove_breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()
     machine.expect(machine.PROMPT)
     return machine

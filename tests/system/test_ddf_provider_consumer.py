@@ -13,6 +13,7 @@ from oracle import pci
 from shell import claim, fresh_prompt, process_table, wait_processes, wait_said
 
 RUNNING = disks.SERVICES | {disks.DRIVER}
+WRITING = 64  # requests of a session, of which half are reads or without an answer: the others were answered
 
 
 # What a driver needs to be one, and what every process has.
@@ -31,9 +32,9 @@ def held(state, name):
 def test_authority(boot, logs):
     """The driver holds one device's registers, one interrupt and one pool, and nothing else that reaches
     beyond its own memory and its clients; its client holds nothing of the device. Else: what is held."""
-    machine, _, _ = disks.start(boot, logs, limit=20)
+    machine, devices, _ = disks.start(boot, logs, limit=20)
     disks.background(machine, "blktest depth 16 load 100000")
-    time.sleep(1)
+    disks.wait_taken(machine, devices.names[0], 16)
     state = oracle.settle(machine)
     driver, client = held(state, disks.DRIVER), held(state, "blktest")
     for kind in ("device_mmio", "interrupt", "dma_pool"):
@@ -57,7 +58,8 @@ def test_teardown_in_the_middle(boot, logs, cpus):
     disks.background(machine, f"blktest outlive {ends}")
     for end in range(ends):
         wait_said(machine, f"blktest: session {end + 1}")
-        time.sleep(0.1 + 0.07 * end)
+        disks.wait_taken(machine, devices.names[0], WRITING)
+        time.sleep(0.07 * end)
         fresh_prompt(machine)
         machine.write(f"kill {disks.DRIVER}\r")
         match = machine.expect(re.compile(r"gone after (\d+) writes, (\d+) without an answer"), 5)

@@ -13,7 +13,7 @@ from shell import claim, fresh_prompt, process_table, report_rows
 
 DEBUG = pathlib.Path("tools/gdb/debug")
 DRIVER = "virtio-blk"
-SECONDS = 50
+SECONDS = 200
 
 
 def debug(logs, *options, execute=()):

@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 from harness import Devices, Unexpected, disk_image
+from outside_edu import MMCONFIG
 
 PROBE = {"kernel": "build/tools/probe.elf", "package": None, "append": "stay"}
 VTD_VERSION, VTD = 0x10, 0xFED90000
-MMCONFIG = 0xB0000000
 
 
 def start(boot, devices, **options):
@@ -158,7 +158,7 @@ def test_run_makes_its_disk(tmp_path):
     def run(*arguments):
         return subprocess.run(["tools/run-qemu", "--kernel", PROBE["kernel"], "--package", "",
                                *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=40, check=True).stdout
+                              timeout=200, check=True).stdout
     assert f"made {path}" in run("--disk", str(path))
     assert disk_image.find_differences(path) == []
     path.chmod(0o444)

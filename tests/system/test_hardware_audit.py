@@ -227,6 +227,7 @@ def test_what_the_log_tells(boot, logs):
         claim("diagnostics" not in kinds or name in ("init", "shell"), f"{name} without diagnostics", kinds)
     edu.wait()
     edu.attack(0x123456000)
+    audit.wait(machine, bdf, "faulted")
     machine.shell("kill devtest")
     records = audit.wait(machine, bdf, "freed")
     addresses = [record["detail"] for record in records if record["event"] in ("bufferMapped", "faulted")]
@@ -250,7 +251,7 @@ def test_exported_on_the_host(boot, logs):
     records = audit.read(machine)
     machine.halt()
     done = subprocess.run(["tools/audit-export", logs / "serial.log"], capture_output=True, text=True,
-                          check=False, timeout=30)
+                          check=False, timeout=100)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     claim(done.returncode == 0 and len(told) > 8, "many records", done.stderr)
     claim([{**one, "detail": int(one["detail"], 16)} for one in told] == records, records, told)

@@ -3,11 +3,8 @@
 
 What needs a prompt is tried against tests/system/fake_qemu, which has one and no machine."""
 
-import json
-import os
 import pathlib
 import re
-import subprocess
 import time
 
 import pytest
@@ -122,7 +119,7 @@ def test_gdb_breakpoint_before_the_first_instruction(boot):
     """A paused machine can be given a breakpoint that then stops it at the right place."""
     machine = boot(paused=True, cpus=1, **PROBE)
     gdb = machine.gdb()
-    gdb.run_to(machine.symbol("start"), 20)
+    gdb.run_to(machine.symbol("start"))
     assert gdb.registers()["rip"] == machine.symbol("start")
     assert machine.output == ""
     gdb.resume()
@@ -153,7 +150,6 @@ def test_icount(boot):
 
 
 FAKE = pathlib.Path(__file__).resolve().parent / "fake_qemu"
-TOOLS = pathlib.Path(__file__).resolve().parents[2] / "tools"
 
 
 def test_shell_commands(boot, monkeypatch):

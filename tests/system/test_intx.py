@@ -9,9 +9,8 @@ import intx
 import oracle
 import pytest
 from oracle import pci
-from shell import claim, wait_processes
+from shell import SERVICES, claim, until, wait_processes
 
-SERVICES = {"init", "echo", "share", "shell"}
 BY_PIN = {**intx.EDU, "byPin": True}
 
 
@@ -126,8 +125,8 @@ def test_next_owner(boot, logs):
     claim(not edu.qtest.load(edu.config + 4, 2) & intx.INTX_DISABLE, "a pin that is open", "it is disabled")
     machine.shell("kill tester")
     wait_processes(machine, SERVICES)
-    intx.until("a pin that is disabled",
-               lambda: edu.qtest.load(edu.config + 4, 2) & intx.INTX_DISABLE)
+    until(machine, "a pin that is disabled",
+          lambda: edu.qtest.load(edu.config + 4, 2) & intx.INTX_DISABLE)
     oracle.Snapshot(machine).must_equal(before)
     machine.halt()
 
@@ -146,7 +145,7 @@ def test_storm(boot, logs, cpus):
     intx.live(machine, "first count", "intxtest: counting")
     rogue = intx.OutsideEduPin(machine, devices.names[2])
     rogue.raise_pin()
-    row = intx.until("a storm on line 20", lambda: intx.line(machine, 20)["storms"] and intx.line(machine, 20))
+    row = until(machine, "a storm on line 20", lambda: intx.line(machine, 20)["storms"] and intx.line(machine, 20))
     claim(row["state"] == "storm", "a line in a storm", row)
     claim("line 20: 64 interrupts that none of its 1 functions admits to; masked" in machine.shell("log"),
           "a line in the log", machine.tail())
@@ -157,7 +156,7 @@ def test_storm(boot, logs, cpus):
     claim(intx.line(machine, 20)["arrived"] == arrived, "a line that stays masked", intx.line(machine, 20))
 
     intx.live(machine, "second cling", "intxtest: clinging")
-    intx.until("another storm", lambda: intx.line(machine, 20)["storms"] == 2)
+    until(machine, "another storm", lambda: intx.line(machine, 20)["storms"] == 2)
     rogue.drop_pin()
     machine.shell("kill second")
     wait_processes(machine, SERVICES | {"first"})
@@ -200,7 +199,7 @@ def test_vectors(boot, logs, cpus, total):
         claim(max(spread) - min(spread) <= 1 and sum(spread) in (63, 64), "vectors on every CPU", spread)
     machine.shell("kill owner")
     wait_processes(machine, SERVICES)
-    intx.until("no routes", lambda: not intx.irqs(machine, "route"))
+    until(machine, "no routes", lambda: not intx.irqs(machine, "route"))
     oracle.inspect(machine)
     machine.halt()
 
@@ -215,7 +214,7 @@ def test_unexpected(boot, logs):
     # To the local APIC of CPU 0, as a bus would (Intel SDM volume 3A section 11.11).
     for vector in (0x25, 0x3F, 0x77, 0xDF, 0xF0, int(row["vector"], 16)):
         machine.qtest.store(0xFEE00000, vector)
-    seen = intx.until("five unexpected vectors", lambda: [
+    seen = until(machine, "five unexpected vectors", lambda: [
         counts for counts in intx.irqs(machine, "arrivals") if counts["unexpected"] == arrivals["unexpected"] + 5])
     claim(seen[0]["stale"] == arrivals["stale"], "no stale ones", seen)
     now = intx.line(machine, 20)

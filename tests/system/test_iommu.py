@@ -37,10 +37,7 @@ def boot_with_table(boot, change, **options):
     """A machine whose DMAR table is changed before the kernel reads it: change(table) -> bytes. What
     is behind the table (WAET, which nobody reads) may be overwritten."""
     machine = boot(paused=True, extra=iommu("intremap=on"), **options)
-    gdb = machine.gdb()
-    gdb.breakpoint(machine.symbol("kernel_main"), hardware=True)
-    gdb.resume()
-    gdb.wait_stop(20)
+    gdb = machine.stop_at_kernel()
     memory = machine.ram.read(0, 256 << 20)
     start = memory.index(b"DMAR")
     while memory[start + 8] != 1 or memory[start + 10:start + 15] != b"BOCHS":
@@ -51,7 +48,6 @@ def boot_with_table(boot, change, **options):
     table[9] = 0
     table[9] = -sum(table) & 0xFF
     machine.ram.write(start, bytes(table))
-    gdb.remove_breakpoint(machine.symbol("kernel_main"), hardware=True)
     gdb.resume()
     return machine
 

@@ -3,7 +3,7 @@
 
 import disks
 import pytest
-from shell import claim, fresh_prompt
+from shell import claim, ended, fresh_prompt
 
 KERNELS = ["clang", "debug", "clang-debug"]
 
@@ -16,7 +16,7 @@ def test_kernel(boot, variant, cpus):
     machine = boot(cpus=cpus, kernel=f"build/kernel-{variant}/capos.elf")
     for program in ("demo", "rttest", "hostile forge indices die faults"):
         text = machine.shell(f"run {program}", 60)
-        claim(text.endswith(f"{program.split()[0]}: exit code 0"), f"{program} passes", text)
+        claim(ended(text, program.split()[0]), f"{program} passes", text)
     machine.halt()
 
 
@@ -28,4 +28,4 @@ def test_debug_kernel_with_interrupts(boot, logs):
     machine.expect("rttest: process")
     fresh_prompt(machine)
     text = machine.shell("run blktest depth 4 load 2000", 50)
-    claim(text.endswith("blktest: exit code 0"), "blktest passes", text)
+    claim(ended(text, "blktest"), "blktest passes", text)

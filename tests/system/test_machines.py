@@ -2,13 +2,12 @@
 """Machines of every size that the system is for, and some that it is not for."""
 
 import re
-import time
 
 import oracle
 import pytest
 from harness import Machine, Unexpected
 from packages import Package, spinning
-from shell import claim, memory_table, process_table, wait_processes
+from shell import SERVICES, claim, ended, memory_table, process_table, until, wait_processes
 
 
 def use(machine, cpus):
@@ -18,8 +17,8 @@ def use(machine, cpus):
     rows = machine.shell("cpus").splitlines()[1:]
     claim(len(rows) == cpus, f"{cpus} CPUs in the list", rows)
     text = machine.shell("run demo", 40)
-    claim(text.endswith("demo: exit code 0"), "demo: exit code 0", text)
-    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"}, "four processes",
+    claim(ended(text, "demo"), "demo: exit code 0", text)
+    claim(set(process_table(machine)) == SERVICES, "four processes",
           process_table(machine))
     oracle.inspect(machine)
 
@@ -34,17 +33,11 @@ def test_cpus(boot, logs, cpus):
     use(machine, cpus)
     used = min(cpus, 4)  # more would only wear the host out
     numbers = [re.search(r"process (\d+)", machine.shell("run spin &")).group(1) for _ in range(used)]
-    end = time.monotonic() + 10
-    while True:
-        rows = [line.split() for line in machine.shell("cpus").splitlines()[1:]]
-        if sum(int(row[5]) > 0 for row in rows) >= used:
-            break
-        if time.monotonic() > end:
-            raise Unexpected(f"programs on {used} CPUs", rows)
-        time.sleep(0.1)
+    until(machine, f"programs on {used} CPUs", lambda: sum(
+        int(line.split()[5]) > 0 for line in machine.shell("cpus").splitlines()[1:]) >= used)
     for number in numbers:
         machine.shell(f"kill {number}")
-    wait_processes(machine, {"init", "echo", "share", "shell"}, 20)
+    wait_processes(machine, SERVICES, 20)
     oracle.inspect(machine)
     machine.halt()
 
@@ -99,7 +92,7 @@ def test_silent_cpu(boot):
     place = machine.symbol("kernel_main")  # its first instructions: not needed any more
     gdb.breakpoint(machine.symbol("smp_ap_main"), hardware=True)
     gdb.resume()
-    gdb.wait_stop(10)
+    gdb.wait_stop()
     gdb.remove_breakpoint(machine.symbol("smp_ap_main"), hardware=True)
     gdb.select_cpu(1)
     gdb.write_memory(place, b"\xeb\xfe")  # jmp to itself

@@ -103,3 +103,23 @@ def test_unrest_is_reported(boot):
     with pytest.raises(Unexpected) as caught:
         oracle.settle(machine, 1)
     claim("at rest" in caught.value.expected, "a complaint about unrest", caught.value)
+
+
+def test_what_waits_is_unrest(boot):
+    """A machine whose CPUs all halt is not at rest while one of them has a thread to go to, or an interrupt to
+    take. Else: nothing is reported of a thread that was queued, or of a message that was sent, meanwhile."""
+    machine = boot(cpus=2, qtest=True)
+    machine.expect(machine.PROMPT)
+    state = oracle.settle(machine, all_taken=True)
+    mask = state.struct("cpu", int(state.variable("cpus")[1])).ready_mask
+    state.ram.write(state.physical(mask.at), u32(1 << 20))
+    claim(oracle.unrest(machine, State(machine)) == "CPU 1 has a thread to go to", "a thread",
+          oracle.unrest(machine, State(machine)))
+    state.ram.write(state.physical(mask.at), u32(0))
+    machine.qtest.store(0xFEE00000, 0x77)  # a message for CPU 0: Intel SDM volume 3A section 11.11
+    seen = oracle.unrest(machine, State(machine), all_taken=True)
+    claim(seen == "CPU 0 has not taken vector 0x77", "a vector", seen)
+    claim(oracle.unrest(machine, State(machine)) is None, "devices may be at work", "unrest")
+    machine.qmp.execute("cont")
+    oracle.inspect(machine)
+    machine.halt()

@@ -10,7 +10,7 @@ import pytest
 from harness import Devices, Machine, Unexpected
 from injection import Injection, plain_kernel
 from oracle import pci
-from shell import claim, process_table, wait_processes
+from shell import SERVICES, claim, process_table, wait_processes
 
 KERNEL = "build/kernel/capos.elf"
 MOST_CALLS = 400
@@ -146,7 +146,7 @@ def test_allocations_while_init_starts_the_rest(boot):
     for number in (1, 2, 5, 14, 27, 41, 52, 60, 68, 76, 80, 84, 92):
         machine = boot(cpus=1, memory="64M", paused=True)
         gdb = machine.gdb()
-        gdb.run_to(machine.symbol("sched_start_cpu"), 20)  # init's process exists; nothing ran yet
+        gdb.run_to(machine.symbol("sched_start_cpu"))  # init's process exists; nothing ran yet
         start = len(machine.output)
         with Injection(machine, number) as injection:
             injection.run(lambda: re.search(machine.PROMPT, machine.output[start:]))
@@ -161,7 +161,7 @@ def test_allocations_while_init_starts_the_rest(boot):
             claim(all(status in ("noMemory", "overBudget") for _, status in failed),
                   "noMemory", failed)
             lost = {name for name, _ in failed}
-            claim(set(process_table(machine)) == {"init", "echo", "share", "shell"} - lost,
+            claim(set(process_table(machine)) == SERVICES - lost,
                   f"all but {lost}", process_table(machine))
             oracle.inspect(machine)
         elif "panic" in match.group():

@@ -27,20 +27,25 @@ def epitaph(machine, reason):
     return text
 
 
-def in_kernel(boot, **options):
-    """A machine that stands still in the middle of an interrupt, and a debugger on it."""
-    machine = boot(**options)
-    machine.expect(machine.PROMPT)
+def stop_in_kernel(machine):
+    """Have the machine stand still in the middle of an interrupt; the debugger on it."""
     gdb = machine.gdb()
     entries = [machine.symbol("trap_from_kernel"), machine.symbol("trap_from_user")]
     for entry in entries:
         gdb.breakpoint(entry)
     gdb.resume()
     machine.write("x")
-    gdb.wait_stop(10)
+    gdb.wait_stop()
     for entry in entries:
         gdb.remove_breakpoint(entry)
-    return machine, gdb
+    return gdb
+
+
+def in_kernel(boot, **options):
+    """A machine that stands so, and its debugger."""
+    machine = boot(**options)
+    machine.expect(machine.PROMPT)
+    return machine, stop_in_kernel(machine)
 
 
 @pytest.mark.parametrize("cpus", [1, 4])

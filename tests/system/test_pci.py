@@ -5,15 +5,15 @@ A machine is stopped at the kernel's first instruction in C, and what firmware w
 is spoiled through QEMU's test socket. What becomes of it is seen from outside: by QEMU's own list, and by
 reading a register of the device that only it has."""
 
-import json
 import re
 
+from diagnostics import ask, early_prompt, go_on
 from harness import Devices, Unexpected
+from oracle.pci import name_of
+from outside_edu import MMCONFIG
 from shell import claim
 
-DIAG = "diag> "
-ECAM = 0xB0000000  # SeaBIOS on q35
-ECAM_MICROVM = 0xE0000000
+MMCONFIG_MICROVM = 0xE0000000
 MICROVM = "microvm,pcie=on,acpi=on,rtc=on"
 EDU_ID = 0x010000ED  # QEMU docs/specs/edu.txt: the register at 0
 COMMAND, BUSES, MEMORY_WINDOW, BAR0 = 0x04, 0x18, 0x20, 0x10
@@ -24,45 +24,23 @@ class Board:
 
     def __init__(self, machine):
         self.machine = machine
-        self.gdb = machine.gdb()
-        place = machine.symbol("kernel_main")
-        self.gdb.breakpoint(place, hardware=True)
-        self.gdb.resume()
-        self.gdb.wait_stop(20)
-        self.gdb.remove_breakpoint(place, hardware=True)
+        self.gdb = machine.stop_at_kernel()
 
     def read(self, bdf, offset, width=4):
-        return self.machine.qtest.load(ECAM + (bdf << 12) + offset, width)
+        return self.machine.qtest.load(MMCONFIG + (bdf << 12) + offset, width)
 
     def write(self, bdf, offset, value, width=4):
-        self.machine.qtest.store(ECAM + (bdf << 12) + offset, value, width)
+        self.machine.qtest.store(MMCONFIG + (bdf << 12) + offset, value, width)
 
     def go_on(self):
         self.gdb.resume()
-        prompt(self.machine)
-
-
-def prompt(machine):
-    machine.expect(DIAG)
-    machine.PROMPT = DIAG
-    machine.shell("page 0")
-
-
-def name_of(bdf):
-    return f"{bdf >> 8:02x}:{bdf >> 3 & 31:02x}.{bdf & 7}"
-
-
-def tables_of(machine, command):
-    found = {}
-    for row in map(json.loads, machine.shell(f"{command} -j").splitlines()):
-        found.setdefault(row.pop("table"), []).append(row)
-    return found
+        early_prompt(self.machine)
 
 
 def bars_of(machine, bdf):
     """{index: (address, how it got there)} of memory BARs, as capOS says and QEMU confirms."""
     rows = {row["bar"]: (int(row["address"], 16), row["placed"])
-            for row in tables_of(machine, f"pci {name_of(bdf)}")["pciBar"] if row["kind"].startswith("memory")}
+            for row in ask(machine, f"pci {name_of(bdf)}")["pciBar"] if row["kind"].startswith("memory")}
     there = {region["bar"]: region["address"] for region in find(machine, bdf)["regions"]
              if region["address"] >= 0 and region["bar"] in rows}  # those that it decodes
     claim(there == {bar: rows[bar][0] for bar in there}, f"addresses of {name_of(bdf)} as QEMU has them: "
@@ -118,12 +96,10 @@ def test_misplaced(boot):
     is_edu(machine, bars["on_memory"][0][0])
     is_edu(machine, bars["lost"][0][0])
     claim("1 bridges were given bus numbers, 0 have none" in machine.output, "a number", machine.tail(40))
-    rows = {row["bdf"]: row for row in tables_of(machine, "devices")["device"]}
+    rows = {row["bdf"]: row for row in ask(machine, "devices")["device"]}
     for name, bdf in where.items():
         claim(rows[name_of(bdf)]["note"] == "", f"{name} can be claimed", rows[name_of(bdf)])
-    del machine.PROMPT
-    machine.write("continue\r")
-    machine.expect(machine.PROMPT)
+    go_on(machine)
     machine.halt()
 
 
@@ -132,14 +108,14 @@ def test_no_room(boot):
     memory, and all others live. Else: a function with such a BAR that could be claimed."""
     machine = boot(machine=MICROVM, append="diag=1", extra=[
         "-device", "edu,id=good", "-device", "pci-testdev,id=huge,membar=512G"])
-    prompt(machine)
+    early_prompt(machine)
     huge, good = machine.bdf("huge"), machine.bdf("good")
-    tables = tables_of(machine, f"pci {name_of(huge)}")
+    tables = ask(machine, f"pci {name_of(huge)}")
     rows = {row["bar"]: row["placed"] for row in tables["pciBar"]}
     claim((rows[0], rows[2]) == ("moved: unassigned", "nowhere: unassigned"), "no place for BAR 2", rows)
     facts = {row["fact"]: row["value"] for row in tables["pciFact"]}
     claim("memory" not in facts["command"], "it does not decode memory", facts)
-    notes = {row["bdf"]: row["note"] for row in tables_of(machine, "devices")["device"]}
+    notes = {row["bdf"]: row["note"] for row in ask(machine, "devices")["device"]}
     claim((notes[name_of(huge)], notes[name_of(good)]) == ("badBar", "noIommu"), "the reasons", notes)
     claim(re.search(rf"pci: {name_of(huge)} BAR 2: unassigned: no place for it", machine.output),
           "said in the log", machine.tail(40))
@@ -155,18 +131,18 @@ def test_microvm(boot):
         "-object", "rng-builtin,id=source", "-device", "pcie-root-port,id=far,chassis=2,slot=2",
         "-device", "virtio-rng-pci,id=third,bus=far,rng=source", "-device",
         "pcie-root-port,id=empty,chassis=3,slot=3"])
-    prompt(machine)
+    early_prompt(machine)
     claim("configuration space at e0000000, from _CBA" in machine.output, "the way to it", machine.tail(40))
-    claim(len(tables_of(machine, "pci")["pci"]) == 8, "eight functions", machine.tail(40))
+    claim(len(ask(machine, "pci")["pci"]) == 8, "eight functions", machine.tail(40))
     for name in ("first", "second"):
         bdf = machine.bdf(name)
         bars = bars_of(machine, bdf)
         claim(bars[0][1] == "moved: unassigned", "the kernel's own address", bars)
         # A claim would turn its decoding on. That of the bridges above must be on.
-        machine.qtest.store(ECAM_MICROVM + (bdf << 12) + COMMAND, 2, 2)
+        machine.qtest.store(MMCONFIG_MICROVM + (bdf << 12) + COMMAND, 2, 2)
         is_edu(machine, bars[0][0])
     bars_of(machine, machine.bdf("third"))
     slots = {name: {row["fact"]: row["value"]
-                    for row in tables_of(machine, f"pci {name_of(machine.bdf(name))}")["pciFact"]}["slot"]
+                    for row in ask(machine, f"pci {name_of(machine.bdf(name))}")["pciFact"]}["slot"]
              for name in ("near", "empty")}
     claim(slots == {"near": "1, full, hot plug", "empty": "3, empty, hot plug"}, "slots", slots)

@@ -14,12 +14,12 @@ import re
 import struct
 
 import pytest
+from diagnostics import early_prompt
 from harness import Unexpected
 from qemu_devices import many_functions
 from shell import claim
 
 LINUX = pathlib.Path("build/linux-pci")
-DIAG = "diag> "
 # No room set aside for hot plug beyond what firmware has. microvm has nothing that Linux could measure the
 # rate of its time stamp counter with: it is told one.
 APPEND = ("console=ttyS0 quiet panic=-1 no_timer_check pci=hpiosize=0,hpmemsize=0 "
@@ -97,9 +97,7 @@ PLACED_BY_SYSTEM = {"microvm"}
 
 def capos(boot, board, extra):
     machine = boot(cpus=1, machine=board, append="diag=1", extra=extra)
-    machine.expect(DIAG)
-    machine.PROMPT = DIAG
-    machine.shell("page 0")
+    early_prompt(machine)
     found = {}
     for line in machine.shell("pci -j").splitlines():
         bdf = json.loads(line)["bdf"]

@@ -5,7 +5,7 @@ they are run on machines with different numbers of CPUs."""
 import os
 
 import pytest
-from shell import claim, process_table
+from shell import SERVICES, claim, ended, process_table
 
 CPUS = [1, 2, 4]
 # What measures time runs on one CPU, whose clock counts instructions. With several, virtual CPUs
@@ -18,10 +18,10 @@ def check(boot, group, cpus):
     # With one CPU guest time is counted in instructions: the host's load has no say.
     machine = boot(cpus=cpus, icount=0 if cpus == 1 else None)
     text = machine.shell(f"run rttest {group}", 50)
-    claim(text.endswith("rttest: exit code 0") and "FAIL" not in text and " 0 passed" not in text,
+    claim(ended(text, "rttest") and "FAIL" not in text and " 0 passed" not in text,
           "no line with FAIL, exit code 0",
           "\n".join(line for line in text.splitlines() if "passed" not in line))
-    claim(set(process_table(machine)) == {"init", "echo", "share", "shell"},
+    claim(set(process_table(machine)) == SERVICES,
           "no process left but the four of boot", process_table(machine))
     machine.halt()
 

@@ -4,7 +4,7 @@
 import re
 
 from harness import Machine
-from shell import claim, fresh_prompt, memory_table, process_table, wait_said
+from shell import SERVICES, claim, ended, fresh_prompt, memory_table, process_table, wait_said
 
 UP = "\x1b[A"
 DOWN = "\x1b[B"
@@ -52,7 +52,7 @@ def test_commands(boot):
         claim(text.startswith(command), f"help about {command}", text)
 
     table = process_table(machine)
-    claim(set(table) == {"init", "echo", "share", "shell"}, "the four programs of boot", table)
+    claim(set(table) == SERVICES, "the four programs of boot", table)
     for name, row in table.items():
         claim(row["state"] == "running", f"{name} is running", row)
         for key in ("frames", "caps", "objects"):
@@ -87,12 +87,12 @@ def test_programs(boot):
     the runtime pass. Else: a line beginning with FAIL, and another exit code than 0."""
     machine = boot(cpus=2)
     text = machine.shell("run demo", 20)
-    claim("demo: everything as specified" in text and text.endswith("demo: exit code 0"),
+    claim("demo: everything as specified" in text and ended(text, "demo"),
           "demo: exit code 0", text)
     text = machine.shell("run rttest", 40)
     claim("rttest: exit code 0" in text and "FAIL" not in text, "rttest: exit code 0", text)
     text = machine.shell("run hello one 'two'")
-    claim(text.startswith("Hello from capOS.") and text.endswith("hello: exit code 0"),
+    claim(text.startswith("Hello from capOS.") and ended(text, "hello"),
           "hello: exit code 0", text)
     claim("argument 1: one" in text, "its arguments", text)
     machine.halt()
@@ -115,7 +115,7 @@ def test_background_and_kill(boot):
     text = machine.shell("run echo &")
     claim(re.fullmatch(r"echo: process \d+", text), "echo: process N", text)
     text = machine.shell("run demo", 20)
-    claim(text.endswith("demo: exit code 0"), "demo works with the new echo", text)
+    claim(ended(text, "demo"), "demo works with the new echo", text)
     claim("no process 4242" in machine.shell("kill 4242"), "no process 4242", machine.tail())
 
     machine.write("run share\r")  # a second server that serves until it is killed
@@ -165,7 +165,8 @@ def test_bad_input_at_the_prompt(boot):
             "bench -k": "bench: there is no test `-k`; usage: bench [-j] [TEST]...",
     }.items():
         text = machine.shell(typed)
-        claim(text.startswith(wanted) and text.endswith("exit code 2"), f"{typed!r}: {wanted}", text)
+        program = typed.removeprefix("run ").split()[0]
+        claim(text.startswith(wanted) and ended(text, program, 2), f"{typed!r}: {wanted}", text)
     machine.write("x" * 3000 + "\r")
     machine.expect("line longer than 1023 bytes")
     machine.expect(machine.PROMPT)

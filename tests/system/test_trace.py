@@ -13,6 +13,7 @@ import trace_events
 from harness import Devices, Machine, disk_image
 from shell import claim, fresh_prompt, process_table, report_rows
 from test_debugger import Attached
+from test_panic import stop_in_kernel
 
 DRIVER = "virtio-blk"
 CONSOLE_VECTOR = 0x30
@@ -115,7 +116,7 @@ def test_teardown(boot, logs):
     the same order, and each of its buffers unmapped. Else: they differ."""
     machine = start(boot, logs)
     buffers = [line.split() for line in machine.shell("dma").splitlines()[1:]]
-    before = int(machine.shell("audit").splitlines()[-1].split()[0])
+    before = max(int(number) for number in re.findall(r"^ *(\d+) ", machine.shell("audit"), re.MULTILINE))
     machine.shell("trace on")
     machine.shell(f"kill {DRIVER}")
     while "freed" not in machine.shell(f"audit {before + 1}"):
@@ -253,15 +254,7 @@ def test_panic(boot, logs):
     machine = start(boot, logs)
     machine.shell("trace on")
     machine.shell("run hello")
-    gdb = machine.gdb()
-    entries = [machine.symbol("trap_from_kernel"), machine.symbol("trap_from_user")]
-    for entry in entries:
-        gdb.breakpoint(entry)
-    gdb.resume()
-    machine.write("x")
-    gdb.wait_stop(10)
-    for entry in entries:
-        gdb.remove_breakpoint(entry)
+    gdb = stop_in_kernel(machine)
     gdb.write_memory(machine.symbol("kernel_main"), b"\x0f\x0b")
     gdb.write_register("rip", machine.symbol("kernel_main"))
     gdb.resume()

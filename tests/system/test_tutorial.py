@@ -20,7 +20,7 @@ DOCUMENT = ROOT / "docs/writing-a-driver.md"
 STAGES = tutorial.read(DOCUMENT)
 SOURCES = ("Makefile", "mk", "schema", "config", "lib", "user", "tools", ".clang-format")
 BUILT = ("gen", "host/schemac", "user", "package")  # so that only what is new is compiled
-BUILD_S = 120
+BUILD_S = 400
 MACHINES = ("edu", "bare")
 
 def machine_devices(name):

@@ -95,7 +95,7 @@ class Disk:
     def arguments(self):
         return ["-chardev", f"socket,id=liar,path={self._path}"]
 
-    def do(self, job, seconds=10):
+    def do(self, job, seconds=60):
         """Have job(disk) run between requests; its result."""
         done = queue.Queue()
         self._jobs.put((job, done))
@@ -144,7 +144,7 @@ class Disk:
             waiting.append(self._backend)
         else:
             waiting += [self._wake] + ([self._kick] if self._kick is not None and self._is_enabled else [])
-        ready, _, _ = select.select(waiting, [], [], 10 if backend_answer is not None else None)
+        ready, _, _ = select.select(waiting, [], [], 60 if backend_answer is not None else None)
         if not ready:
             raise EOFError("no answer from QEMU")
         if self._connection in ready:

@@ -56,6 +56,7 @@ def collect():
                                int(cpus[0][1]["capacity"]) if cpus else 0,
                                memory.number("clock_boot_ticks", 8),
                                memory.number("ticks_per_second", 8))
+    trace.is_named = True
     damages = []
     try:
         for _, process in kernel.processes():

@@ -13,6 +13,7 @@ import time
 REGISTERS = ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11",
              "r12", "r13", "r14", "r15", "rip"]
 REGISTERS_32 = ["eflags", "cs", "ss", "ds", "es", "fs", "gs"]
+ANSWER_S = 60  # of a host that may be busy
 
 
 class GdbError(Exception):
@@ -32,8 +33,8 @@ class Gdb:
     # ---- Packets
 
     def _receive(self, timeout):
-        """The next packet's content; acknowledges it."""
-        end = time.monotonic() + self.deadline.left(timeout)
+        """The next packet's content, within so many seconds; acknowledges it."""
+        end = time.monotonic() + self.deadline.left_exactly(timeout)
         while True:
             start = self._input.find(b"$")
             stop = self._input.find(b"#", start)
@@ -54,7 +55,7 @@ class Gdb:
         data = text.encode("latin-1")
         self.connection.sendall(b"$%s#%02x" % (data, sum(data) & 0xFF))
 
-    def command(self, text, timeout=20):
+    def command(self, text, timeout=ANSWER_S):
         """Send one packet and return the answer; GdbError if the stub refuses."""
         self._send(text)
         answer = self._receive(timeout)
@@ -143,7 +144,7 @@ class Gdb:
     def interrupt(self):
         """Stop the running machine."""
         self.connection.sendall(b"\x03")
-        return self.wait_stop(10)
+        return self.wait_stop(ANSWER_S)
 
     def close(self):
         """Leave; the machine runs on. It must be stopped now."""

@@ -11,9 +11,14 @@ A test gets machines from the `boot` fixture (conftest.py):
         machine.halt()
 
 Every wait ends: with what was waited for, with the end of the machine, or at the deadline of the
-test. Everything that was said on the serial port is in serial.log, the command line in
-command.txt, QEMU's own words in qemu.log, all in build/system/<file>/<test>/."""
+test. What others than the shell say (the kernel's log, init, drivers) may stand between any two
+lines, and behind the prompt: tests ask for lines, not for what stands next to them.
 
+Everything that was said on the serial port is in serial.log, the command line in command.txt, QEMU's
+own words in qemu.log, all in build/system/<file>/<test>/."""
+
+import contextlib
+import fcntl
 import itertools
 import os
 import pathlib
@@ -39,6 +44,9 @@ from .report import Unexpected  # noqa: E402
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SHOWN_LINES = 12
+PIPE_BYTES = 1 << 20  # as much as an unprivileged process may have
+SHARED_MEMORY = "/dev/shm"
+ROOM_BYTES = 1 << 30
 
 
 def numa_nodes(count, cpus, size):
@@ -49,6 +57,14 @@ def numa_nodes(count, cpus, size):
                       "-numa", f"node,nodeid={node},memdev=node{node}," + ",".join(
                           f"cpus={cpu}" for cpu in range(node, cpus, count))]
     return arguments
+
+
+def has_room(directory):
+    """Whether the memory of machines can be there: containers often have 64 MiB of shared memory."""
+    if not os.access(directory, os.W_OK):
+        return False
+    status = os.statvfs(directory)
+    return status.f_bavail * status.f_frsize >= ROOM_BYTES
 
 
 class Machine:
@@ -67,7 +83,7 @@ class Machine:
         """Start the machine.
 
         directory  for the logs
-        deadline   seconds, or a Deadline shared with others
+        deadline   seconds of an idle host (deadline.py), or a Deadline shared with others
         icount     N: -icount shift=N, one instruction takes 2^N ns of guest time; needs cpus=1
         paused     do not run before gdb().resume() or qmp.execute("cont")
         reboots    a reset reboots; otherwise it ends the machine
@@ -94,7 +110,7 @@ class Machine:
         self._symbols = None
         self._gdb = None
         self._scratch = tempfile.TemporaryDirectory(
-            prefix="capos-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+            prefix="capos-", dir=SHARED_MEMORY if has_room(SHARED_MEMORY) else None)
         scratch = pathlib.Path(self._scratch.name)
         ram = scratch / "ram"
 
@@ -128,10 +144,12 @@ class Machine:
         self._qemu_log = open(self.directory / "qemu.log", "ab")
         self.started = time.monotonic()
         # The serial port is a pair of pipes: QEMU writes byte by byte, and a socket is full after a
-        # few hundred of those, a pipe after 64 KiB. When it is full the UART drops what is sent.
+        # few hundred of those. When it stays full the kernel drops what is sent: this reader may be late.
         self.process = subprocess.Popen(
             arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._qemu_log,
             bufsize=0, pass_fds=[end.fileno() for end in (qmp_theirs, test_theirs) if end])
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         qmp_theirs.close()
         if qtest:
             test_theirs.close()
@@ -184,8 +202,11 @@ class Machine:
 
         Returns the match; its .string is all output, so .group() is the usual thing to use.
         """
+        return self._expect(pattern, self.deadline.left(timeout))
+
+    def _expect(self, pattern, seconds):
         wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
-        end = time.monotonic() + self.deadline.left(timeout)
+        end = time.monotonic() + seconds
         with self._news:
             while True:
                 match = wanted.search(self.output, self._cursor)
@@ -205,7 +226,7 @@ class Machine:
     def refuse(self, pattern, seconds):
         """The pattern must not appear within so many seconds."""
         try:
-            match = self.expect(pattern, seconds)
+            match = self._expect(pattern, self.deadline.left_exactly(seconds))
         except Unexpected:
             if self._reader_ended:
                 raise
@@ -230,7 +251,10 @@ class Machine:
         self.expect("\n", timeout)
         self.expect(re.compile(r"(?<=\n)" + re.escape(self.PROMPT)), timeout)
         text = ESCAPES.sub("", self.output[start:self._cursor]).replace("\r", "")
-        body = text.split("\n", 1)[1]
+        # What somebody else has said in front of the echo is no answer to the command.
+        _, echo, body = text.partition(f"{command}\n")
+        if not echo:  # the editor has moved a long line to and fro, or another's line is in the middle of it
+            body = text.split("\n", 1)[1]
         return body[:-len(self.PROMPT)].rstrip("\n")
 
     # ---- The end
@@ -290,6 +314,16 @@ class Machine:
             self.qmp.hmp(f"gdbserver unix:{path},server=on,wait=off")
             self._gdb = Gdb(path, self.deadline)
         return self._gdb
+
+    def stop_at_kernel(self):
+        """Run a paused machine until firmware and loader have done their work: to the kernel's first instruction
+        in C, where it stands still. The gdb client."""
+        gdb, place = self.gdb(), self.symbol("kernel_main")
+        gdb.breakpoint(place, hardware=True)
+        gdb.resume()
+        gdb.wait_stop()
+        gdb.remove_breakpoint(place, hardware=True)
+        return gdb
 
     def read_registers(self, address, length):
         """Bytes at a physical address that may be a device's register, as the CPU would read them.

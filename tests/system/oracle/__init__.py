@@ -14,6 +14,7 @@ compares those with the kernel's claims (device_checks.py).
 Whatever is wrong is raised as Unexpected, one line for each thing. tests/system/test_oracle.py
 breaks the guest's memory on purpose and shows that each check notices."""
 
+import re
 import time
 from collections import Counter
 
@@ -26,12 +27,31 @@ from .state import PAGE, State
 
 SETTLE_S = 10
 SHOWN = 12
+IRR = re.compile(r"^IRR\t(.*)$", re.MULTILINE)
+FIRST_VECTOR = 0x20  # the task priority holds those below back: Intel SDM volume 3A section 11.8.3.1
 
-__all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "watch"]
+__all__ = ["Snapshot", "complaints", "device_complaints", "inspect", "settle", "unrest", "watch"]
 
 
-def _unrest(state, ghosts):
-    """What shows that kernel code is at work, or has put some work off; None if nothing does."""
+def _cpus(state):
+    """struct cpu of each."""
+    records = state.variable("cpus")
+    return [state.struct("cpu", int(records[number])) for number in range(int(state.variable("cpu_count")))]
+
+
+def _not_taken(machine, state):
+    """An interrupt that a CPU has not taken; None if there is none. A CPU whose thread the host lets stand still
+    looks idle meanwhile."""
+    for cpu in _cpus(state):
+        requests = IRR.search(machine.qmp.hmp(f"info lapic {int(cpu.apic_id)}"))
+        vectors = [vector for vector in map(int, re.findall(r"\d+", requests.group(1))) if vector >= FIRST_VECTOR]
+        if vectors:
+            return f"CPU {int(cpu.index)} has not taken vector {vectors[0]:#x}"
+    return None
+
+
+def unrest(machine, state, ghosts=(), all_taken=False):
+    """What shows that kernel code is at work, or has put some work off; None if nothing does. As settle()."""
     for name in ("kernel_lock", "frame_lock"):
         if state.variable(name).held:
             return f"{name} is held"
@@ -45,13 +65,17 @@ def _unrest(state, ghosts):
             return (f"{process} stays in state {process.state}, charged for "
                     + ", ".join(f"{count} {what}" for count, what in
                                 zip(process.used, checks.RESOURCES) if count))
-    return None
+    for cpu in _cpus(state):
+        if int(cpu.ready_mask) != 0:
+            return f"CPU {int(cpu.index)} has a thread to go to"
+    return _not_taken(machine, state) if all_taken else None
 
 
-def settle(machine, seconds=SETTLE_S, ghosts=()):
+def settle(machine, seconds=SETTLE_S, ghosts=(), all_taken=False):
     """Stop the machine at a moment at which all CPUs idle and the kernel has nothing put off.
 
-    ghosts  names of processes that may have ended without being gone: something holds their memory"""
+    ghosts     names of processes that may have ended without being gone: something holds their memory
+    all_taken  nor is any interrupt to be taken; but a device at work ends that work when the machine stops"""
     end = time.monotonic() + machine.deadline.left(seconds)
     reason = "some CPU is at work all the time"
     while True:
@@ -61,7 +85,7 @@ def settle(machine, seconds=SETTLE_S, ghosts=()):
                 state = State(machine)
                 if machine.devices is not None:
                     state.hardware = Hardware(machine)
-                reason = _unrest(state, ghosts)
+                reason = unrest(machine, state, ghosts, all_taken)
                 if reason is None:
                     return state
         except Broken as error:  # in the middle of a change, or really broken
@@ -84,7 +108,7 @@ def watch(machine, seconds=SETTLE_S, ghosts=()):
             if "HLT=0" not in machine.qmp.hmp("info registers -a"):
                 state = State(machine)
                 state.hardware = Hardware(machine) if machine.devices is not None else None
-                reason = _unrest(state, ghosts)
+                reason = unrest(machine, state, ghosts)
                 found = [reason] if reason else complaints(state)
                 if not found:
                     machine.looked_at = len(machine.output)
@@ -143,7 +167,7 @@ class Snapshot:
 
     def __init__(self, machine):
         """Stop, check everything, count, go on."""
-        state = settle(machine)
+        state = settle(machine, all_taken=True)
         found = complaints(state)
         self.counts = self._count(state) if not found else Counter()
         machine.qmp.execute("cont")

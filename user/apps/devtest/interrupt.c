@@ -3,7 +3,7 @@
 
 #define BITS        0x30ull
 #define SHORT_MS    150u
-#define LONG_MS     3000u
+#define LONG_MS     20000u
 #define PATIENCE_MS 30000u
 #define RAISES      50u
 #define STORMS      40u

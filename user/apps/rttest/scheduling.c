@@ -19,6 +19,7 @@
 #define IDLE_NS        (300 * RT_NS_PER_MS)
 #define IDLE_ALLOWANCE 8u /* interrupts that waking up and asking may cost */
 #define CHURN_THREADS  500u
+#define CHURN_LOOKS    5000u
 
 /** What the median of wake-ups must stay below. */
 static uint64_t soon_us(void)
@@ -383,8 +384,8 @@ void group_churn(void)
     if (!churn(100, CHURN_THREADS)) {
         return;
     }
-    /* Frames of the last ring go when every CPU has flushed them. */
-    for (unsigned i = 0; i < 100; i++) {
+    /* Frames of the last ring go when every CPU has flushed them, which a busy host may delay. */
+    for (unsigned i = 0; i < CHURN_LOOKS; i++) {
         if (!process_facts_get(own, &after) || after.frames == before.frames) {
             break;
         }

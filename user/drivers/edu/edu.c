@@ -34,12 +34,11 @@ void edu_claim(struct edu *edu, bool holds, const char *claim)
     edu->failures += holds ? 0 : 1;
 }
 
-bool edu_interrupt_wait(struct edu *edu)
+bool edu_interrupt_wait(struct edu *edu, uint64_t limit_ns)
 {
     uint64_t bits = 0;
 
-    return notification_wait(edu->notification, now_ns() + EDU_WAIT_DEADLINE_NS, &bits) ==
-               STATUS_OK &&
+    return notification_wait(edu->notification, now_ns() + limit_ns, &bits) == STATUS_OK &&
            bits == EDU_BIT_INTERRUPT;
 }
 
@@ -53,7 +52,7 @@ void edu_dma_start(struct edu *edu, uint64_t from, uint64_t to, uint64_t count, 
 
 bool edu_dma_wait(struct edu *edu)
 {
-    const uint64_t deadline_ns = now_ns() + EDU_DMA_DEADLINE_NS;
+    const uint64_t deadline_ns = now_ns() + EDU_PATIENCE_NS;
 
     while ((driver_read64(&edu->registers, EDU_DMA_COMMAND) & EDU_DMA_START) != 0) {
         if (now_ns() >= deadline_ns) {

@@ -42,7 +42,7 @@ static void check_interrupt(struct edu *edu)
 
     driver_require(interrupt_info(edu->device.interrupts[0], &before), "asking for the interrupt");
     driver_write32(&edu->registers, EDU_IRQ_RAISE, 0x21);
-    edu_claim(edu, edu_interrupt_wait(edu), "an interrupt arrives");
+    edu_claim(edu, edu_interrupt_wait(edu, EDU_PATIENCE_NS), "an interrupt arrives");
     edu_claim(edu, driver_read32(&edu->registers, EDU_IRQ_STATUS) == 0x21,
               "it is the one that was raised");
     driver_write32(&edu->registers, EDU_IRQ_CLEAR, 0x21);
@@ -53,7 +53,7 @@ static void check_interrupt(struct edu *edu)
 
     driver_require(interrupt_mask(edu->device.interrupts[0]), "masking");
     driver_write32(&edu->registers, EDU_IRQ_RAISE, 0x42);
-    edu_claim(edu, !edu_interrupt_wait(edu), "a masked interrupt does not arrive");
+    edu_claim(edu, !edu_interrupt_wait(edu, EDU_QUIET_NS), "a masked interrupt does not arrive");
     driver_write32(&edu->registers, EDU_IRQ_CLEAR, 0x42);
     driver_require(interrupt_unmask(edu->device.interrupts[0]), "unmasking");
 }
@@ -70,7 +70,8 @@ static void check_dma(struct edu *edu)
               "a transfer from memory ends");
     edu_dma_start(edu, EDU_BUFFER, to.iova, EDU_TRANSFER_MAX,
                   EDU_DMA_TO_MEMORY | EDU_DMA_INTERRUPT);
-    edu_claim(edu, edu_interrupt_wait(edu), "a transfer to memory ends with an interrupt");
+    edu_claim(edu, edu_interrupt_wait(edu, EDU_PATIENCE_NS),
+              "a transfer to memory ends with an interrupt");
     edu_claim(edu, driver_read32(&edu->registers, EDU_IRQ_STATUS) == EDU_IRQ_OF_DMA,
               "and the interrupt says so");
     driver_write32(&edu->registers, EDU_IRQ_CLEAR, EDU_IRQ_OF_DMA);
