@@ -486,7 +486,7 @@ interface DeviceMmio {
 interface Interrupt {
   # One vector of a function (MSI-X or MSI), or its pin (INTx). Masked until unmask. WAIT completes
   # when it has been delivered since the last WAIT; payload word 0 is how often. WAIT serves those who
-  # have bound no notification.
+  # have bound no notification. queueFull: 32 wait already.
   #
   # A pin's is a level: each delivery masks it, at the function where that can be done, else the line
   # for all who share it. unmask acknowledges, when the device asserts it no longer.
@@ -643,12 +643,20 @@ struct IommuInfo {
 }
 
 interface AuditLog {
-  # The record of device authority: one entry for each change and for each refusal, numbered from 0
-  # without a gap. It is read and nothing else; whoever holds it sees all owners' entries.
+  # The record of device authority: one entry for each change and for each class of refusals,
+  # numbered from 0 without a gap. It is read and nothing else; whoever holds it sees all owners'
+  # entries.
+  #
+  # A process's refusals are of one class if their `kind` and `status` are the same; from the 16th
+  # class on all are of one. The first 16 of a class have an entry each, and then the 64th, the
+  # 256th, the 1,024th and so on. The others are counted: in `count` of the next entry of the class,
+  # in the entry `unrecorded` at the end of the process, and in `omitted`.
 
-  read @0 (sequence :UInt64) -> (next :UInt64, dropped :UInt64, records :List(AuditRecord));
+  read @0 (sequence :UInt64) -> (next :UInt64, dropped :UInt64, records :List(AuditRecord),
+                                 omitted :UInt64);
   # Entries from number `sequence` on, the oldest first; an empty list if there are none yet. Go on
-  # at `next`. `dropped` counts those from `sequence` on that were overwritten before they were read.
+  # at `next`. `dropped` counts those from `sequence` on that were overwritten before they were read;
+  # `omitted` the refusals since boot that have no entry.
 }
 
 enum AuditEvent {
@@ -667,8 +675,8 @@ enum AuditEvent {
   freed @10;                   # nothing of the last owner is left
   quarantined @11;             # nobody has seen the device come to rest [pages that it may reach]
   retired @12;                 # as freed, and it can never be claimed again
-  refused @13;                 # `status` says why [what was asked for: an index, a count, an offset, a
-                               # method's number; of a WAIT for an Interrupt the one behind the last]
+  refused @13;                 # `status` says why, `operation` and `method` what [of what was asked
+                               # for: an index, a count, an offset, a pid; 0 if that is all]
   faulted @14;                 # an access of the device was refused by the IOMMU [its address]
   activated @15;               # the device may begin transfers and interrupts
   partReleased @16;            # the capability of registers or pool is gone, the claim is not
@@ -677,6 +685,7 @@ enum AuditEvent {
   recovering @19;              # a reset of a function in quarantine begins [pages that it may reach]
   recovered @20;               # out of quarantine: nothing of it is left
   pinDeclared @21;             # where a pin leads [pin << 32 | global system interrupt]
+  unrecorded @22;              # a process has ended; its refusals without an entry [how many]
 }
 
 enum TeardownCause {
@@ -710,11 +719,18 @@ struct AuditRecord {
   pid @7 :UInt64;              # who did it, or paid for what is gone; 0: the kernel, or the device
   generation @8 :UInt64;       # of the function, behind the change
   detail @9 :UInt64;           # by event
-  object @10 :UInt32;          # which capability's object, as Diagnostics.capabilities has it; 0: none
+  object @10 :UInt32;          # which capability's object, as Diagnostics.capabilities has it; 0: none.
+                               # Of a refusal: of the capability that was used
   kind @11 :ObjectKind;        # of that object
   cause @12 :TeardownCause;    # of `revoked` and what follows from it
-  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's
-  objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked
+  ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's, as of a capability whose
+                               # object is gone
+  objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked; of a stale
+                               # capability that of its making
+  count @15 :UInt64;           # of a refusal: how many of its class there were, this one included
+  operation @16 :RingOperation; # of a refusal: what was submitted; nop: the capability was to go to
+                               # another process
+  method @17 :UInt16;          # of a refused call
 }
 
 struct QuarantineInfo {

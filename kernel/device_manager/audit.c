@@ -11,19 +11,21 @@
 
 static struct audit_entry entries[AUDIT_ENTRIES];
 static uint64_t next_sequence;
+static uint64_t omitted_count;
 
-void audit_write(enum audit_event event, enum status status, const struct device_function *function,
-                 uint64_t pid, uint32_t object, uint64_t detail)
+/** The next record, of no object and no refusal as yet. */
+static ALWAYS_INLINE struct audit_entry *add(enum audit_event event, enum status status,
+                                             const struct device_function *function, uint64_t pid,
+                                             uint64_t detail)
 {
     struct audit_entry *entry = &entries[next_sequence % AUDIT_ENTRIES];
 
     *entry = (struct audit_entry){
         .sequence = next_sequence,
         .nanoseconds = clock_ns(),
-        .event = event,
-        .status = status,
+        .event = (uint8_t)event,
+        .status = (uint8_t)status,
         .function = LEDGER_NONE,
-        .object = object,
         .pid = pid,
         .detail = detail,
     };
@@ -34,37 +36,52 @@ void audit_write(enum audit_event event, enum status status, const struct device
         entry->generation = device_record(function)->generation;
         entry->owner = function->owner == NULL ? DEVICE_NOBODY : function->owner->pid;
         if (event != AUDIT_EVENT_REFUSED && event != AUDIT_EVENT_FAULTED) {
-            entry->cause = function->cause;
+            entry->cause = (uint8_t)function->cause;
         }
-    }
-    const struct object *named = object == 0 ? NULL : object_at(object);
-
-    if (named != NULL) {
-        entry->kind = named->kind;
-        entry->object_generation = named->place->generation;
     }
     next_sequence++;
     trace_event(TRACE_KIND_LEDGER,
                 (uint64_t)event | (uint64_t)status << 8 | (uint64_t)entry->bdf << 32 |
                     (function == NULL ? 255ull : (uint64_t)device_record(function)->state) << 16,
                 pid, detail);
+    return entry;
 }
 
-enum status audit_refuse(enum status status, const struct device_function *function, uint64_t pid,
-                         uint32_t object, uint64_t detail)
+void audit_write(enum audit_event event, enum status status, const struct device_function *function,
+                 uint64_t pid, uint32_t object, uint64_t detail)
 {
-    audit_write(AUDIT_EVENT_REFUSED, status, function, pid, object, detail);
-    return status;
+    struct audit_entry *entry = add(event, status, function, pid, detail);
+    const struct object *named = object == 0 ? NULL : object_at(object);
+
+    entry->object = object;
+    if (named != NULL) {
+        entry->kind = (uint8_t)named->kind;
+        entry->object_generation = named->place->generation;
+    }
 }
 
-enum status device_admit(const struct method *method, const struct device_function *function,
-                         const struct device_handle *handle, uint64_t detail)
+enum status audit_refuse(struct process *process, const struct audit_refusal *refusal)
 {
-    const enum status status = ledger_check(&ledger, handle, method->process->pid);
+    uint64_t count = 1;
 
-    return status == STATUS_OK ? STATUS_OK
-                               : audit_refuse(status, function, method->process->pid,
-                                              method->object->number, detail);
+    if (process != NULL && !refusal_count(&process->refusals, (uint8_t)refusal->used.kind,
+                                          (uint8_t)refusal->status, &count)) {
+        omitted_count++;
+        return refusal->status;
+    }
+    struct audit_entry *entry = add(AUDIT_EVENT_REFUSED, refusal->status, refusal->function,
+                                    process == NULL ? 0 : process->pid, refusal->detail);
+
+    if (refusal->is_gone) {
+        entry->owner = DEVICE_NOBODY;
+    }
+    entry->kind = (uint8_t)refusal->used.kind;
+    entry->object = refusal->used.number;
+    entry->object_generation = refusal->used.generation;
+    entry->operation = (uint8_t)refusal->operation;
+    entry->method = refusal->method;
+    entry->count = count;
+    return refusal->status;
 }
 
 const struct audit_entry *audit_read(uint64_t sequence)
@@ -99,6 +116,9 @@ static void put_record(const struct wire_build_struct *record, const struct audi
     audit_record_set_cause(record, entry->cause);
     audit_record_set_owner_pid(record, entry->owner);
     audit_record_set_object_generation(record, entry->object_generation);
+    audit_record_set_count(record, entry->count);
+    audit_record_set_operation(record, entry->operation);
+    audit_record_set_method(record, entry->method);
 }
 
 static enum status read_method(struct method *method)
@@ -117,6 +137,7 @@ static enum status read_method(struct method *method)
     audit_log_read_results_set_next(&root, start + count);
     audit_log_read_results_set_dropped(
         &root, start > parameters->sequence ? start - parameters->sequence : 0);
+    audit_log_read_results_set_omitted(&root, omitted_count);
     (void)audit_log_read_results_init_records(&root, count, &list);
     for (uint32_t i = 0; i < count; i++) {
         struct wire_build_struct record;

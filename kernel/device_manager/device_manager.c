@@ -226,6 +226,7 @@ static void commit_claim(struct device_function *function, struct process *proce
     function->pool = pool;
     function->is_lost = false;
     function->cause = TEARDOWN_CAUSE_NONE;
+    function->watch.window_faults = 0; /* those of its former owner */
     process->claim_count++;
     pci_command_set(function->pci, PCI_COMMAND_MEMORY, 0);
     function->uses_pin = by_pin;
@@ -280,7 +281,7 @@ static enum status claim_method(struct method *method)
         status = prepare_parts(function, process, by_pin, &parts);
     }
     if (status != STATUS_OK) {
-        return audit_refuse(status, function, process->pid, 0, parameters->generation);
+        return audit_refuse_method(method, status, function, parameters->generation);
     }
     commit_claim(function, process, &parts, parameters->pool_pages, bits, by_pin);
 
@@ -325,7 +326,7 @@ static enum status interrupt_method(struct method *method)
     }
     return status == STATUS_OK
                ? STATUS_OK
-               : audit_refuse(status, function, process->pid, 0, parameters->generation);
+               : audit_refuse_method(method, status, function, parameters->generation);
 }
 
 /** Answer with the function's state: when its teardown is over, if there is one. */
@@ -350,12 +351,12 @@ static enum status take_back(struct method *method, uint32_t index, uint64_t gen
     const uint64_t pid = method->process->pid;
 
     if (function == NULL) {
-        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
+        return audit_refuse_method(method, STATUS_NOT_FOUND, NULL, index);
     }
     /* While it is being torn down the generation is that of the next owner, and welcome as well. */
     if (device_state_is_owned(device_record(function)->state)) {
         if (generation != device_record(function)->generation) {
-            return audit_refuse(STATUS_STALE, function, pid, 0, generation);
+            return audit_refuse_method(method, STATUS_STALE, function, generation);
         }
         device_take_back(function, cause, pid);
     } else if (cause == TEARDOWN_CAUSE_RESET) {
@@ -383,7 +384,7 @@ static enum status set_disabled(struct method *method, uint32_t index, bool is_d
     const uint64_t pid = method->process->pid;
 
     if (function == NULL) {
-        return audit_refuse(STATUS_NOT_FOUND, NULL, pid, 0, index);
+        return audit_refuse_method(method, STATUS_NOT_FOUND, NULL, index);
     }
     if (ledger_disable(&ledger, index, is_disabled)) {
         audit_write(AUDIT_EVENT_DISABLED, STATUS_OK, function, pid, 0, is_disabled);

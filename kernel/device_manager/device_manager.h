@@ -12,7 +12,8 @@
  *   teardown.c        taking it all back               reset.c   the device's share in that
  *   watch.c           what takes devices away by itself quarantine.c  what could not be taken back
  *   config_policy.c   configuration space as an owner sees it
- *   audit.c           the log, as a capability of its own     listing.c, reports.c   for people
+ *   audit.c           the log, as a capability of its own    refusal.c   what of refusals is in it
+ *   listing.c, reports.c   for people
  *
  * It takes the decisions of lib/ledger, does what they mean to hardware, and tells the ledger what
  * was seen. Everything here is under the kernel lock (docs/design/0014-device-manager.md).
@@ -38,6 +39,16 @@ static inline bool device_is_authority(enum object_kind kind)
     return kind >= OBJECT_KIND_DEVICE_MMIO && kind <= OBJECT_KIND_DMA_BUFFER;
 }
 
+/** Whether what is refused to capabilities of this kind is in the audit log. */
+static inline bool device_is_audited(enum object_kind kind)
+{
+    return device_is_authority(kind) || kind == OBJECT_KIND_DEVICE_MANAGER ||
+           kind == OBJECT_KIND_INTERRUPT_ROUTING;
+}
+
+/** The place in the ledger of the function that an object of device authority is about. */
+uint32_t device_index_of(struct object *object);
+
 /** Where methods of objects of this kind are at work. */
 static inline enum lock_rank device_region_of(enum object_kind kind)
 {
@@ -53,7 +64,7 @@ static inline enum lock_rank device_region_of(enum object_kind kind)
  * the receiver cannot pay. `from` is NULL for the kernel, which has none to give.
  */
 MUST_CHECK enum status device_transfer_check(struct object *const *objects, const bool *moves,
-                                             uint32_t count, const struct process *from,
+                                             uint32_t count, struct process *from,
                                              const struct process *to);
 
 /** They have gone. As checked, in the same entry of the kernel. */
@@ -62,6 +73,21 @@ void device_transfer_commit(struct object *const *objects, uint32_t count, struc
 
 /** A process is ending: its devices are stopped, and torn down. */
 void device_owner_ended(struct process *process);
+
+/* refusal.c: for the audit log. Nothing happens if no capability of a device was used. */
+
+/** A method has refused what it was called for; once for each call. */
+void device_method_refused(struct method *method, enum status status);
+
+/** A submission was refused before any method was called, or was none. */
+void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe,
+                               enum status status);
+
+/** A capability was to go from `process` to another one, and cannot. Returns the status. */
+enum status device_handing_refused(struct process *process, uint64_t id, enum status status);
+
+/** A process has ended: how many of its refusals have no record. */
+void device_user_gone(const struct process *process);
 
 /** A process is about to be gone: quarantine pays for what devices in it may still reach of it. */
 void device_quarantine_inherit(struct process *process);

@@ -275,7 +275,7 @@ static void abandon_unmap(struct operation *operation)
 }
 
 /** The buffer that a method is called on, if its caller may use it. */
-static enum status admit(const struct method *method, struct dma_buffer **buffer)
+static enum status admit(struct method *method, struct dma_buffer **buffer)
 {
     *buffer = buffer_of(method->object);
     return device_admit(method, (*buffer)->function, &(*buffer)->handle, (*buffer)->iova);
@@ -291,8 +291,7 @@ static enum status buffer_unmap(struct method *method)
     }
     if (buffer->operation != NULL) {
         /* Its map has not been answered: whoever asks has guessed the capability. */
-        return audit_refuse(STATUS_BUSY, buffer->function, method->process->pid,
-                            method->object->number, buffer->iova);
+        return audit_refuse_method(method, STATUS_BUSY, buffer->function, buffer->iova);
     }
     struct operation *operation = method_keep(method);
 

@@ -55,7 +55,7 @@ static void abandon_map(struct operation *operation)
 }
 
 /** The pool that a method is called on, if its caller may use it. */
-static enum status admit(const struct method *method, uint64_t detail, struct dma_pool **pool)
+static enum status admit(struct method *method, uint64_t detail, struct dma_pool **pool)
 {
     *pool = pool_of(method->object);
     return device_admit(method, (*pool)->function, &(*pool)->handle, detail);
@@ -82,8 +82,7 @@ static enum status pool_map(struct method *method)
                                    &buffer, &id, &pending);
     }
     if (status != STATUS_OK) {
-        return audit_refuse(status, pool->function, process->pid, method->object->number,
-                            parameters->page_count);
+        return audit_refuse_method(method, status, pool->function, parameters->page_count);
     }
     if (pending) {
         struct operation *operation = method_keep(method);

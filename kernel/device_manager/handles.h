@@ -160,6 +160,9 @@ struct interrupt {
     uint32_t storm_lines; /* said so in the log, that often */
 };
 
+/** WAITs for one interrupt at a time: its handler tells all of them. */
+#define INTERRUPT_WAITERS_MAX WORK_STEP_UNITS
+
 /** Deliveries that nobody looks at before the route is masked. */
 #define INTERRUPT_UNSEEN_MAX 64u
 
@@ -203,7 +206,7 @@ static inline struct interrupt *interrupt_of(struct object *object)
 /** Debug builds: is the ledger sound, after a transaction? */
 void device_ledger_verify(void);
 
-/* audit.c */
+/* refusal.c */
 struct method;
 
 /**
@@ -211,8 +214,7 @@ struct method;
  * of its own over this, which gives the record: there is no other way to one. A refusal is in the
  * audit log, with `detail`.
  */
-MUST_CHECK enum status device_admit(const struct method *method,
-                                    const struct device_function *function,
+MUST_CHECK enum status device_admit(struct method *method, const struct device_function *function,
                                     const struct device_handle *handle, uint64_t detail);
 
 /* slots.c */
@@ -252,6 +254,13 @@ MUST_CHECK static inline enum status device_buffer_slot(uint32_t *slot)
     *slot = device_buffer_slots.first;
     return STATUS_OK;
 }
+
+/**
+ * A capability may not go to `to`, or if `object` is NULL, not all of them. The audit log has it.
+ * `from` is NULL for the kernel. Returns the status.
+ */
+enum status device_transfer_refused(struct process *from, const struct process *to,
+                                    struct object *object, enum status status);
 
 /* owner.c */
 

@@ -123,15 +123,28 @@ void interrupt_arrived(uint32_t vector)
     deliver(route->interrupt, true);
 }
 
+/** Whether as many wait as may. */
+static bool is_crowded(const struct interrupt *interrupt)
+{
+    uint32_t count = 0;
+
+    LIST_FOR_EACH(node, &interrupt->waiters)
+    {
+        count++;
+    }
+    return count >= INTERRUPT_WAITERS_MAX;
+}
+
 enum status interrupt_wait(struct object *object, struct thread *thread, const struct ring_sqe *sqe)
 {
     struct interrupt *interrupt = interrupt_of(object);
-    const enum status status = ledger_check(&ledger, &interrupt->handle, thread->process->pid);
+    enum status status = ledger_check(&ledger, &interrupt->handle, thread->process->pid);
 
+    if (status == STATUS_OK && UNLIKELY(is_crowded(interrupt))) {
+        status = STATUS_QUEUE_FULL;
+    }
     if (UNLIKELY(status != STATUS_OK)) {
-        /* No method: the number behind the last one. */
-        return audit_refuse(status, interrupt->function, thread->process->pid, object->number,
-                            INTERRUPT_METHOD_COUNT);
+        return status; /* and is told as any submission that is refused */
     }
     struct operation *operation = operation_take(thread, sqe, OPERATION_WAITING);
 
@@ -177,14 +190,11 @@ static bool interrupt_destroy(struct object *object)
 
 /* ---- Methods -------------------------------------------------------------------------------- */
 
-static enum status check(const struct method *method)
+static enum status check(struct method *method)
 {
     const struct interrupt *interrupt = interrupt_of(method->object);
-    const enum status status = ledger_check(&ledger, &interrupt->handle, method->process->pid);
 
-    return status == STATUS_OK ? STATUS_OK
-                               : audit_refuse(status, interrupt->function, method->process->pid,
-                                              method->object->number, method->sqe->method);
+    return device_admit(method, interrupt->function, &interrupt->handle, 0);
 }
 
 static enum status bind_method(struct method *method)
@@ -204,8 +214,7 @@ static enum status bind_method(struct method *method)
         status = notification_target(via, parameters->bits, &target);
     }
     if (status != STATUS_OK) {
-        return audit_refuse(status, interrupt->function, method->process->pid,
-                            method->object->number, method->sqe->method);
+        return audit_refuse_method(method, status, interrupt->function, 0);
     }
     object_get(&target->object);
     unbind(interrupt);

@@ -35,17 +35,16 @@ enum status device_mmio_create(struct device_function *function, struct process 
 }
 
 /** The registers that a method is called on, if its caller may use them. */
-static enum status admit(const struct method *method, struct device_mmio **mmio)
+static enum status admit(struct method *method, struct device_mmio **mmio)
 {
     *mmio = mmio_of(method->object);
-    return device_admit(method, (*mmio)->function, &(*mmio)->handle, method->sqe->method);
+    return device_admit(method, (*mmio)->function, &(*mmio)->handle, 0);
 }
 
 /** A refusal of something that the owner asked for. */
-static enum status refuse(const struct method *method, enum status status, uint64_t detail)
+static enum status refuse(struct method *method, enum status status, uint64_t detail)
 {
-    return audit_refuse(status, mmio_of(method->object)->function, method->process->pid,
-                        method->object->number, detail);
+    return audit_refuse_method(method, status, mmio_of(method->object)->function, detail);
 }
 
 static const struct pci_bar *find_bar(const struct device_mmio *mmio, uint32_t index)
@@ -203,7 +202,7 @@ void device_mmio_unmapped(struct device_function *function, struct process *proc
 }
 
 /** Where one access goes; 0 if it is refused with *status. */
-static uint64_t register_address(const struct method *method, const struct device_mmio *mmio,
+static uint64_t register_address(struct method *method, const struct device_mmio *mmio,
                                  uint64_t offset, uint32_t index, uint32_t width,
                                  enum status *status)
 {

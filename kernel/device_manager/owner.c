@@ -27,7 +27,7 @@ static const struct device_handle *handle_of(struct object *object)
 }
 
 enum status device_transfer_check(struct object *const *objects, const bool *moves, uint32_t count,
-                                  const struct process *from, const struct process *to)
+                                  struct process *from, const struct process *to)
 {
     LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
     uint32_t object_count = 0;
@@ -45,15 +45,14 @@ enum status device_transfer_check(struct object *const *objects, const bool *mov
             status = ledger_move_check(&ledger, handle, from->pid, to->pid);
         }
         if (status != STATUS_OK) {
-            return audit_refuse(status, &device_functions[handle->function],
-                                from == NULL ? 0 : from->pid, objects[i]->number, to->pid);
+            return device_transfer_refused(from, to, objects[i], status);
         }
         object_count++;
         interrupt_count += objects[i]->kind == OBJECT_KIND_INTERRUPT ? 1 : 0;
     }
     if (object_count > account_left(&to->account, ACCOUNT_OBJECTS) ||
         interrupt_count > account_left(&to->account, ACCOUNT_INTERRUPTS)) {
-        return audit_refuse(STATUS_OVER_BUDGET, NULL, from->pid, 0, to->pid);
+        return device_transfer_refused(from, to, NULL, STATUS_OVER_BUDGET);
     }
     return STATUS_OK;
 }

@@ -79,10 +79,11 @@ static enum status declare_method(struct method *method)
     if (parameters->level_triggered > 1 || parameters->active_low > 1) {
         status = STATUS_BAD_RANGE;
     } else if (status == STATUS_OK && function == NULL) {
-        return STATUS_NOT_FOUND; /* no record: firmware speaks of every slot, empty ones too */
+        method->is_told = true; /* no record: firmware speaks of every slot, empty ones too */
+        return STATUS_NOT_FOUND;
     }
     if (status != STATUS_OK) {
-        return audit_refuse(status, function, pid, method->object->number, detail);
+        return audit_refuse_method(method, status, function, detail);
     }
     if (!is_known) {
         intx_declare_commit(&routing, &declaration);

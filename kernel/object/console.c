@@ -18,6 +18,11 @@
 #define INPUT_BYTES 1024u
 /* Taken from the UART before others get their turn. */
 #define BYTES_PER_STEP 128u
+/* Of one answer. */
+#define ANSWER_MAX 64u
+/* An answer without any bytes: the root pointer, a struct with one pointer. */
+#define ANSWER_HEAD_BYTES 16u
+#define WORD_BYTES        8u
 /* Between two looks at a UART that does not interrupt: its FIFO of 16 bytes fills in 1.4 ms. */
 #define POLL_NS 1000000ull
 /* Between two looks at a UART whose FIFO is full, which it empties in 1.4 ms. */
@@ -29,6 +34,9 @@ static uint8_t input[INPUT_BYTES];
 static uint32_t input_head;
 static uint32_t input_tail;
 static struct list readers = LIST_INIT(readers); /* struct operation.link; payload[0] = limit */
+
+static bool answer_step(struct work *work);
+static struct work answer_work = {.link = LIST_INIT(answer_work.link), .step = answer_step};
 
 /* Texts that are being written, in the order in which they came: struct operation.link. A text
  * stays in its thread's message area, and whoever changes it meanwhile gets what he wrote. */
@@ -42,40 +50,37 @@ static uint64_t write_stuck_from; /* TSC: it takes nothing since then */
 
 static struct sweep sweep; /* of all of them, by a revocation */
 
-/** Write an answer with up to `limit` bytes of input into a reader's buffer; its length. */
-static size_t build_answer(uint8_t *buffer, uint32_t capacity, uint32_t limit)
+/** How many bytes of input an answer in so much room can have, at most `limit`. */
+static uint32_t answer_room(uint32_t capacity, uint32_t limit)
 {
+    const uint32_t room =
+        capacity < ANSWER_HEAD_BYTES ? 0 : (capacity - ANSWER_HEAD_BYTES) / WORD_BYTES * WORD_BYTES;
+    const uint32_t most = room < ANSWER_MAX ? room : ANSWER_MAX;
+
+    return limit < most ? limit : most;
+}
+
+/** Give a reader some of the input, of which there is some: its buffer has room for it. */
+static void answer_reader(struct operation *reader)
+{
+    const uint32_t limit = answer_room(reader->buffer_length, (uint32_t)reader->payload[0]);
     struct wire_builder builder;
     struct wire_build_struct root;
-    uint8_t bytes[64];
+    uint8_t bytes[ANSWER_MAX];
     uint32_t count = 0;
     size_t length;
 
-    while (count < sizeof(bytes) && count < limit && input_head + count != input_tail) {
+    while (count < limit && input_head + count != input_tail) {
         bytes[count] = input[(input_head + count) % INPUT_BYTES];
         count++;
     }
-    wire_build_init(&builder, buffer, capacity);
+    wire_build_init(&builder, reader->thread->ring.memory->message + reader->buffer_offset,
+                    reader->buffer_length);
     (void)console_read_results_init_root(&builder, &root);
     (void)console_read_results_set_bytes(&root, bytes, count);
-    if (wire_build_finish(&builder, &length) != WIRE_OK) {
-        return 0;
-    }
+    KVERIFY(wire_build_finish(&builder, &length) == WIRE_OK);
     input_head += count;
-    return length;
-}
-
-static void answer_reader(struct operation *reader)
-{
-    struct thread *thread = reader->thread;
-    const size_t length = build_answer(thread->ring.memory->message + reader->buffer_offset,
-                                       reader->buffer_length, (uint32_t)reader->payload[0]);
-
-    if (length == 0) {
-        operation_complete_exception(reader, STATUS_TOO_LONG);
-    } else {
-        operation_complete_area(reader, (uint32_t)length);
-    }
+    operation_complete_area(reader, (uint32_t)length);
 }
 
 void console_type(uint8_t byte)
@@ -85,14 +90,26 @@ void console_type(uint8_t byte)
     }
 }
 
-/** Give readers what there is. */
-static void answer_readers(void)
+/** Give readers what there is, a step's worth of them. Each takes at least a byte. */
+static bool answer_step(struct work *work)
 {
-    while (input_head != input_tail && !list_is_empty(&readers)) {
+    (void)work;
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        if (input_head == input_tail || list_is_empty(&readers)) {
+            return true;
+        }
         struct operation *reader = LIST_FIRST(&readers, struct operation, link);
 
         list_remove(&reader->link);
         answer_reader(reader);
+    }
+    return false;
+}
+
+static void answer_readers(void)
+{
+    if (!list_is_linked(&answer_work.link) && !answer_step(&answer_work)) {
+        work_start(&answer_work);
     }
 }
 
@@ -277,13 +294,17 @@ static enum status console_read(struct method *method)
     if (parameters->limit == 0) {
         return STATUS_BAD_RANGE;
     }
+    /* Now, and not when there is input: however many have no room, it goes to those who have. */
+    if (answer_room(method->sqe->buffer_length, parameters->limit) == 0) {
+        return STATUS_TOO_LONG;
+    }
     struct operation *reader = method_keep(method);
 
     reader->payload[0] = parameters->limit;
     reader->payload[IS_WRITE] = false;
     reader->object = method->object;
     object_get(method->object);
-    if (input_head != input_tail) {
+    if (input_head != input_tail && list_is_empty(&readers)) {
         answer_reader(reader);
     } else {
         list_append(&readers, &reader->link);

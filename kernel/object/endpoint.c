@@ -8,6 +8,9 @@
 #include "sched/sched.h"
 #include "sched/thread.h"
 
+/* Calls that a RECV is offered at once, until it accepts one. */
+#define MATCH_AT_ONCE 4u
+
 static struct endpoint *endpoint_of(struct object *object)
 {
     return CONTAINER_OF(object, struct endpoint, object);
@@ -172,30 +175,65 @@ static void unqueue(struct operation *call)
     }
 }
 
-/** Give a waiting RECV the calls that are queued, until one is accepted. */
-static void match(struct endpoint *endpoint, struct operation *receive)
+/** Give a waiting RECV the next call that is queued; false: it still waits. */
+static bool offer(struct endpoint *endpoint, struct operation *receive, struct operation *call)
 {
-    for (;;) {
-        struct operation *call = next_caller(endpoint);
+    struct endpoint_client *client = client_of(call->object);
+    const enum status status = deliver(receive, call->thread, client, call->sqe_flags, call->method,
+                                       call->transfer_count, call->payload);
 
-        if (LIKELY(call == NULL)) {
-            return;
-        }
-        struct endpoint_client *client = client_of(call->object);
-        const enum status status = deliver(receive, call->thread, client, call->sqe_flags,
-                                           call->method, call->transfer_count, call->payload);
-
-        unqueue(call);
-        call->object = NULL;
-        if (status == STATUS_OK) {
-            endpoint_join(call, receive);
-            lend_queued(endpoint);
-            object_put(&client->object);
-            return;
-        }
-        object_put(&client->object);
+    unqueue(call);
+    call->object = NULL;
+    if (LIKELY(status == STATUS_OK)) {
+        endpoint_join(call, receive);
+    } else {
         operation_complete(call, status);
     }
+    lend_queued(endpoint);
+    object_put(&client->object);
+    return status == STATUS_OK;
+}
+
+/** Calls that are queued meet receivers that wait, a step's worth. */
+static bool match_step(struct work *work)
+{
+    struct endpoint *endpoint = CONTAINER_OF(work, struct endpoint, matching);
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS; i++) {
+        struct operation *call = list_is_empty(&endpoint->receivers) ? NULL : next_caller(endpoint);
+
+        if (call == NULL) {
+            object_put(&endpoint->object);
+            return true;
+        }
+        (void)offer(endpoint, LIST_FIRST(&endpoint->receivers, struct operation, link), call);
+    }
+    return false;
+}
+
+/** The same, soon. */
+static void match_later(struct endpoint *endpoint)
+{
+    if (!list_is_linked(&endpoint->matching.link)) {
+        object_get(&endpoint->object);
+        work_start(&endpoint->matching);
+    }
+}
+
+/**
+ * Give a waiting RECV the calls that are queued, until one is accepted. However many those are that
+ * cannot be delivered, callers decide: after some of them it goes on later.
+ */
+static void match(struct endpoint *endpoint, struct operation *receive)
+{
+    for (uint32_t i = 0; i < MATCH_AT_ONCE; i++) {
+        struct operation *call = next_caller(endpoint);
+
+        if (LIKELY(call == NULL || offer(endpoint, receive, call))) {
+            return;
+        }
+    }
+    match_later(endpoint);
 }
 
 enum status endpoint_receive(struct endpoint *endpoint, struct thread *receiver,
@@ -342,7 +380,7 @@ static bool endpoint_sweep_one(struct sweep *sweep)
     } else if (waiter != NULL) {
         waiter->epoch = endpoint->epoch;
         list_move(&endpoint->receivers, &waiter->link);
-        match(endpoint, waiter);
+        match_later(endpoint);
     } else {
         waiter = endpoint->closed ? next_caller(endpoint) : NULL;
         if (waiter == NULL) {
@@ -372,9 +410,7 @@ static bool client_sweep_one(struct sweep *sweep)
             list_append(&endpoint->clients, &client->ready);
         }
         list_move(&client->callers, &call->link);
-        if (!list_is_empty(&endpoint->receivers)) {
-            match(endpoint, LIST_FIRST(&endpoint->receivers, struct operation, link));
-        }
+        match_later(endpoint);
     }
     return true;
 }
@@ -387,6 +423,8 @@ enum status endpoint_create(struct process *process, struct object **out)
         list_init(&endpoint_of(*out)->receivers);
         list_init(&endpoint_of(*out)->clients);
         sweep_init(&endpoint_of(*out)->sweep, endpoint_sweep_one);
+        list_init(&endpoint_of(*out)->matching.link);
+        endpoint_of(*out)->matching.step = match_step;
     }
     return status;
 }

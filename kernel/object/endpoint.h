@@ -34,6 +34,7 @@ struct endpoint {
     uint64_t epoch;       /* grows when it is closed or revoked: see struct operation.epoch */
     uint64_t revoker_pid; /* who has revoked it last, and may go on receiving */
     struct sweep sweep;   /* of those that wait, by a revocation or because it was closed */
+    struct work matching; /* receivers and callers both wait; a reference while it is queued */
 };
 
 struct endpoint_client {

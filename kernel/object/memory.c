@@ -194,6 +194,7 @@ enum status memory_create_view(struct memory *memory, struct process *process, u
     view->root = memory->root;
     view->parent = memory;
     view->root_offset = memory->root_offset + page_offset;
+    view->generation = memory->object.place->generation;
     view->access = access;
     list_append(&memory->views, &view->view_link);
     object_get(&memory->object);
@@ -294,18 +295,31 @@ static bool memory_destroy(struct object *object)
     return free_frames(memory);
 }
 
-/** What comes behind `at` in the tree of views below `top`; NULL at the end. */
-static struct memory *next_below(const struct memory *top, struct memory *at)
+/** What comes behind `at` and all below it in the tree of views below `top`; NULL at the end. */
+static struct memory *next_behind(const struct memory *top, struct memory *at)
 {
-    if (!list_is_empty(&at->views)) {
-        return LIST_FIRST(&at->views, struct memory, view_link);
-    }
     for (; at != top; at = at->parent) {
         if (at->view_link.next != &at->parent->views) {
             return LIST_FIRST(&at->view_link, struct memory, view_link);
         }
     }
     return NULL;
+}
+
+/** The same, and what is below `at` first. */
+static struct memory *next_below(const struct memory *top, struct memory *at)
+{
+    return list_is_empty(&at->views) ? next_behind(top, at)
+                                     : LIST_FIRST(&at->views, struct memory, view_link);
+}
+
+/**
+ * Whether a view stays, and all below it: it was made after the revocation of what it is a view of.
+ * What only waits to be destroyed has neither capabilities nor mappings nor views.
+ */
+static bool is_passed(const struct memory *view)
+{
+    return view->object.refs == 0 || view->generation == view->parent->object.place->generation;
 }
 
 /** The walks that wait at this object go on. */
@@ -366,9 +380,8 @@ static bool walk_on(struct memory *memory)
     struct memory *at = memory->walk.at;
     struct memory *next = next_below(memory, at);
 
-    /* What only waits to be destroyed has neither capabilities nor mappings nor views. */
-    while (next != NULL && next->object.refs == 0) {
-        next = next_below(memory, next);
+    while (next != NULL && is_passed(next)) {
+        next = next_behind(memory, next);
     }
     if (next != NULL) {
         walk_enter(memory, next);

@@ -26,6 +26,7 @@ struct memory {
     struct memory *root;   /* itself, unless it is a view */
     struct memory *parent; /* of a view: what it was made from, a reference; else NULL */
     uint64_t root_offset;  /* of a view: first page within the root */
+    uint64_t generation;   /* of a view: of its parent's capabilities when it was made */
     uint64_t page_count;
     enum access access;   /* the most that a mapping may allow */
     struct list mappings; /* struct mapping.in_memory */

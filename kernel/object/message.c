@@ -33,28 +33,22 @@ enum status message_check(uint32_t sqe_flags, uint32_t transfer_count, const uin
     return STATUS_OK;
 }
 
-/** One entry of the list, loaded once. */
-static enum status resolve_one(const struct process *sender, const struct ring_transfer *place,
+static enum status resolve_one(const struct process *sender, const struct ring_transfer *entry,
                                struct message_parcels *parcels)
 {
-    const struct ring_transfer entry = {
-        .capability = *(const volatile uint64_t *)&place->capability,
-        .mode = *(const volatile uint32_t *)&place->mode,
-        .reserved = *(const volatile uint32_t *)&place->reserved,
-    };
     const uint32_t i = parcels->count;
-    const enum status status = object_find(sender, entry.capability, &parcels->objects[i]);
+    const enum status status = object_find(sender, entry->capability, &parcels->objects[i]);
 
     if (status != STATUS_OK) {
         return status;
     }
-    if (entry.mode > RING_TRANSFER_MOVE || entry.reserved != 0) {
+    if (entry->mode > RING_TRANSFER_MOVE || entry->reserved != 0) {
         return STATUS_BAD_REQUEST;
     }
-    parcels->ids[i] = entry.capability;
-    parcels->moves[i] = entry.mode == RING_TRANSFER_MOVE;
+    parcels->ids[i] = entry->capability;
+    parcels->moves[i] = entry->mode == RING_TRANSFER_MOVE;
     parcels->flags[i] =
-        parcels->moves[i] ? cap_table_find(&sender->caps, entry.capability)->flags : 0;
+        parcels->moves[i] ? cap_table_find(&sender->caps, entry->capability)->flags : 0;
     for (uint32_t j = 0; j < i; j++) {
         /* One capability cannot go twice if it goes away. */
         if (parcels->ids[j] == parcels->ids[i] && (parcels->moves[j] || parcels->moves[i])) {
@@ -75,10 +69,16 @@ enum status message_resolve(struct thread *sender, uint32_t transfer_count, cons
 
     parcels->count = 0;
     for (uint32_t i = 0; i < transfer_count; i++) {
-        const enum status status = resolve_one(sender->process, &list[i], parcels);
+        /* Loaded once: what is checked is what is used. */
+        const struct ring_transfer entry = {
+            .capability = *(const volatile uint64_t *)&list[i].capability,
+            .mode = *(const volatile uint32_t *)&list[i].mode,
+            .reserved = *(const volatile uint32_t *)&list[i].reserved,
+        };
+        const enum status status = resolve_one(sender->process, &entry, parcels);
 
         if (status != STATUS_OK) {
-            return status;
+            return device_handing_refused(sender->process, entry.capability, status);
         }
     }
     return STATUS_OK;

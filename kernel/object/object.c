@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "object/object.h"
 
+#include "device_manager/device_manager.h"
 #include "mm/frames.h"
 #include "mm/slab.h"
 #include "object/process.h"
 #include "object/reaper.h"
+#include "pci/inventory.h"
 #include "refund.h"
 
 #define PLACES_PER_PAGE (PAGE_BYTES / sizeof(struct cap_object_slot))
@@ -197,6 +199,22 @@ enum status object_reserve_slots(struct process *process, uint32_t count)
     return STATUS_OK;
 }
 
+/* In a slot's flags, for object_recall(): kind, number, and device of its object. */
+#define NOTE_KIND_BITS     5u
+#define NOTE_FUNCTION_BITS 10u
+#define NOTE_FUNCTION      (CAP_NOTE_SHIFT + NOTE_KIND_BITS)
+#define NOTE_NUMBER        (NOTE_FUNCTION + NOTE_FUNCTION_BITS)
+
+static_assert(OBJECT_KIND_COUNT <= 1u << NOTE_KIND_BITS, "any kind");
+static_assert(PCI_FUNCTIONS_MAX <= 1u << NOTE_FUNCTION_BITS, "any function");
+static_assert(OBJECT_COUNT_MAX - 1 <= UINT32_MAX >> NOTE_NUMBER, "any number");
+
+static inline uint32_t note_of(struct object *object)
+{
+    return (uint32_t)object->kind << CAP_NOTE_SHIFT | object->number << NOTE_NUMBER |
+           (device_is_authority(object->kind) ? device_index_of(object) << NOTE_FUNCTION : 0);
+}
+
 enum status object_grant(struct object *object, struct process *process, uint32_t flags,
                          uint64_t *id)
 {
@@ -215,7 +233,7 @@ enum status object_grant(struct object *object, struct process *process, uint32_
             return status;
         }
     }
-    *id = cap_table_insert(&process->caps, object->place, flags);
+    *id = cap_table_insert(&process->caps, object->place, (flags & CAP_ORIGIN) | note_of(object));
     object->handles++;
     object->refs++;
     return STATUS_OK;
@@ -233,6 +251,20 @@ enum status object_refusal(const struct cap_table *caps, uint64_t id)
     return generation < slot->generation || (generation == slot->generation && slot->place != NULL)
                ? STATUS_STALE
                : STATUS_BAD_CAPABILITY;
+}
+
+bool object_recall(const struct cap_table *caps, uint64_t id, struct object_memory *out)
+{
+    const struct cap_entry *entry = cap_table_recall(caps, id);
+
+    if (entry == NULL) {
+        return false;
+    }
+    out->kind = (enum object_kind)(entry->flags >> CAP_NOTE_SHIFT & ((1u << NOTE_KIND_BITS) - 1));
+    out->function = entry->flags >> NOTE_FUNCTION & ((1u << NOTE_FUNCTION_BITS) - 1);
+    out->number = entry->flags >> NOTE_NUMBER;
+    out->generation = entry->object_generation;
+    return true;
 }
 
 enum status object_find(const struct process *process, uint64_t id, struct object **out)

@@ -93,6 +93,20 @@ static ALWAYS_INLINE struct object *object_lookup(const struct cap_table *caps, 
     return UNLIKELY(entry == NULL) ? NULL : cap_entry_object(entry);
 }
 
+/** What a capability was made for. */
+struct object_memory {
+    enum object_kind kind;
+    uint32_t number;
+    uint32_t function;   /* of device authority: in the ledger */
+    uint64_t generation; /* of its place */
+};
+
+/**
+ * What `id` names, or named before it was revoked or given up, as far as its slot still knows. No
+ * way to the object, which may be gone.
+ */
+MUST_CHECK bool object_recall(const struct cap_table *caps, uint64_t id, struct object_memory *out);
+
 /** Why object_lookup() found nothing: STATUS_BAD_CAPABILITY or STATUS_STALE. */
 enum status object_refusal(const struct cap_table *caps, uint64_t id);
 

@@ -237,6 +237,7 @@ static bool teardown_step(struct work *work)
     timer_disarm(&process->refill);
     address_space_destroy(&process->space);
     process->state = PROCESS_STATE_GONE;
+    device_user_gone(process);
     if (process->handle != NULL) {
         process_handle_gone(process->handle, process->exit_reason, process->exit_code);
     }

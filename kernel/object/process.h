@@ -17,6 +17,7 @@
 #include "mm/address_space.h"
 #include "mm/slab.h"
 #include "object/reaper.h"
+#include "refusal/refusal.h"
 #include "sched/timer.h"
 #include "types.h"
 
@@ -60,6 +61,7 @@ struct process {
     uint32_t teardown_index; /* next capability slot to empty */
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */
+    struct refusal_counts refusals; /* of what it did with capabilities of devices */
 };
 
 /** What a new process may hold and how it runs. */

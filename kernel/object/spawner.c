@@ -21,7 +21,8 @@ struct spawn {
     struct thread *thread;
     struct process *payer;       /* of the handle, whose capabilities move; NULL at boot */
     struct operation *operation; /* to be answered, or NULL: at boot, or nobody waits any more */
-    struct memory *image;        /* a pin */
+    struct memory *image;        /* a pin: it is there, */
+    struct object_hold given;    /* and may be used while this holds */
     uint64_t image_offset;
     struct elf_image elf;
     uint32_t segment;      /* being loaded */
@@ -159,6 +160,7 @@ enum status spawn_start(struct process *parent, const struct spawn_request *requ
     }
     memory_pin(request->image);
     spawn->image = request->image;
+    object_hold(&spawn->given, &request->image->object);
     spawn->image_offset = request->image_offset;
     spawn->grant_count = request->grants.count;
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
@@ -249,6 +251,9 @@ static enum status load_some(struct spawn *spawn, bool *loaded)
 {
     struct process *process = spawn->process;
 
+    if (object_held(&spawn->given) == NULL) {
+        return STATUS_STALE; /* the image was revoked: nothing of it is read or mapped any more */
+    }
     if (!spawn->furnished) {
         spawn->furnished = true;
         return furnish(process);
@@ -312,7 +317,8 @@ static enum status hand_over(struct spawn *spawn, uint64_t *handle_id)
         /* What moves has stayed with the payer, who may have given it up meanwhile. */
         if (object == NULL || (spawn->moved[i] != 0 &&
                                object_lookup(&spawn->payer->caps, spawn->moved[i]) != object)) {
-            return STATUS_STALE;
+            return moves[i] ? device_handing_refused(spawn->payer, spawn->moved[i], STATUS_STALE)
+                            : STATUS_STALE;
         }
     }
     status =
@@ -355,6 +361,7 @@ static void finish(struct spawn *spawn, enum status status, uint64_t handle_id)
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         object_hold_drop(&spawn->grants[i]);
     }
+    object_hold_drop(&spawn->given);
     memory_unpin(spawn->image);
     if (status == STATUS_OK) {
         spawn->process->state = PROCESS_STATE_RUNNING;

@@ -16,10 +16,7 @@
 #include "pci/virtio.h"
 #include "text/text.h"
 
-/* More functions than this are reported and left alone, stopped. */
-#define FUNCTIONS_MAX 1024u
-
-#define ROM_ENABLE    0x1u
+#define ROM_ENABLE 0x1u
 
 struct pci_function *pci_functions;
 uint32_t pci_function_count;
@@ -33,7 +30,7 @@ static void scan_once(struct pci_enumeration *enumeration)
 
     if (pci_enumerate(enumeration, &place) != PCI_OK) {
         log_info("pci", "more than %u functions: those from %x:%x.%x on are not used",
-                 FUNCTIONS_MAX, place.bus, place.device, place.function);
+                 PCI_FUNCTIONS_MAX, place.bus, place.device, place.function);
     }
 }
 
@@ -97,7 +94,7 @@ static void enumerate(uint32_t segment, uint8_t first_bus, uint8_t last_bus)
         .first_bus = first_bus,
         .last_bus = last_bus,
         .found = &found_storage[base],
-        .capacity = FUNCTIONS_MAX - base,
+        .capacity = PCI_FUNCTIONS_MAX - base,
     };
     if (enumeration.access == NULL) {
         log_info("pci", "no way to configuration space of segment %u", segment);
@@ -325,7 +322,7 @@ static void enumerate_segment(uint32_t segment)
 void pci_inventory_init(const struct boot_info *info)
 {
     const uint64_t started = rdtsc();
-    const uint64_t found_bytes = FUNCTIONS_MAX * sizeof(*found_storage);
+    const uint64_t found_bytes = PCI_FUNCTIONS_MAX * sizeof(*found_storage);
     uint32_t refused = 0;
 
     found_storage = frames_take_boot(found_bytes, "the search for PCI functions");

@@ -47,6 +47,9 @@ struct pci_function {
     struct paddr virtio_common; /* of a virtio device: its common registers; 0: none */
 };
 
+/** More functions than this are reported and left alone, stopped. */
+#define PCI_FUNCTIONS_MAX 1024u
+
 /** Functions that are there. */
 extern struct pci_function *pci_functions; /* [I] but for what the device manager says */
 extern uint32_t pci_function_count;        /* [I] */

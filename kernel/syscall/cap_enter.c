@@ -215,7 +215,7 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
 
     if (UNLIKELY(sqe->reserved != 0 || sqe->operation > RING_OPERATION_CANCEL)) {
         status = STATUS_BAD_REQUEST;
-        goto complete;
+        goto refuse;
     }
     /* Validated above: a value of enum ring_operation. */
     switch ((enum ring_operation)sqe->operation) {
@@ -258,8 +258,10 @@ static ALWAYS_INLINE void submit(struct thread *thread, const struct ring_sqe *s
             ring_kernel_unreserve(&thread->ring);
             return;
         }
+    } else {
+    refuse:
+        device_submission_refused(thread, sqe, status);
     }
-complete:
     thread_post_status(thread, sqe->user_data, status);
 }
 

@@ -13,14 +13,24 @@
 #include "sched/thread.h"
 #include "syscall/methods.h"
 
+/** The process that a Factory is of, if it still lives: the dead have no account to charge. */
+static enum status find_payer(const struct method *method, struct process **payer)
+{
+    *payer = permission_of(method->object)->process;
+    return LIKELY((*payer)->state == PROCESS_STATE_RUNNING) ? STATUS_OK : STATUS_PEER_GONE;
+}
+
 static enum status factory_create_memory(struct method *method)
 {
     INLINE_PARAMETERS(parameters, factory_create_memory_params)
+    struct process *payer;
     struct memory *memory;
     bool filling;
-    const enum status status = memory_create(permission_of(method->object)->process,
-                                             parameters->page_count, &memory, &filling);
+    enum status status = find_payer(method, &payer);
 
+    if (status == STATUS_OK) {
+        status = memory_create(payer, parameters->page_count, &memory, &filling);
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -33,32 +43,44 @@ static enum status factory_create_memory(struct method *method)
 
 static enum status factory_create_endpoint(struct method *method)
 {
+    struct process *payer;
     struct object *object;
-    const enum status status = endpoint_create(permission_of(method->object)->process, &object);
+    enum status status = find_payer(method, &payer);
 
+    if (status == STATUS_OK) {
+        status = endpoint_create(payer, &object);
+    }
     return status != STATUS_OK ? status : method_grant_new(method, object);
 }
 
 static enum status factory_create_notification(struct method *method)
 {
+    struct process *payer;
     struct object *object;
-    const enum status status = notification_create(permission_of(method->object)->process, &object);
+    enum status status = find_payer(method, &payer);
 
+    if (status == STATUS_OK) {
+        status = notification_create(payer, &object);
+    }
     return status != STATUS_OK ? status : method_grant_new(method, object);
 }
 
 static enum status factory_create_timer(struct method *method)
 {
+    struct process *payer;
     struct object *object;
-    const enum status status = timer_object_create(permission_of(method->object)->process, &object);
+    enum status status = find_payer(method, &payer);
 
+    if (status == STATUS_OK) {
+        status = timer_object_create(payer, &object);
+    }
     return status != STATUS_OK ? status : method_grant_new(method, object);
 }
 
 static enum status factory_create_thread(struct method *method)
 {
     INLINE_PARAMETERS(parameters, factory_create_thread_params)
-    struct process *process = permission_of(method->object)->process;
+    struct process *process;
     const struct thread_start start = {
         .entry = parameters->entry,
         .stack_top = parameters->stack_top,
@@ -69,11 +91,11 @@ static enum status factory_create_thread(struct method *method)
     struct thread *thread;
     struct object *object;
 
-    if (process->state != PROCESS_STATE_RUNNING) {
-        return STATUS_PEER_GONE;
-    }
-    enum status status = thread_create(process, &start, &thread);
+    enum status status = find_payer(method, &process);
 
+    if (status == STATUS_OK) {
+        status = thread_create(process, &start, &thread);
+    }
     if (status != STATUS_OK) {
         return status;
     }

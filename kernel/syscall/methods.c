@@ -183,6 +183,7 @@ enum status method_call(struct object *object, struct thread *thread, const stru
     method.answer_capacity = sqe->buffer_length;
     method.answer_length = 0;
     method.later = false;
+    method.is_told = false;
     if (UNLIKELY((sqe->flags & SQE_INLINE) == 0 || sqe->transfer_count != 0)) {
         const enum status status = take_message(&method);
 
@@ -194,6 +195,9 @@ enum status method_call(struct object *object, struct thread *thread, const stru
     const enum status status = interface->methods[sqe->method](&method);
 
     if (!method.later) {
+        if (UNLIKELY(status != STATUS_OK)) {
+            device_method_refused(&method, status);
+        }
         answer(&method, status);
     }
     return STATUS_OK;

@@ -43,6 +43,7 @@ struct method {
     uint32_t answer_capacity;
     uint32_t answer_length; /* not 0: the answer is in the area */
     bool later;             /* an operation was kept */
+    bool is_told;           /* its refusal is in the audit log, or is not for it */
 };
 
 /** A method. What it returns is the exception in the completion, unless it answers later. */

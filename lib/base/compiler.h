@@ -15,6 +15,7 @@
     __attribute__((format(printf, format_index, first_argument)))
 #define ALWAYS_INLINE       inline __attribute__((always_inline))
 #define NOINLINE            __attribute__((noinline))
+#define COLD                __attribute__((noinline, cold)) /* not worth anybody's registers */
 #define LIKELY(condition)   __builtin_expect(!!(condition), 1)
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

@@ -63,7 +63,7 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
     struct cap_entry *entry = cap_table_at(table, index);
 
     entry->place = NULL;
-    entry->flags = 0;
+    entry->flags &= ~CAP_ORIGIN;
     entry->generation++;
     table->used--;
     if (entry->generation > CAP_GENERATION_MAX) {
@@ -72,4 +72,19 @@ void cap_table_remove(struct cap_table *table, uint32_t index)
     entry->next_free = table->first_free;
     table->first_free = index;
     table->free_count++;
+}
+
+const struct cap_entry *cap_table_recall(const struct cap_table *table, uint64_t id)
+{
+    const struct cap_entry *entry = cap_table_at(table, cap_id_index(id));
+    const uint64_t generation = cap_id_generation(id);
+
+    if (entry == NULL) {
+        return NULL;
+    }
+    if (entry->place != NULL) {
+        return entry->generation == generation ? entry : NULL;
+    }
+    /* Its generation grew when it was emptied; at first it was 1, and nothing was in it. */
+    return generation != 0 && entry->generation == generation + 1 ? entry : NULL;
 }

@@ -48,13 +48,16 @@ struct cap_entry {
     struct cap_object_slot *place; /* NULL: the slot is free */
     uint64_t object_generation;    /* of `place` when the capability was made */
     uint32_t next_free;            /* free: next free slot */
-    uint32_t flags;                /* CAP_ORIGIN */
+    uint32_t flags; /* CAP_ORIGIN, CAP_NOTE_SHIFT; the latter stays when it is free */
 };
 
 static_assert(sizeof(struct cap_entry) * CAP_ENTRIES_PER_PAGE == 4096, "entries fill a frame");
 
 /** The holder of this capability made the object and may revoke all others. Moves, never copies. */
 #define CAP_ORIGIN 1u
+
+/** The other flags are the kernel's, to know a slot's object by when that is gone. */
+#define CAP_NOTE_SHIFT 1u
 
 struct cap_table {
     struct cap_entry *pages[CAP_MAX_PAGES]; /* [0, page_count) are there */
@@ -188,6 +191,26 @@ static inline struct cap_entry *cap_table_find(const struct cap_table *table, ui
     }
     return entry;
 }
+
+/**
+ * The entry whose note and object generation are those of what `id` names or, given up, named last:
+ * NULL if nothing was ever given out under it, or its slot has held something else since. For those
+ * who tell of refusals; it is no way to an object.
+ */
+/*@ requires cap_table_sound(table);
+    assigns \nothing;
+    behavior exists:
+      assumes cap_slot_exists(table, cap_index_of(id));
+      ensures \result == NULL || \result == cap_slot(table, cap_index_of(id));
+      ensures cap_names(table, id) ==> \result == cap_slot(table, cap_index_of(id));
+      ensures \result != NULL && !cap_names(table, id) ==>
+              \result->place == NULL && \result->generation == cap_generation_of(id) + 1;
+    behavior refused:
+      assumes !cap_slot_exists(table, cap_index_of(id));
+      ensures \result == NULL;
+    complete behaviors;
+    disjoint behaviors; */
+const struct cap_entry *cap_table_recall(const struct cap_table *table, uint64_t id);
 
 /** The object behind an entry found in a table, or NULL if the capability has been revoked. */
 /*@ requires \valid_read(entry) && \valid_read(entry->place);

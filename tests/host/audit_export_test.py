@@ -13,7 +13,8 @@ EXPORT = pathlib.Path(__file__).resolve().parents[2] / "tools/audit-export"
 def record(number, **changes):
     return {"sequence": number, "nanoseconds": 1000 + number, "event": "claimed", "status": "ok",
             "cause": "none", "function": 4, "bdf": "01:00.0", "generation": 1, "pid": 1, "ownerPid": 1,
-            "kind": "deviceMmio", "object": 46, "objectGeneration": 1, "detail": "0x40", **changes}
+            "kind": "deviceMmio", "object": 46, "objectGeneration": 1, "detail": "0x40", "operation": "nop",
+            "method": 0, "count": 0, **changes}
 
 
 def export(tmp_path, lines):

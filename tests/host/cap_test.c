@@ -143,6 +143,59 @@ static void test_refusals(void **state)
     table_end(&table);
 }
 
+#define NOTE(number) ((uint32_t)(number) << CAP_NOTE_SHIFT)
+
+static void test_recall(void **state)
+{
+    struct cap_table table, empty;
+    struct cap_object_slot place = {.object = object_at(1), .generation = 7};
+    uint64_t id;
+    (void)state;
+
+    cap_table_init(&empty);
+    assert_null(cap_table_recall(&empty, cap_id(1, 1)));
+
+    table_start(&table, 1);
+    assert_null(cap_table_recall(&table, cap_id(1, 1))); /* that will be the first */
+    assert_null(cap_table_recall(&table, cap_id(1, 0)));
+    assert_null(cap_table_recall(&table, 0));
+    id = cap_table_insert(&table, &place, CAP_ORIGIN | NOTE(5));
+    assert_ptr_equal(cap_table_recall(&table, id), cap_table_at(&table, 1));
+    assert_null(cap_table_recall(&table, cap_id(1, 0)));
+    assert_null(cap_table_recall(&table, cap_id(1, 2)));
+    assert_null(cap_table_recall(&table, cap_id(CAP_ENTRIES_PER_PAGE, 1)));
+    assert_null(cap_table_recall(&table, UINT64_MAX));
+
+    /* Revoked, and then the place is another object's: what was is still known. */
+    place.generation++;
+    place.object = object_at(2);
+    assert_null(resolve(&table, id));
+    assert_int_equal(cap_table_recall(&table, id)->flags, CAP_ORIGIN | NOTE(5));
+    assert_int_equal(cap_table_recall(&table, id)->object_generation, 7);
+
+    /* Given up: as long as nothing else is in the slot. It is nobody's origin then. */
+    cap_table_remove(&table, 1);
+    assert_int_equal(cap_table_recall(&table, id)->flags, NOTE(5));
+    assert_int_equal(cap_table_recall(&table, id)->object_generation, 7);
+    assert_null(cap_table_recall(&table, cap_id(1, 2)));
+    assert_null(cap_table_recall(&table, cap_id(1, 3)));
+
+    const uint64_t next = cap_table_insert(&table, &place, NOTE(6));
+
+    assert_int_equal(next, cap_id(1, 2));
+    assert_null(cap_table_recall(&table, id));
+    assert_int_equal(cap_table_recall(&table, next)->flags, NOTE(6));
+
+    /* Retired: its last id is known as well, and none before it or behind it. */
+    cap_table_at(&table, 1)->generation = CAP_GENERATION_MAX;
+    cap_table_remove(&table, 1);
+    assert_ptr_equal(cap_table_recall(&table, cap_id(1, CAP_GENERATION_MAX)),
+                     cap_table_at(&table, 1));
+    assert_null(cap_table_recall(&table, cap_id(1, CAP_GENERATION_MAX - 1)));
+    assert_null(cap_table_recall(&table, next));
+    table_end(&table);
+}
+
 static void test_pages(void **state)
 {
     struct cap_table table;
@@ -471,10 +524,15 @@ static void test_forgeries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_id),         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_pages),      cmocka_unit_test(test_page_added_early),
-        cmocka_unit_test(test_retirement), cmocka_unit_test(test_retirement_of_all),
-        cmocka_unit_test(test_random),     cmocka_unit_test(test_forgeries),
+        cmocka_unit_test(test_id),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_page_added_early),
+        cmocka_unit_test(test_retirement),
+        cmocka_unit_test(test_retirement_of_all),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_forgeries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

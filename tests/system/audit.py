@@ -9,16 +9,27 @@ from harness import Unexpected
 from shell import claim, fresh_prompt
 
 FIELDS = {"sequence", "nanoseconds", "event", "status", "cause", "function", "bdf", "generation", "pid",
-          "ownerPid", "kind", "object", "objectGeneration", "detail"}
+          "ownerPid", "kind", "object", "objectGeneration", "detail", "operation", "method", "count"}
+
+
+def _ask(machine, since):
+    """(records, how many were overwritten, refusals since boot that have none)"""
+    fresh_prompt(machine)
+    text = machine.shell(f"audit {since} -j", 30)
+    found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    dropped = sum(record.get("dropped", 0) for record in found)
+    omitted = sum(record.get("omitted", 0) for record in found)
+    return [record for record in found if "sequence" in record], dropped, omitted
+
+
+def omitted(machine):
+    """Refusals since boot that have no record."""
+    return _ask(machine, 0)[2]
 
 
 def read(machine, since=0):
     """All records from a number on. They are numbered without a gap, and later ones are not earlier."""
-    fresh_prompt(machine)
-    text = machine.shell(f"audit {since} -j", 30)
-    found = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    dropped = sum(record["dropped"] for record in found if "dropped" in record)
-    records = [record for record in found if "dropped" not in record]
+    records, dropped, _ = _ask(machine, since)
     for number, record in enumerate(records, since + dropped):
         claim(set(record) == FIELDS and record["sequence"] == number, f"record {number}, whole", record)
         record["detail"] = int(record["detail"], 16)

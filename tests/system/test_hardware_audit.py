@@ -16,7 +16,16 @@ from shell import claim, fresh_prompt, process_table, wait_processes
 
 INIT, KERNEL = 1, 0
 BUS_RUNG = 3  # of the reset ladder
-BIND, WAIT = 0, 4  # a method of Interrupt; the number behind the last
+NOWHERE = {"function": -1, "bdf": "-", "ownerPid": 0, "generation": 0}
+KEPT = 1024
+EACH = 16  # refusals of a class that have a record each
+NO_METHOD = 99
+# Methods by their numbers in the schema.
+INFO, MAP, READ = 0, 1, 2  # of DeviceMmio
+BIND, UNMASK, INTERRUPT_INFO = 0, 1, 3
+POOL_MAP, POOL_INFO = 0, 1
+BUFFER_INFO = 1
+FUNCTIONS, CLAIM, REVOKE, RESET = 0, 1, 3, 4  # of DeviceManager
 
 
 def start(boot, logs, port=True, cpus=2):
@@ -96,10 +105,11 @@ def test_whole_life(boot, logs):
     claim("manage: 0 of what is stale was done" in text, "refusals of what is stale", text)
     manager = int(re.search(r"pid\":(\d+)", machine.shell(f"audit {at} -j")).group(1))
     stale = [("refused", {"status": "stale", "pid": manager, "ownerPid": pid, "cause": "none",
-                          "detail": detail & (1 << 64) - 1, "function": index, "generation": 1})
-             for detail in (0, 0, 0, 0, 2, 2, -1, -1)]
-    nowhere = [("refused", {"status": "notFound", "pid": manager, "ownerPid": KERNEL, "bdf": "-",
-                            "detail": 0xFFFFFFFF, "function": -1})] * 4
+                          "detail": detail & (1 << 64) - 1, "function": index, "generation": 1,
+                          "kind": "deviceManager", "operation": "call", "method": method, "count": count})
+             for count, (detail, method) in enumerate(zip((0, 0, 0, 0, 2, 2, -1, -1), (REVOKE, RESET) * 4), 1)]
+    nowhere = [("refused", {**NOWHERE, "status": "notFound", "pid": manager, "detail": 0xFFFFFFFF,
+                            "method": REVOKE + nth, "count": nth + 1}) for nth in range(4)]
     refused = audit.read(machine, at)
     audit.must_be(refused, stale + nowhere)
     at += len(refused)
@@ -206,12 +216,183 @@ def test_refused_wait(boot, logs):
     machine.write("run devtest parted &\r")
     machine.expect("devtest: parted\r", 20)
     claim("FAILED" not in machine.output, "a refusal", machine.tail())
-    refused = [(record["kind"], record["status"], record["detail"])
+    refused = [(record["kind"], record["status"], record["operation"], record["method"], record["detail"])
                for record in audit.of(audit.read(machine), bdf) if record["event"] == "refused"]
     # Of a BAR that is not there `window` asks for a mapping as well.
-    for one, times in ((("interrupt", "stale", WAIT), 1), (("interrupt", "badRange", BIND), 1),
-                       (("deviceMmio", "notFound", 6), 2)):
-        claim(refused.count(one) == times, (one, times), refused)
+    for one in (("interrupt", "stale", "wait", 0, 0), ("interrupt", "badRange", "call", BIND, 0),
+                ("deviceMmio", "notFound", "call", INFO, 6), ("deviceMmio", "notFound", "call", MAP, 6)):
+        claim(refused.count(one) == 1, one, refused)
+    machine.halt()
+
+
+def refusal(kind, status, count, operation="call", method=0, **more):
+    return ("refused", {"kind": kind, "status": status, "count": count, "operation": operation, "method": method,
+                        "cause": "none", "detail": 0, **more})
+
+
+def names_of(records):
+    """What the records of an owner's grants say: {kind: (object, its generation)}"""
+    return {record["kind"]: {"object": record["object"], "objectGeneration": record["objectGeneration"]}
+            for record in records if record["event"] in ("claimed", "routeMade", "moved", "bufferMapped")}
+
+
+def test_uses_of_what_is_gone(boot, logs):
+    """Capabilities whose object was taken back or given up are refused before there is anybody to ask, and
+    yet each use is in the log: who, which device, what kind of capability, object and generation as when
+    it was granted, the operation, stale. An id whose slot holds something else by now, and one that was
+    never given out, are of no device. Else: the first other record."""
+    machine, _, bdf, index = start(boot, logs)
+    machine.write("run devtest gone &\r")
+    iova = int(machine.expect(re.compile(r"devtest: mapped 0x([0-9a-f]+)\r"), 20).group(1), 16)
+    fresh_prompt(machine)
+    pid = pid_of(machine)
+    names = names_of(audit.read(machine))
+    row = re.search(r"^ *\d+ +\d+ +dmaPool +(\d+)", machine.shell(f"caps {pid}"), re.MULTILINE)
+    names["dmaPool"] = {"object": int(row.group(1))}  # no record names it
+    machine.write(f"run manage revoke {index}\r")
+    machine.expect("devtest: all tried\r", 20)
+    wait_processes(machine, devtest.SERVICES)
+    claim("FAILED" not in machine.output, "stale, each of them", machine.tail())
+
+    gone = {"pid": pid, "ownerPid": KERNEL, "bdf": bdf, "function": index, "generation": 2}
+    mmio, pool, interrupt = ({**gone, **names[kind]} for kind in ("deviceMmio", "dmaPool", "interrupt"))
+    left = {"pid": pid, "bdf": bdf, "function": index, "generation": 2, **names["dmaBuffer"], "detail": iova}
+    refused = [record for record in audit.read(machine) if record["event"] == "refused"]
+    audit.must_be(refused, [
+        refusal("deviceMmio", "stale", 1, method=READ, **mmio),
+        refusal("deviceMmio", "stale", 2, method=NO_METHOD, **mmio),
+        refusal("dmaPool", "stale", 1, method=POOL_MAP, **pool),
+        refusal("interrupt", "stale", 1, method=UNMASK, **interrupt),
+        refusal("interrupt", "stale", 2, "wait", **interrupt),
+        refusal("dmaPool", "stale", 2, "recv", **pool),
+        refusal("dmaPool", "stale", 3, "release", **pool),
+        refusal("deviceMmio", "stale", 3, "nop", **mmio),
+        refusal("dmaBuffer", "stale", 1, method=BUFFER_INFO, **left),
+        refusal("deviceMmio", "stale", 4, method=INFO, **mmio),
+    ])
+    claim(audit.omitted(machine) == 0, "a record for each", machine.tail())
+    machine.halt()
+
+
+def malformed(kind, method, **who):
+    """What is wrong whatever the object is, as devtest's malform() tries it."""
+    return [
+        refusal(kind, "badMethod", 1, method=NO_METHOD, **who),
+        *[refusal(kind, "badRequest", nth, method=method, **who) for nth in (1, 2, 3)],
+        *[refusal(kind, "badRange", nth, method=method, **who) for nth in (1, 2)],
+        refusal(kind, "tooLong", 1, method=method, **who),
+        refusal(kind, "wrongType", 1, "recv", **who),
+        refusal(kind, "denied", 1, "release", **who),
+    ]
+
+
+def test_malformed_requests(boot, logs):
+    """Requests that no object takes are in the log with the device that they were for: methods and flags
+    that are none, reserved fields, messages that are not inline, too long or outside their area, answers
+    without room, operations of other kinds. Else: the first other record."""
+    machine, _, bdf, index = start(boot, logs)
+    refused = {}
+    for trial in ("malformed", "malformed-rest"):
+        at = audit.end(machine)
+        devtest.run(machine, trial)
+        wait_processes(machine, devtest.SERVICES)
+        records = audit.of(audit.read(machine, at), bdf)
+        refused[trial] = [record for record in records if record["event"] == "refused"]
+        pid = refused[trial][0]["pid"]
+        whose = {"pid": pid, "ownerPid": pid, "generation": len(refused), "function": index}
+        names = {**names_of(records), "dmaPool": {}}
+        if trial == "malformed":
+            mmio, pool = ({**whose, **names[kind]} for kind in ("deviceMmio", "dmaPool"))
+        else:
+            interrupt, buffer = ({**whose, **names[kind]} for kind in ("interrupt", "dmaBuffer"))
+    audit.must_be(refused["malformed"], [
+        *malformed("deviceMmio", READ, **mmio),
+        refusal("deviceMmio", "badMessage", 1, method=READ, **mmio),
+        refusal("deviceMmio", "tooLong", 2, method=INFO, **mmio),
+        refusal("deviceMmio", "wrongType", 2, "wait", **mmio),
+        refusal("deviceMmio", "badRequest", 4, "nop", **mmio),
+        *malformed("dmaPool", POOL_INFO, **pool),
+        refusal("dmaPool", "badMessage", 1, method=POOL_MAP, **pool),
+    ])
+    audit.must_be(refused["malformed-rest"], [
+        *malformed("interrupt", UNMASK, **interrupt),
+        refusal("interrupt", "badMessage", 1, method=BIND, **interrupt),
+        refusal("interrupt", "tooLong", 2, method=INTERRUPT_INFO, **interrupt),
+        refusal("interrupt", "badRequest", 4, "wait", **interrupt),
+        *malformed("dmaBuffer", BUFFER_INFO, **buffer),
+    ])
+    at = audit.end(machine)
+    text = machine.shell(f"run manage malformed {index}", 30)
+    claim("FAILED" not in text and "manage: all tried" in text, "refusals", text)
+    refused = audit.read(machine, at)
+    manager = {**NOWHERE, "pid": refused[0]["pid"], "object": refused[0]["object"],
+               "objectGeneration": refused[0]["objectGeneration"]}
+    audit.must_be(refused, [
+        *malformed("deviceManager", FUNCTIONS, **manager),
+        refusal("deviceManager", "badMessage", 1, method=CLAIM, **manager),
+        refusal("deviceManager", "tooLong", 2, method=FUNCTIONS, **manager),
+        refusal("deviceManager", "stale", 1, method=CLAIM, **manager),
+    ])
+    claim(manager["object"] and manager["pid"] != pid, "the manager's object", refused[0])
+    # The table for people says the same.
+    text = machine.shell(f"audit {at}")
+    claim(re.search(r" stale deviceManager call 1\r?$", text, re.MULTILINE), "the last one in the table", text)
+    machine.halt()
+
+
+def told(total):
+    """Which of a class's refusals have records."""
+    return [count for count in range(1, total + 1)
+            if count <= EACH or (count & (count - 1) == 0 and count.bit_length() % 2 == 1)]
+
+
+def test_flood(boot, logs):
+    """A process that is refused again and again, with everything that it can vary, pushes nobody's records
+    out: of each class of its refusals there are the first 16, and then fewer and fewer; from the 16th class
+    on they are counted together. Each says how many there were, and at its end there is a record of how many
+    have none. Else: records that are lost, or refusals that are not accounted for."""
+    machine, _, bdf, index = start(boot, logs)
+    devtest.hold(machine)
+    pid = pid_of(machine)
+    at = audit.end(machine)
+    claim("1200 refusals" in machine.shell(f"run manage flood {index}", 30), "1200 refusals", machine.tail())
+    wait_processes(machine, devtest.SERVICES | {"devtest"})
+    records = audit.read(machine, at)
+    manager = {"function": index, "generation": 1, "pid": records[0]["pid"], "ownerPid": pid, "bdf": bdf}
+    audit.must_be(records, [
+        *[refusal("deviceManager", "stale", count, method=REVOKE, **{**manager, "detail": (1 << 64) - 1})
+          for count in told(1200)],
+        ("unrecorded", {**NOWHERE, "pid": manager["pid"], "detail": 1200 - len(told(1200)), "kind": "none"})])
+    machine.shell("kill devtest")
+    wait_processes(machine, devtest.SERVICES)
+    before = audit.read(machine)
+
+    machine.write("run devtest flood &\r")
+    refusals = int(machine.expect(re.compile(r"devtest: (\d+) refusals\r"), 60).group(1))
+    machine.expect("devtest: mapped", 20)
+    fresh_prompt(machine)
+    pid = pid_of(machine)
+    machine.write(f"run manage revoke {index}\r")
+    refusals += int(machine.expect(re.compile(r"devtest: (\d+) stale\r"), 60).group(1))
+    wait_processes(machine, devtest.SERVICES)
+    claim("FAILED" not in machine.output, "refusals", machine.tail())
+    claim(refusals == 11000, "5,000 and 6,000 refusals", refusals)
+    records = audit.read(machine)
+    claim(records[:len(before)] == before and len(records) < KEPT // 2, "all records of others, and few of it",
+          len(records))
+    refused = [record for record in records if record["event"] == "refused" and record["pid"] == pid]
+    classes = {}
+    for record in refused:
+        one = "others" if record["status"] == "stale" else (record["kind"], record["status"])
+        classes.setdefault(one, []).append(record["count"])
+    expected = {(kind, status): told(334 if kind == "deviceMmio" else 333)
+                for kind in ("deviceMmio", "dmaPool", "interrupt")
+                for status in ("badRequest", "denied", "wrongType", "badMethod", "badRange")}
+    claim(classes == {**expected, "others": told(6000)}, expected, classes)
+    last = [record for record in records if record["event"] == "unrecorded" and record["pid"] == pid]
+    claim(len(last) == 1 and last[0]["detail"] == refusals - len(refused), "all others counted", last)
+    claim(audit.omitted(machine) == last[0]["detail"] + 1200 - len(told(1200)),
+          "and in the log's own number", last)
     machine.halt()
 
 
@@ -261,14 +442,13 @@ def test_lost_records_are_counted(boot, logs):
     """The log keeps the last 1,024 records; who comes late is told how many it has missed, and what is
     left is numbered on. Else: a gap, or records that are lost without a word."""
     machine, _, _, index = start(boot, logs)
+    claim("1200 changes" in machine.shell(f"run manage churn {index}", 30), "1200 changes", machine.tail())
     devtest.hold(machine)
-    count = audit.end(machine)
-    claim("1200 refusals" in machine.shell(f"run manage flood {index}", 30), "1200 refusals", machine.tail())
-    count += 1200
+    count = 1200 + 6
     text = machine.shell("audit", 30)
     lost = int(re.search(r"\((\d+) records are lost\)", text).group(1))
     kept = [line for line in text.splitlines() if re.match(r" *\d+ +\d+\.\d{3} ", line)]
-    claim(lost == count - 1024 and len(kept) == 1024, "1,024 kept, and all others counted", (count, lost))
+    claim(lost == count - KEPT and len(kept) == KEPT, "1,024 kept, and all others counted", (count, lost))
     claim(int(kept[0].split()[0]) == lost, f"the first has number {lost}", kept[0])
     claim("lost" not in machine.shell(f"audit {lost}"), "nothing lost for who is in time", machine.tail())
     machine.halt()

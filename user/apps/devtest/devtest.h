@@ -13,6 +13,7 @@
  *   owner.c      who may use a capability: other processes, copies, moves, the end of an owner
  *   life.c       how to be an owner that ends badly, and the one that comes after it
  *   stale.c      an owner that goes on after its device was taken
+ *   refused.c    what is refused before an object is asked, and a flood of it
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *   rogue.c      the same, at the wrong moment
@@ -149,6 +150,8 @@ void try_part(void);
 void try_release(void);
 void try_poor(void);
 void try_charge(void);
+void try_malformed(void);
+void try_malformed_rest(void);
 
 /** With the DeviceManager instead of a device. Returns an exit code. */
 int manage(int count, char **arguments);
@@ -166,6 +169,9 @@ int early_hand(uint64_t with, const struct device_manager_claim_params *claim,
 int monkeys(uint64_t manager, const struct device_manager_claim_params functions[2],
             uint32_t milliseconds);
 void try_nvme(void);
+
+/** Requests to the DeviceManager that are malformed. Returns an exit code. */
+int manage_malformed(uint64_t manager);
 
 /* What children do. Each returns an exit code. */
 int child_uses(void);
@@ -188,6 +194,8 @@ int life_deaf(void);
 int life_heir(void);
 int life_wait(void);
 int life_stale(void);
+int life_gone(void);
+int life_flood(void);
 int life_nvme(void);
 int life_hoard(void);
 int life_parted(void);

@@ -7,6 +7,8 @@
 #define PATIENCE_MS 30000u
 #define RAISES      50u
 #define STORMS      40u
+#define WAITS       40u
+#define WAITS_MAX   32u /* that are accepted: capos.capnp */
 
 static struct interrupt_state interrupt_now(void)
 {
@@ -44,6 +46,31 @@ static void refuse_binds(uint64_t notification)
     check_refused(interrupt_mask(device.pool), "masking a pool");
 }
 
+/** More WAITs than may be there at once: one interrupt ends all that were accepted. */
+static void crowd(void)
+{
+    static struct rt_operation waits[WAITS];
+    struct rt_ring *const ring = rt_ring_self();
+    unsigned told = 0, refused = 0;
+
+    for (unsigned i = 0; i < WAITS; i++) {
+        if (rt_ring_start_wait(ring, &waits[i], device.interrupt, soon(PATIENCE_MS)) != STATUS_OK) {
+            check(false, "a wait", "not submitted");
+            return;
+        }
+    }
+    rt_ring_flush(ring);
+    raise();
+    for (unsigned i = 0; i < WAITS; i++) {
+        const struct rt_operation *ended = rt_ring_wait(ring, RT_NO_DEADLINE);
+
+        told += ended != NULL && ended->cqe.status == STATUS_OK && ended->cqe.payload[0] == 1;
+        refused += ended != NULL && ended->cqe.status == STATUS_QUEUE_FULL;
+    }
+    check_number(told, WAITS_MAX, "of 40 waits that one interrupt ends");
+    check_number(refused, WAITS - WAITS_MAX, "  that are refused");
+}
+
 void try_interrupt(void)
 {
     uint64_t count = 0, bits = 0, notification;
@@ -71,6 +98,7 @@ void try_interrupt(void)
                      "waiting for one")) {
         check_number(count, 1, "and it is one");
     }
+    crowd();
     for (unsigned i = 0; i < RAISES; i++) {
         raise();
     }

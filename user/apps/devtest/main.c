@@ -19,12 +19,16 @@ static const struct {
     const char *name;
     void (*run)(void);
 } trials[] = {
-    {"window", try_window},       {"table", try_table},     {"small", try_small},
-    {"config", try_config},       {"pool", try_pool},       {"buffer", try_buffer},
-    {"interrupt", try_interrupt}, {"owner", try_owner},     {"hand", try_hand},
-    {"part", try_part},           {"release", try_release}, {"poor", try_poor},
-    {"nvme-strange", try_nvme},   {"ats", try_ats},         {"hasty", try_hasty},
-    {"stormy", try_stormy},       {"marks", try_marks},     {"charge", try_charge},
+    {"window", try_window},       {"table", try_table},
+    {"small", try_small},         {"config", try_config},
+    {"pool", try_pool},           {"buffer", try_buffer},
+    {"interrupt", try_interrupt}, {"owner", try_owner},
+    {"hand", try_hand},           {"part", try_part},
+    {"release", try_release},     {"poor", try_poor},
+    {"nvme-strange", try_nvme},   {"ats", try_ats},
+    {"hasty", try_hasty},         {"stormy", try_stormy},
+    {"marks", try_marks},         {"charge", try_charge},
+    {"malformed", try_malformed}, {"malformed-rest", try_malformed_rest},
 };
 
 static const struct {
@@ -38,7 +42,7 @@ static const struct {
     {"listen", life_listen},      {"deaf", life_deaf},          {"heir", life_heir},
     {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
-    {"takes", life_takes},
+    {"takes", life_takes},        {"gone", life_gone},          {"flood", life_flood},
 };
 
 struct device_under_test device;
@@ -243,7 +247,9 @@ static void run_test(size_t index)
 int main(int count, char **arguments)
 {
     if (rt_capability("deviceManager") != 0) {
-        return manage(count, arguments);
+        const int code = manage(count, arguments);
+
+        return failure_count == 0 ? code : 1;
     }
     device.mmio = rt_capability("dev.mmio");
     device.pool = rt_capability("dev.pool");

@@ -8,6 +8,8 @@
  *      manage strange FUNCTION                          with numbers that cannot be
  *      manage harass FUNCTION                           again and again, whenever it has an owner
  *      manage flood FUNCTION                            1,200 times with such a generation
+ *      manage churn FUNCTION                            1,200 changes, of a function nobody has
+ *      manage malformed FUNCTION                        refused.c
  *      manage stale FUNCTION                            with generations that are not the
  *                                                       function's
  *      manage pin|slots|dying FUNCTION                  rogue.c
@@ -256,7 +258,7 @@ static int strange(uint32_t index)
     return done == 0 ? 0 : 1;
 }
 
-/** More refusals than the audit log keeps. */
+/** More refusals than the audit log keeps records. */
 static int flood(uint32_t index)
 {
     enum function_state state;
@@ -266,6 +268,21 @@ static int flood(uint32_t index)
         done += act(DEVICE_MANAGER_REVOKE, index, UINT64_MAX, &state) == STATUS_STALE;
     }
     rt_print("manage: %u refusals\n", done);
+    return done == FLOOD_CALLS ? 0 : 1;
+}
+
+/** More changes than the audit log keeps. */
+static int churn(uint32_t index)
+{
+    enum function_state state;
+    unsigned done = 0;
+
+    for (unsigned i = 0; i < FLOOD_CALLS; i++) {
+        const uint16_t method = i % 2 == 0 ? DEVICE_MANAGER_DISABLE : DEVICE_MANAGER_ENABLE;
+
+        done += act(method, index, 0, &state) == STATUS_OK;
+    }
+    rt_print("manage: %u changes\n", done);
     return done == FLOOD_CALLS ? 0 : 1;
 }
 
@@ -324,11 +341,17 @@ int manage(int count, char **arguments)
         if (same(arguments[1], "flood")) {
             return flood((uint32_t)index);
         }
+        if (same(arguments[1], "churn")) {
+            return churn((uint32_t)index);
+        }
+        if (same(arguments[1], "malformed")) {
+            return manage_malformed(manager);
+        }
         if (same(arguments[1], "stale")) {
             return stale((uint32_t)index);
         }
     }
-    rt_print("usage: manage revoke|reset|disable|enable|claim|strange|harass|stale|flood|pin|slots|"
-             "dying|hand FUNCTION\n");
+    rt_print("usage: manage revoke|reset|disable|enable|claim|strange|harass|stale|flood|churn|"
+             "malformed|pin|slots|dying|hand FUNCTION\n");
     return 2;
 }

@@ -16,7 +16,9 @@
  *   client_ends.c  client ends that are watched, gone in every way
  *   stale.c     pages that are unmapped or revoked while another CPU reads them
  *   races.c     threads against each other; processes started and killed by the thousand
- *   views.c     a race of its own: a revocation and what is unmapped below it
+ *   lenders.c   what can be done with the Factory of the dead
+ *   views.c     races of their own: a revocation, what is unmapped below it, and what is made
+ * meanwhile
  *
  * Each attack is a command of its own: `run hostile forge`. `run hostile` makes all of them.
  * Attacks that end the attacker are made by children, which are this program with the arguments
@@ -73,6 +75,10 @@ void attack_race(void);
 void attack_cycles(void);
 void attack_ticks(void);
 
+/** Part of `lifetimes`. */
+void lend_factory(void);
+void view_meanwhile(void);
+
 /** Part of `race`. */
 void race_revoke_above(uint64_t memory, uint64_t address);
 
@@ -90,5 +96,6 @@ int child_fault(const char *detail);
 int child_lifetimes(const char *detail);
 int child_receiver(const char *detail);
 int child_minter(const char *detail);
+int child_lender(const char *detail);
 int child_race(const char *detail);
 int child_exit(const char *detail);

@@ -103,9 +103,12 @@ static int flip_operations(void)
  * Spawning
  * ------------------------------------------------------------------------------------------ */
 
-/** A request for `image`, and in the same breath its release. */
+/**
+ * A request for `image`, and in the same breath the release of `given`, with `flags`: of the image,
+ * or of what it is a view of.
+ */
 static enum status spawn_and_release(struct rt_exchange *exchange, uint64_t image,
-                                     const struct rt_image *own)
+                                     const struct rt_image *own, uint64_t given, uint8_t flags)
 {
     struct wire_build_struct params, request, budget;
     struct rt_operation operation = {0};
@@ -143,8 +146,8 @@ static enum status spawn_and_release(struct rt_exchange *exchange, uint64_t imag
     if (status != STATUS_OK) {
         return status;
     }
-    *rt_ring_sqe(exchange->ring) =
-        (struct ring_sqe){.operation = RING_OPERATION_RELEASE, .flags = SQE_QUIET, .target = image};
+    *rt_ring_sqe(exchange->ring) = (struct ring_sqe){
+        .operation = RING_OPERATION_RELEASE, .flags = SQE_QUIET | flags, .target = given};
     rt_ring_await(exchange->ring, &operation);
     status = rt_cqe_outcome(&operation.cqe);
     if (status == STATUS_OK) {
@@ -166,9 +169,57 @@ static void release_image(const struct rt_image *own)
         attack_check(false, "a view of the image", "refused");
         return;
     }
-    attack_status(spawn_and_release(&exchange, view, own), STATUS_OK,
+    attack_status(spawn_and_release(&exchange, view, own, view, 0), STATUS_OK,
                   "releasing the image while it is loaded");
     rt_exchange_end(&exchange);
+}
+
+/** A copy of the program, in memory of its own. */
+static enum status copy_image(const struct rt_image *own, uint64_t *memory)
+{
+    const uint32_t first = (uint32_t)(own->offset / RT_PAGE_BYTES);
+    const uint32_t last = (uint32_t)((own->offset + own->length - 1) / RT_PAGE_BYTES);
+    const uint32_t pages = (uint32_t)((own->length + RT_PAGE_BYTES - 1) / RT_PAGE_BYTES);
+    void *from, *to;
+    enum status status = memory_create(pages, memory);
+
+    if (status != STATUS_OK) {
+        return status;
+    }
+    status = rt_space_map(*memory, 0, pages, ACCESS_READ_WRITE, &to);
+    if (status == STATUS_OK) {
+        status = rt_space_map(own->memory, first, last - first + 1, ACCESS_READ, &from);
+        if (status == STATUS_OK) {
+            memcpy(to, (const uint8_t *)from + own->offset % RT_PAGE_BYTES, own->length);
+            rt_space_unmap(from, last - first + 1);
+        }
+        rt_space_unmap(to, pages);
+    }
+    return status;
+}
+
+/**
+ * Memory that was given for a program is taken back while that is loaded: what is not yet copied,
+ * or mapped because it is only executed, stays out of the child's reach.
+ */
+static void revoke_image(const struct rt_image *own, enum access access, const char *what)
+{
+    struct rt_image copy = {.length = own->length};
+    struct memory_size_results size;
+    struct rt_exchange exchange;
+    uint64_t given = 0;
+
+    if (copy_image(own, &given) != STATUS_OK || memory_size(given, &size) != STATUS_OK ||
+        memory_view(given, 0, size.page_count, access, &copy.memory) != STATUS_OK ||
+        rt_exchange_begin(&exchange, RT_EXCHANGE_BYTES) != STATUS_OK) {
+        attack_check(false, "a copy of the image", "refused");
+        return;
+    }
+    attack_status(spawn_and_release(&exchange, copy.memory, &copy, given, SQE_REVOKE), STATUS_STALE,
+                  what);
+    rt_exchange_end(&exchange);
+    capability_release(copy.memory);
+    capability_release(given);
 }
 
 /** A spawn that is refused, at once or late, takes nothing. */
@@ -318,10 +369,14 @@ void attack_lifetimes(void)
     }
     timer_periods();
     revoke_views();
+    view_meanwhile();
     revoke_receiver();
     refused_move(&own, 40, 32, "moving to a process that runs out of frames");
     refused_move(&own, 128, 2, "moving to a process without a slot");
     release_image(&own);
+    revoke_image(&own, ACCESS_READ, "revoking the image while it is copied");
+    revoke_image(&own, ACCESS_READ_EXECUTE, "revoking the image while it is mapped");
+    lend_factory();
     child_check("lifetimes", "flip", EXIT_REASON_EXITED, 0);
 }
 

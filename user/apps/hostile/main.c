@@ -32,6 +32,7 @@ static const struct {
     {"fault", child_fault},       {"race", child_race},
     {"exit", child_exit},         {"lifetimes", child_lifetimes},
     {"receiver", child_receiver}, {"minter", child_minter},
+    {"lender", child_lender},
 };
 
 uint64_t cycle_count = 200;

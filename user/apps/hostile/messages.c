@@ -149,6 +149,38 @@ static void wrong_messages(void)
     }
 }
 
+/** A read of the console with too little room for a byte is refused before there is one. */
+static void reads_without_room(void)
+{
+    static const struct {
+        uint32_t length;
+        enum status expected;
+        const char *what;
+    } rooms[] = {{0, STATUS_TOO_LONG, "reading into 0 bytes"},
+                 {23, STATUS_TOO_LONG, "reading into 23 bytes"},
+                 {24, STATUS_CANCELLED, "reading into 24 bytes"}};
+    const struct console_read_params params = {.limit = UINT32_MAX};
+    struct rt_ring *const ring = rt_ring_self();
+
+    for (size_t i = 0; i < ARRAY_COUNT(rooms); i++) {
+        struct rt_operation reading = {0};
+        const struct rt_call read = {.target = rt_capability("console"),
+                                     .method = CONSOLE_READ,
+                                     .message_inline = true,
+                                     .words = RT_WORDS(params),
+                                     .answer_length = rooms[i].length};
+
+        if (rt_ring_start_call(ring, &reading, &read) != STATUS_OK) {
+            attack_check(false, rooms[i].what, "not submitted");
+            return;
+        }
+        rt_ring_flush(ring);
+        (void)rt_ring_cancel(ring, &reading);
+        rt_ring_await(ring, &reading);
+        attack_status(rt_cqe_outcome(&reading.cqe), rooms[i].expected, rooms[i].what);
+    }
+}
+
 void attack_messages(void)
 {
     const struct rt_grant grants[] = {
@@ -159,6 +191,7 @@ void attack_messages(void)
     uint64_t process, code;
 
     wrong_messages();
+    reads_without_room();
     attack_status(
         rt_kernel_call(rt_capability("console"), CONSOLE_WRITE, (struct rt_words){{0}}, &answer),
         STATUS_BAD_MESSAGE, "a text as inline words");

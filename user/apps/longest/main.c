@@ -16,27 +16,29 @@
 #include "rt/process.h"
 #include "rt/thread.h"
 
-#define THREADS     64u
-#define PER_THREAD  RT_OPERATIONS_MAX
-#define OWN_WAITS   40u /* more than one step's worth */
-#define PAGES_MAX   4096u
-#define MAPPINGS    800u
-#define VIEWS       500u
-#define TEXT_BYTES  3800u
-#define BATCH_PAGES 32u
-#define BIG_MAP_AT  0x500000000ull
+#define THREADS      64u
+#define PER_THREAD   RT_OPERATIONS_MAX
+#define OWN_WAITS    40u /* more than one step's worth */
+#define PAGES_MAX    4096u
+#define MAPPINGS     800u
+#define VIEWS        500u
+#define TEXT_BYTES   3800u
+#define LETTER_BYTES 64u
+#define BATCH_PAGES  32u
+#define BIG_MAP_AT   0x500000000ull
 
 /** How the operations of one kind of holder wait, and how they are to end. */
 struct kind {
     const char *name;
-    enum { BY_WAIT, BY_RECEIVE, BY_CALL } by;
+    enum { BY_WAIT, BY_RECEIVE, BY_CALL, BY_LETTER, BY_READ } by;
     enum status expected;
 };
 
 static const struct kind kinds[] = {
-    {"wait", BY_WAIT, STATUS_STALE}, {"receive", BY_RECEIVE, STATUS_STALE},
-    {"call", BY_CALL, STATUS_STALE}, {"closed", BY_CALL, STATUS_PEER_GONE},
-    {"ended", BY_WAIT, STATUS_OK},   {"never", BY_WAIT, STATUS_OK},
+    {"wait", BY_WAIT, STATUS_STALE},        {"receive", BY_RECEIVE, STATUS_STALE},
+    {"call", BY_CALL, STATUS_STALE},        {"closed", BY_CALL, STATUS_PEER_GONE},
+    {"ended", BY_WAIT, STATUS_OK},          {"never", BY_WAIT, STATUS_OK},
+    {"letter", BY_LETTER, STATUS_TOO_LONG}, {"read", BY_READ, STATUS_TOO_LONG},
 };
 
 static struct rt_image image;
@@ -67,6 +69,12 @@ static enum status start_one(struct rt_operation *operation)
 {
     struct rt_ring *const ring = rt_ring_self();
     const struct rt_call call = {.target = object, .message_inline = true};
+    const struct rt_call letter = {.target = object, .message_length = LETTER_BYTES};
+    const struct console_read_params read_params = {.limit = 1};
+    const struct rt_call read = {.target = object,
+                                 .method = CONSOLE_READ,
+                                 .message_inline = true,
+                                 .words = RT_WORDS(read_params)};
 
     switch (held->by) {
     case BY_WAIT:
@@ -75,6 +83,10 @@ static enum status start_one(struct rt_operation *operation)
         return rt_ring_start_receive(ring, operation, object, 0, 0);
     case BY_CALL:
         return rt_ring_start_call(ring, operation, &call);
+    case BY_LETTER:
+        return rt_ring_start_call(ring, operation, &letter);
+    case BY_READ:
+        return rt_ring_start_call(ring, operation, &read);
     }
     return STATUS_BAD_REQUEST;
 }
@@ -96,7 +108,7 @@ static uint64_t hold(void *argument)
     for (uint32_t i = 0; i < PER_THREAD; i++) {
         const struct rt_operation *ended = rt_ring_wait(ring, RT_NO_DEADLINE);
 
-        wrong += ended == NULL || (enum status)ended->cqe.status != held->expected;
+        wrong += ended == NULL || rt_cqe_outcome(&ended->cqe) != held->expected;
     }
     return wrong;
 }
@@ -273,6 +285,30 @@ static bool close_endpoint(void)
            child_ends(0, EXIT_REASON_EXITED);
 }
 
+/** Who can receive nothing receives thousands of messages. */
+static bool refuse_calls(void)
+{
+    struct rt_ring *const ring = rt_ring_self();
+    struct rt_operation receive = {0};
+    uint64_t endpoint, client;
+
+    if (!good(endpoint_create(&endpoint), "an endpoint") ||
+        !good(endpoint_mint(endpoint, 1, &client), "a client end") ||
+        !child_start("letter", client) ||
+        !good(rt_ring_start_receive(ring, &receive, endpoint, 0, 0), "receive")) {
+        return false;
+    }
+    rt_ring_flush(ring);
+    return child_ends(0, EXIT_REASON_EXITED) &&
+           good(rt_ring_cancel(ring, &receive), "the RECV, which still waits");
+}
+
+/** Thousands want to read from the console, and have no room for what is typed. */
+static bool refuse_reads(void)
+{
+    return child_start("read", rt_capability("console")) && child_ends(0, EXIT_REASON_EXITED);
+}
+
 /** Thousands wait for the end of a process, which has as many threads and operations. */
 static bool end_process(void)
 {
@@ -429,7 +465,8 @@ static const struct {
     {"waits", revoke_waits},   {"receives", revoke_receives}, {"calls", revoke_calls},
     {"close", close_endpoint}, {"end", end_process},          {"map", map_pages},
     {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
-    {"batch", submit_batch},   {"meanwhile", map_meanwhile},
+    {"batch", submit_batch},   {"meanwhile", map_meanwhile},  {"letters", refuse_calls},
+    {"reads", refuse_reads},
 };
 
 int main(int count, char **arguments)

@@ -19,6 +19,7 @@
 /** What is asked for, and how far it has been answered. */
 struct audit_request {
     uint64_t sequence;
+    uint64_t omitted; /* refusals without a record, as of the last answer */
     bool as_json;
 };
 
@@ -41,12 +42,28 @@ static const char *why(struct wire_struct record)
                                           : "";
 }
 
+/** What was refused, and how often so far if it was not the first time. */
+static void print_refused(struct wire_struct record)
+{
+    const enum ring_operation operation = audit_record_get_operation(record);
+    const uint64_t count = audit_record_get_count(record);
+
+    rt_print(" %s %s", object_kind_name(audit_record_get_kind(record)),
+             operation == RING_OPERATION_NOP ? "transfer" : ring_operation_name(operation));
+    if (operation == RING_OPERATION_CALL) {
+        rt_print(" %u", audit_record_get_method(record));
+    }
+    if (count > 1) {
+        rt_print(" x%llu", (unsigned long long)count);
+    }
+}
+
 static void print_row(struct wire_struct record)
 {
     const uint64_t ns = audit_record_get_nanoseconds(record);
     char bdf[RT_BDF_BYTES];
 
-    rt_print("%5llu %4llu.%03llu %-14s %-7s %4llu %5llu %3llu %4u %9llx %s\n",
+    rt_print("%5llu %4llu.%03llu %-14s %-7s %4llu %5llu %3llu %4u %9llx %s",
              (unsigned long long)audit_record_get_sequence(record),
              (unsigned long long)(ns / NS_PER_S), (unsigned long long)(ns % NS_PER_S / NS_PER_MS),
              audit_event_name(audit_record_get_event(record)), place_format(bdf, record),
@@ -55,6 +72,10 @@ static void print_row(struct wire_struct record)
              (unsigned long long)audit_record_get_generation(record),
              audit_record_get_object(record), (unsigned long long)audit_record_get_detail(record),
              why(record));
+    if (audit_record_get_event(record) == AUDIT_EVENT_REFUSED) {
+        print_refused(record);
+    }
+    rt_print("\n");
 }
 
 /** Every field under its name in the schema; numbers of 64 bits that need not be small as text. */
@@ -72,12 +93,15 @@ static void print_json(struct wire_struct record)
              (int)audit_record_get_function(record), place_format(bdf, record),
              (unsigned long long)audit_record_get_generation(record));
     rt_print("\"pid\":%llu,\"ownerPid\":%llu,\"kind\":\"%s\",\"object\":%u,"
-             "\"objectGeneration\":%llu,\"detail\":\"0x%llx\"}\n",
+             "\"objectGeneration\":%llu,\"detail\":\"0x%llx\",",
              (unsigned long long)audit_record_get_pid(record),
              (unsigned long long)audit_record_get_owner_pid(record),
              object_kind_name(audit_record_get_kind(record)), audit_record_get_object(record),
              (unsigned long long)audit_record_get_object_generation(record),
              (unsigned long long)audit_record_get_detail(record));
+    rt_print("\"operation\":\"%s\",\"method\":%u,\"count\":%llu}\n",
+             ring_operation_name(audit_record_get_operation(record)),
+             audit_record_get_method(record), (unsigned long long)audit_record_get_count(record));
 }
 
 static void print_dropped(const struct audit_request *request, uint64_t count)
@@ -85,6 +109,15 @@ static void print_dropped(const struct audit_request *request, uint64_t count)
     if (count != 0) {
         rt_print(request->as_json ? "{\"dropped\":%llu}\n" : "(%llu records are lost)\n",
                  (unsigned long long)count);
+    }
+}
+
+static void print_omitted(const struct audit_request *request)
+{
+    if (request->omitted != 0) {
+        rt_print(request->as_json ? "{\"omitted\":%llu}\n"
+                                  : "(%llu refusals are counted, and have no record)\n",
+                 (unsigned long long)request->omitted);
     }
 }
 
@@ -111,6 +144,7 @@ static uint32_t print_some(struct audit_request *request)
     }
     const uint64_t next = audit_log_read_results_get_next(results);
 
+    request->omitted = audit_log_read_results_get_omitted(results);
     print_dropped(request, audit_log_read_results_get_dropped(results));
     if (audit_log_read_results_get_records(results, &list) == WIRE_OK && next > params.sequence) {
         while (count < list.count && wire_list_get_struct(&list, count, &record) == WIRE_OK) {
@@ -145,6 +179,7 @@ void command_audit(struct words *words)
         count = print_some(&request);
         lines += count;
     }
+    print_omitted(&request);
     if (count != 0) {
         rt_print("there are more: audit %llu\n", (unsigned long long)request.sequence);
     }

@@ -75,9 +75,11 @@ static const struct command commands[] = {
     {"audit", "[RECORD] [-j]", "changes of device authority, from a record on",
      "TIME is in seconds since boot, PID who did it (0: the kernel, or the device), OWNER\n"
      "whose device it is, GEN the function's generation, OBJ the capability's object as in\n"
-     "`caps`, DETAIL (hexadecimal) an address, index or count. WHY: the answer to what was\n"
-     "refused, or what had the device taken away. -j prints JSON objects, one a line, which\n"
-     "tools/audit-export takes out of what a terminal kept.\n",
+     "`caps`, DETAIL (hexadecimal) an address, index or count. WHY: what had the device\n"
+     "taken away; or the answer to what was refused, the kind of capability, the operation\n"
+     "and, if it was a call, its method's number. x64: the 64th of its kind; not all of\n"
+     "these have a record. -j prints JSON objects, one a line, which tools/audit-export\n"
+     "takes out of what a terminal kept.\n",
      command_audit},
     {"acpi", "[-j]", "firmware's tables, and what is believed of them",
      "REFUSED says why a table, or a part of it, is done without, and where in it.\n"
