@@ -7,7 +7,7 @@
 /*@ requires \valid(record);
     assigns *record;
     ensures function_initial(record, group) && function_sound(record); */
-static void init_function(struct ledger_function *record, uint32_t group)
+static void init_record(struct ledger_function *record, uint32_t group)
 {
     record->state = FUNCTION_STATE_DISCOVERED;
     record->refusal = CLAIM_REFUSAL_NONE;
@@ -46,31 +46,54 @@ static void init_route(struct ledger_route *route)
     route->next_free = 0;
 }
 
-/** All functions, routes, buffers: each in a function of its own, to be proven on its own. */
+/** The next function behind those that are initial already: they stay so. */
+/*@ requires \valid(functions + (0 .. index));
+    requires owners_initial(functions, index);
+    requires claims_initial(functions, index);
+    requires pools_initial(functions, index);
+    requires ends_initial(functions, index);
+    assigns functions[index];
+    ensures owners_initial(functions, index + 1);
+    ensures claims_initial(functions, index + 1);
+    ensures pools_initial(functions, index + 1);
+    ensures ends_initial(functions, index + 1); */
+static void init_function(struct ledger_function *functions, uint32_t index)
+{
+    init_record(&functions[index], index);
+    /*@ assert owners_initial(functions, index); */
+    /*@ assert claims_initial(functions, index); */
+    /*@ assert pools_initial(functions, index); */
+    /*@ assert ends_initial(functions, index); */
+}
+
+/*
+ * All functions, then all routes, then all buffers. Each loop is a function of its own, and each
+ * function writes one kind of record only and says what it keeps: the provers see no further.
+ */
+
 /*@ requires \valid(functions + (0 .. count - 1));
     assigns functions[0 .. count - 1];
-    ensures \forall integer k; 0 <= k < count ==> function_initial(&functions[k], k); */
+    ensures functions_initial(functions, count); */
 static void init_functions(struct ledger_function *functions, uint32_t count)
 {
     /*@ loop invariant 0 <= i <= count;
-        loop invariant \forall integer k; 0 <= k < i ==> owner_initial(&functions[k], k);
-        loop invariant \forall integer k; 0 <= k < i ==> parts_initial(&functions[k]);
-        loop invariant \forall integer k; 0 <= k < i ==> pool_initial(&functions[k]);
-        loop invariant \forall integer k; 0 <= k < i ==> end_initial(&functions[k]);
+        loop invariant owners_initial(functions, i);
+        loop invariant claims_initial(functions, i);
+        loop invariant pools_initial(functions, i);
+        loop invariant ends_initial(functions, i);
         loop assigns i, functions[0 .. count - 1];
         loop variant count - i; */
     for (uint32_t i = 0; i < count; i++) {
-        init_function(&functions[i], i);
+        init_function(functions, i);
     }
 }
 
 /*@ requires \valid(routes + (0 .. count - 1));
     assigns routes[0 .. count - 1];
-    ensures \forall integer k; 0 <= k < count ==> route_initial(&routes[k]); */
-static void init_routes(struct ledger_route *routes, uint32_t count)
+    ensures records_initial(routes, count); */
+static void init_route_records(struct ledger_route *routes, uint32_t count)
 {
-    /*@ loop invariant 0 <= i <= count;
-        loop invariant \forall integer k; 0 <= k < i ==> route_initial(&routes[k]);
+    /*@ loop invariant 0 <= i <= count && records_initial(routes, i);
         loop assigns i, routes[0 .. count - 1];
         loop variant count - i; */
     for (uint32_t i = 0; i < count; i++) {
@@ -78,13 +101,28 @@ static void init_routes(struct ledger_route *routes, uint32_t count)
     }
 }
 
+/*@ requires ledger_stored(ledger);
+    requires owners_initial(ledger->functions, ledger->function_count);
+    requires claims_initial(ledger->functions, ledger->function_count);
+    requires pools_initial(ledger->functions, ledger->function_count);
+    requires ends_initial(ledger->functions, ledger->function_count);
+    assigns ledger->routes[0 .. ledger->route_count - 1];
+    ensures owners_initial(ledger->functions, ledger->function_count);
+    ensures claims_initial(ledger->functions, ledger->function_count);
+    ensures pools_initial(ledger->functions, ledger->function_count);
+    ensures ends_initial(ledger->functions, ledger->function_count);
+    ensures records_initial(ledger->routes, ledger->route_count); */
+static void init_routes(struct ledger *ledger)
+{
+    init_route_records(ledger->routes, ledger->route_count);
+}
+
 /*@ requires \valid(buffers + (0 .. count - 1));
     assigns buffers[0 .. count - 1];
-    ensures \forall integer k; 0 <= k < count ==> buffer_initial(&buffers[k]); */
-static void init_buffers(struct ledger_buffer *buffers, uint32_t count)
+    ensures records_initial(buffers, count); */
+static void init_buffer_records(struct ledger_buffer *buffers, uint32_t count)
 {
-    /*@ loop invariant 0 <= i <= count;
-        loop invariant \forall integer k; 0 <= k < i ==> buffer_initial(&buffers[k]);
+    /*@ loop invariant 0 <= i <= count && records_initial(buffers, i);
         loop assigns i, buffers[0 .. count - 1];
         loop variant count - i; */
     for (uint32_t i = 0; i < count; i++) {
@@ -92,17 +130,29 @@ static void init_buffers(struct ledger_buffer *buffers, uint32_t count)
     }
 }
 
+/*@ requires ledger_stored(ledger);
+    requires owners_initial(ledger->functions, ledger->function_count);
+    requires claims_initial(ledger->functions, ledger->function_count);
+    requires pools_initial(ledger->functions, ledger->function_count);
+    requires ends_initial(ledger->functions, ledger->function_count);
+    requires records_initial(ledger->routes, ledger->route_count);
+    assigns ledger->buffers[0 .. ledger->buffer_count - 1];
+    ensures owners_initial(ledger->functions, ledger->function_count);
+    ensures claims_initial(ledger->functions, ledger->function_count);
+    ensures pools_initial(ledger->functions, ledger->function_count);
+    ensures ends_initial(ledger->functions, ledger->function_count);
+    ensures records_initial(ledger->routes, ledger->route_count);
+    ensures records_initial(ledger->buffers, ledger->buffer_count); */
+static void init_buffers(struct ledger *ledger)
+{
+    init_buffer_records(ledger->buffers, ledger->buffer_count);
+}
+
 void ledger_init(struct ledger *ledger)
 {
-    init_buffers(ledger->buffers, ledger->buffer_count);
-    /*@ assert buffers_initial(ledger); */
-    init_routes(ledger->routes, ledger->route_count);
-    /*@ assert buffers_initial(ledger); */
-    /*@ assert routes_initial(ledger); */
     init_functions(ledger->functions, ledger->function_count);
-    /*@ assert functions_initial(ledger); */
-    /*@ assert buffers_initial(ledger); */
-    /*@ assert routes_initial(ledger); */
+    init_routes(ledger);
+    init_buffers(ledger);
 }
 
 /** Whether there is a place such as a handle names. */

@@ -138,7 +138,9 @@ struct ledger_place {
     assigns ledger->functions[0 .. ledger->function_count - 1],
             ledger->routes[0 .. ledger->route_count - 1],
             ledger->buffers[0 .. ledger->buffer_count - 1];
-    ensures functions_initial(ledger) && routes_initial(ledger) && buffers_initial(ledger); */
+    ensures functions_initial(ledger->functions, ledger->function_count);
+    ensures records_initial(ledger->routes, ledger->route_count);
+    ensures records_initial(ledger->buffers, ledger->buffer_count); */
 void ledger_init(struct ledger *ledger);
 
 /** What the ledger says of the place that a handle names; false, and nothing: there is none. */

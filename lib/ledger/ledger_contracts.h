@@ -118,13 +118,21 @@
         !buffer->is_retired && buffer->access == 0 && buffer->iova == 0 &&
         buffer->page_count == 0 && buffer->next_free == 0;
 
-    predicate functions_initial(struct ledger *ledger) =
-        \forall integer i; ledger_has_function(ledger, i) ==>
-            function_initial(&ledger->functions[i], i);
-    predicate routes_initial(struct ledger *ledger) =
-        \forall integer i; ledger_has_route(ledger, i) ==> route_initial(&ledger->routes[i]);
-    predicate buffers_initial(struct ledger *ledger) =
-        \forall integer i; ledger_has_buffer(ledger, i) ==> buffer_initial(&ledger->buffers[i]);
+    predicate owners_initial(struct ledger_function *functions, integer count) =
+        \forall integer i; 0 <= i < count ==> owner_initial(&functions[i], i);
+    predicate claims_initial(struct ledger_function *functions, integer count) =
+        \forall integer i; 0 <= i < count ==> parts_initial(&functions[i]);
+    predicate pools_initial(struct ledger_function *functions, integer count) =
+        \forall integer i; 0 <= i < count ==> pool_initial(&functions[i]);
+    predicate ends_initial(struct ledger_function *functions, integer count) =
+        \forall integer i; 0 <= i < count ==> end_initial(&functions[i]);
+    predicate functions_initial(struct ledger_function *functions, integer count) =
+        owners_initial(functions, count) && claims_initial(functions, count) &&
+        pools_initial(functions, count) && ends_initial(functions, count);
+    predicate records_initial(struct ledger_route *routes, integer count) =
+        \forall integer i; 0 <= i < count ==> route_initial(&routes[i]);
+    predicate records_initial(struct ledger_buffer *buffers, integer count) =
+        \forall integer i; 0 <= i < count ==> buffer_initial(&buffers[i]);
 
     // Nothing of it has changed between two places of a function.
     predicate function_same{K, L}(struct ledger_function *record) =
@@ -150,6 +158,13 @@
         \at(record->is_exhausted, K) == \at(record->is_exhausted, L) &&
         \at(record->not_reset, K) == \at(record->not_reset, L) &&
         \at(record->evidence, K) == \at(record->evidence, L);
+
+    // What an owner is charged for (L6): of everything that does not say by how much it differs.
+    predicate totals_same{K, L}(struct ledger_function *record) =
+        \at(record->pool_pages, K) == \at(record->pool_pages, L) &&
+        \at(record->buffer_count, K) == \at(record->buffer_count, L) &&
+        \at(record->route_count, K) == \at(record->route_count, L) &&
+        \at(record->mmio_pages, K) == \at(record->mmio_pages, L);
 
     // ------------------------------------------------------------ owners
 

@@ -98,6 +98,7 @@ bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled)
     requires record->generation < LEDGER_GENERATION_END - 1 &&
              record->owner_generation < LEDGER_GENERATION_END - 1;
     assigns *record;
+    ensures totals_same{Pre, Post}(record);
     ensures function_sound(record) && record->state == FUNCTION_STATE_CLAIMED;
     ensures record->owner == pid && record->former_owner == DEVICE_NOBODY;
     ensures record->generation == \old(record->generation);
@@ -126,6 +127,7 @@ static void claim(struct ledger_function *record, uint64_t pid, uint32_t pool_li
     requires function_sound(&ledger->functions[function]) && groups_sound(ledger);
     requires ledger->functions[function].pool_pages == 0;
     assigns ledger->functions[function];
+    ensures totals_same{Pre, Post}(&ledger->functions[function]);
     ensures groups_sound(ledger);
     ensures function_sound(&ledger->functions[function]);
     ensures ledger->functions[function].owner == pid;

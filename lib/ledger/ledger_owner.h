@@ -45,6 +45,7 @@ bool ledger_disable(struct ledger *ledger, uint32_t function, bool is_disabled);
     requires \valid(mmio) && \valid(pool) && \separated(mmio, pool);
     requires ledger_apart(ledger, mmio) && ledger_apart(ledger, pool);
     assigns ledger->functions[function], *mmio, *pool;
+    ensures totals_same{Pre, Post}(&ledger->functions[function]);
     ensures function_sound(&ledger->functions[function]);
     ensures ledger->functions[function].generation ==
             \old(ledger->functions[function].generation);
@@ -99,6 +100,7 @@ MUST_CHECK enum status ledger_move_check(const struct ledger *ledger,
     requires ledger->functions[handle->function].owner_generation < LEDGER_GENERATION_END - 1 ||
              handle->owner_generation != ledger->functions[handle->function].owner_generation;
     assigns ledger->functions[handle->function], ledger->routes[handle->slot].owner, *handle;
+    ensures totals_same{Pre, Post}(&ledger->functions[handle->function]);
     ensures function_sound(&ledger->functions[handle->function]);
     ensures ledger->functions[handle->function].owner_generation >=
             \old(ledger->functions[handle->function].owner_generation);

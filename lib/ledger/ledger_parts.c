@@ -236,7 +236,8 @@ void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *poo
     begin_buffer(buffer, function, iova, page_count, access);
     spend(record, iova, page_count);
     /*@ assert buffer_sound(buffer); */
-    /*@ assert buffer->use == LEDGER_LIVE; */
+    /*@ assert buffer->use == LEDGER_LIVE && buffer->function == function; */
+    /*@ assert buffer->page_count == page_count; */
     ledger_handle_set(handle, record, function, DEVICE_PART_BUFFER, slot, buffer->generation);
 }
 

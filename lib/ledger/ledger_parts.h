@@ -210,7 +210,11 @@ MUST_CHECK enum status ledger_buffer_check(const struct ledger *ledger,
             ledger->functions[\old(pool->function)].high_next ==
                 \old(place->iova) + (page_count + 1) * LEDGER_PAGE_BYTES;
     ensures ledger->functions[\old(pool->function)].pool_pages ==
-            \old(ledger->functions[pool->function].pool_pages) + page_count; */
+            \old(ledger->functions[pool->function].pool_pages) + page_count;
+    ensures ledger->buffers[\old(place->slot)].page_count == page_count;
+    ensures ledger->buffers[\old(place->slot)].function == \old(pool->function);
+    ensures ledger->functions[\old(pool->function)].buffer_count ==
+            \old(ledger->functions[pool->function].buffer_count) + 1; */
 void ledger_buffer_commit(struct ledger *ledger, const struct device_handle *pool,
                           const struct ledger_place *place, uint32_t page_count,
                           enum dma_access access, struct device_handle *handle);

@@ -20,6 +20,7 @@
     behavior revoked:
       assumes device_state_owned(ledger->functions[function].state);
       assigns ledger->functions[function], ledger->routes[0 .. ledger->route_count - 1];
+      ensures totals_same{Pre, Post}(&ledger->functions[function]);
       ensures \result && ledger->functions[function].state == FUNCTION_STATE_REVOKING;
       // Whatever it says, no handle of the function is current now...
       ensures \forall integer part, slot, generation, owner, part_generation;
@@ -87,6 +88,7 @@ MUST_CHECK bool ledger_is_released(const struct ledger *ledger, uint32_t functio
     requires function_released(&ledger->functions[function]);
     requires ledger->functions[function].pool_pages == 0;
     assigns ledger->functions[function];
+    ensures totals_same{Pre, Post}(&ledger->functions[function]);
     ensures function_sound(&ledger->functions[function]);
     ensures ledger->functions[function].generation ==
             \old(ledger->functions[function].generation);
@@ -153,6 +155,7 @@ void ledger_recover(struct ledger *ledger, uint32_t function);
     behavior left:
       assumes function_recovered(&ledger->functions[function]);
       assigns ledger->functions[function];
+      ensures totals_same{Pre, Post}(&ledger->functions[function]);
       ensures \result && function_sound(&ledger->functions[function]);
       ensures ledger->functions[function].state == FUNCTION_STATE_FREE ||
               ledger->functions[function].state == FUNCTION_STATE_RETIRED;

@@ -2,9 +2,9 @@
 
 /*
  * lib/account: every accept and every refusal by table, for each resource, and random opens,
- * closes, charges and refunds in a tree of accounts against a model that adds up from the leaves
- * (L6). A refused operation changes nothing (L8): all accounts are compared before and after. The
- * seed is printed; CAPOS_SEED repeats a run.
+ * closes, charges, refunds and moves in a tree of accounts against a model that adds up from the
+ * leaves (L6). A refused operation changes nothing (L8): all accounts are compared before and
+ * after. The seed is printed; CAPOS_SEED repeats a run.
  */
 
 #include "account/account.h"
@@ -159,7 +159,9 @@ static void test_move(void **state)
     for (enum account_resource i = 0; i < ACCOUNT_RESOURCE_COUNT; i++) {
         assert_true(account_charge(&child, i, 20));
     }
-    account_move(&child, &keeper, ACCOUNT_FRAMES, 20);
+    /* In two steps: the second finds something charged. */
+    account_move(&child, &keeper, ACCOUNT_FRAMES, 12);
+    account_move(&child, &keeper, ACCOUNT_FRAMES, 8);
     assert_int_equal(child.used[ACCOUNT_FRAMES], 0);
     assert_int_equal(child.limit[ACCOUNT_FRAMES], 10);
     assert_int_equal(parent.used[ACCOUNT_FRAMES], 10);
@@ -352,9 +354,48 @@ static bool step_refund(void)
     return count != 0;
 }
 
+static bool model_is_within(int account, int ancestor)
+{
+    while (account != ancestor && account != -1) {
+        account = models[account].parent;
+    }
+    return account == ancestor;
+}
+
+/** A limit that is not used goes to another account, or with the charge that it pays for. */
+static bool step_move(void)
+{
+    const int from = pick_open();
+    const int to = pick_open();
+    const enum account_resource resource = random_below(ACCOUNT_RESOURCE_COUNT);
+    const bool is_charged = random_below(2) == 0;
+    const uint32_t most = is_charged ? models[from].own[resource]
+                                     : models[from].limit[resource] - model_used(from, resource);
+    const uint32_t count = random_below(most + 1);
+
+    /* Seldom: where limits are everywhere hardly an account is ever closed. */
+    if (random_below(16) != 0) {
+        return false;
+    }
+    if (is_charged) {
+        account_move(&accounts[from], &accounts[to], resource, count);
+        models[from].own[resource] -= count;
+        models[to].own[resource] += count;
+    } else {
+        account_move_limit(&accounts[from], &accounts[to], resource, count);
+    }
+    for (int a = 1; a < ACCOUNTS; a++) {
+        models[a].limit[resource] -= models[a].open && model_is_within(from, a) ? count : 0;
+        models[a].limit[resource] += models[a].open && model_is_within(to, a) ? count : 0;
+    }
+    return count != 0 && from != to;
+}
+
 static void test_random(void **state)
 {
-    static bool (*const steps[])(void) = {step_open, step_close, step_charge, step_refund};
+    static bool (*const steps[])(void) = {
+        step_open, step_close, step_charge, step_refund, step_move,
+    };
     static struct account before[ACCOUNTS];
     uint32_t taken[ARRAY_COUNT(steps)] = {0};
     (void)state;
@@ -380,7 +421,7 @@ static void test_random(void **state)
         check_all();
     }
     for (size_t i = 0; i < ARRAY_COUNT(steps); i++) {
-        assert_true(taken[i] > STEPS / 300); /* a test of refusals alone would be none */
+        assert_true(taken[i] > STEPS / 1000); /* a test of refusals alone would be none */
     }
 
     /* Everything comes back: leaves first. */

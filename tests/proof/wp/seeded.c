@@ -49,3 +49,22 @@ static inline uint32_t seeded_endless_proof(uint32_t count)
     }
     return 9;
 }
+
+struct seeded_account {
+    uint32_t limit;
+    uint32_t used;
+};
+
+/* The sum wraps: what is much too large is charged. */
+/*@ requires \valid(account) && account->used <= account->limit;
+    assigns account->used;
+    ensures account->used <= account->limit;
+    ensures \result != 0 ==> account->used == \old(account->used) + count; */
+static inline int seeded_charge_wraps(struct seeded_account *account, uint32_t count)
+{
+    if (account->used + count > account->limit) {
+        return 0;
+    }
+    account->used += count;
+    return 1;
+}
