@@ -380,10 +380,13 @@ void *heap_reallocate(void *payload, size_t size)
     if (payload == NULL) {
         return heap_allocate(size);
     }
+    /* The header says how large the block below is: whoever gives that back writes here. */
+    rt_mutex_lock(&heap_mutex);
     block = block_of(payload, "reallocate");
     capacity = block->state == BLOCK_LARGE
                    ? large_of(block)->page_count * RT_PAGE_BYTES - sizeof(struct large)
                    : block->size;
+    rt_mutex_unlock(&heap_mutex);
     capacity -= sizeof(*block);
     if (size <= capacity && size >= capacity / 4) {
         return payload;
