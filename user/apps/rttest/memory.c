@@ -7,9 +7,11 @@
 #include "rt/kernel_objects.h"
 #include "rt/thread.h"
 
-#define SLOTS       64u
-#define HEAP_ROUNDS 4000u
-#define THREADS     3u
+#define SLOTS            64u
+#define HEAP_ROUNDS      4000u
+#define THREADS          3u
+
+#define NEIGHBOUR_ROUNDS 20000u
 
 static uint32_t random_next(uint32_t *state)
 {
@@ -69,6 +71,39 @@ static uint64_t churn(void *argument)
     return wrong;
 }
 
+/** Take and give back a part of a free block, whose size is in the header of the one above it. */
+static uint64_t split_and_merge(void *argument)
+{
+    bool *const is_over = argument;
+
+    for (unsigned round = 0; round < NEIGHBOUR_ROUNDS; round++) {
+        heap_free(heap_allocate(1000));
+    }
+    __atomic_store_n(is_over, true, __ATOMIC_RELEASE);
+    return 0;
+}
+
+/** A block is looked at while another thread changes what is below it, and stays where it is. */
+static void check_neighbours(void)
+{
+    void *const below = heap_allocate(3000);
+    void *const block = heap_allocate(100);
+    struct rt_thread *thread;
+    bool is_over = false, has_moved = false;
+    uint64_t code;
+
+    heap_free(below);
+    if (EXPECT(below != NULL && block != NULL) &&
+        EXPECT_STATUS(rt_thread_create(split_and_merge, &is_over, 0, &thread), STATUS_OK)) {
+        while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
+            has_moved |= heap_reallocate(block, 100) != block;
+        }
+        EXPECT(!has_moved);
+        EXPECT_STATUS(rt_thread_join(thread, &code), STATUS_OK);
+    }
+    heap_free(block);
+}
+
 void group_heap(void)
 {
     struct heap_statistics before, after;
@@ -91,6 +126,7 @@ void group_heap(void)
         EXPECT_STATUS(rt_thread_join(threads[i], &wrong), STATUS_OK);
         EXPECT(wrong == 0);
     }
+    check_neighbours();
     zeroed = heap_allocate_zeroed(100, 7);
     EXPECT(zeroed != NULL && block_holds(zeroed, 700, 0));
     heap_free(zeroed);
