@@ -183,6 +183,7 @@ help:
 #:   make test-config   manifests and boot packages
 #:   make rt-check      the user runtime against a hostile kernel
 #:   make test-system   boots and tests under QEMU. Some of them: K=smoke. At once: JOBS=2
+#:                      On machines that stand still now and then, as on a busy host: STALL=1
 #:   make run-smoke run-spawn run-devicemmio-grant run-dmapool-grant run-interrupt-grant
 #:   make run-ddf-provider-consumer run-image run-diagnostics run-hardware-audit run-acpi run-pci
 #:                      one system gate each

@@ -47,6 +47,7 @@ SHOWN_LINES = 12
 PIPE_BYTES = 1 << 20  # as much as an unprivileged process may have
 SHARED_MEMORY = "/dev/shm"
 ROOM_BYTES = 1 << 30
+STALL = pathlib.Path(__file__).with_name("stall.py")
 
 
 def numa_nodes(count, cpus, size):
@@ -153,6 +154,8 @@ class Machine:
         qmp_theirs.close()
         if qtest:
             test_theirs.close()
+        if os.environ.get("STALL"):
+            subprocess.Popen([sys.executable, STALL, str(self.process.pid), str(self.number)])
         self.qtest = Qtest(test, self.deadline) if qtest else None
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()
