@@ -54,16 +54,18 @@ class Stalled:
             self.stopped.append((thread, 0 if status >> 16 else os.WSTOPSIG(status)))
 
     def __exit__(self, *_):
-        for thread, delivered in self.stopped:
+        # The first thread of a process has not ended before all others have, and nobody is told of them before us.
+        for thread, delivered in reversed(self.stopped):
             try:
                 ptrace(PTRACE_DETACH, thread, delivered)
             except ProcessLookupError:
-                pass
+                os.waitpid(thread, WALL)
 
 
 def threads_of(process):
+    """The first one first."""
     try:
-        return [int(entry.name) for entry in pathlib.Path(f"/proc/{process}/task").iterdir()]
+        return sorted(int(entry.name) for entry in pathlib.Path(f"/proc/{process}/task").iterdir())
     except OSError:
         return []
 
@@ -82,5 +84,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (ChildProcessError, ProcessLookupError):
-        pass  # the machine has ended
+    except (ChildProcessError, PermissionError):
+        pass  # the machine has ended, though not all of it
