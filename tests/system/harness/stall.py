@@ -7,6 +7,7 @@ or all of them, for some milliseconds, lets them go on for some, and so forth un
 that believes in the time that something takes, or in who comes first, fails before it fails on a stranger's
 machine. ptrace(2) can stop single threads; SIGSTOP cannot."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -40,12 +41,11 @@ class Stalled:
 
     def __enter__(self):
         for thread in self.threads:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
                 ptrace(PTRACE_SEIZE, thread)
-                ptrace(PTRACE_INTERRUPT, thread)
-            except ProcessLookupError:
-                continue  # it has ended
-            self._until_stopped(thread)
+                with contextlib.suppress(ProcessLookupError):
+                    ptrace(PTRACE_INTERRUPT, thread)
+                self._until_stopped(thread)
 
     def _until_stopped(self, thread):
         """By us, or by a signal on its way to it, which is delivered when it goes on: ptrace(2), PTRACE_EVENT_STOP."""
@@ -71,7 +71,7 @@ def threads_of(process):
 
 
 def main():
-    process, seed = int(sys.argv[1]), int(sys.argv[2])
+    process, seed = int(sys.argv[1]), sys.argv[2]
     choice = random.Random(seed)
     while threads := threads_of(process):
         if choice.random() >= ALL_OF_THEM:
