@@ -18,6 +18,7 @@ import time
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
 WALL = 0x40000000  # linux/wait.h: threads too
 STILL_S = (0.001, 0.060)
+LONG_S, RARELY = (0.060, 0.300), 0.05
 GOING_S = (0.001, 0.040)
 ALL_OF_THEM = 0.3  # how often it is the whole machine
 
@@ -77,7 +78,7 @@ def main():
         if choice.random() >= ALL_OF_THEM:
             threads = [choice.choice(threads)]
         with Stalled(threads):
-            time.sleep(choice.uniform(*STILL_S))
+            time.sleep(choice.uniform(*(LONG_S if choice.random() < RARELY else STILL_S)))
         time.sleep(choice.uniform(*GOING_S))
 
 
