@@ -154,8 +154,8 @@ class Machine:
         qmp_theirs.close()
         if qtest:
             test_theirs.close()
-        if os.environ.get("STALL"):
-            subprocess.Popen([sys.executable, STALL, str(self.process.pid), str(self.number)])
+        if os.environ.get("STALL"):  # another number, other places
+            subprocess.Popen([sys.executable, STALL, str(self.process.pid), f"{os.environ['STALL']} {self.number}"])
         self.qtest = Qtest(test, self.deadline) if qtest else None
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()
@@ -342,6 +342,11 @@ class Machine:
         """Wait until the device has gone."""
         while self.qmp.wait_event("DEVICE_DELETED", timeout)["data"].get("device") != name:
             pass
+
+    def throttle(self, name, requests=0, size=0):
+        """Have a disk with a limit do so many requests, or bytes, a second from now on; 0: as many as it can."""
+        self.qmp.execute("qom-set", path=f"/objects/{name}-limit", property="limits",
+                         value={"iops-total": requests, "bps-total": size})
 
     def inject_error(self, name, error):
         """An AER error at a PCIe device, by its name in QEMU hw/pci/pcie_aer.c, such as DLP."""
