@@ -56,6 +56,32 @@ def test_longest_sections(boot, logs):
     machine.halt()
 
 
+@pytest.mark.deadline(120)
+def test_longest_of_revokers(boot, logs):
+    """3,841 revocations of one function wait for its teardown, which a bus reset keeps. All are answered, and no entry
+    holds the lock for longer than the limit. Else: the time, and where the lock was taken and given back."""
+    devices = Devices()
+    devices.edu(port=True)
+    package = Package()
+    for program in package.programs.values():
+        if program["start"] == "device":
+            program["start"] = "demand"
+    longest = package.add("longest", IMAGE.read_bytes(), like="hostile",
+                          budget={"frames": 24000, "capSlots": 1024, "objects": 2048, "threads": 160, "dmaPages": 1,
+                                  "mmioPages": 1, "interrupts": 1})
+    longest["grants"].append({"name": "deviceManager", "source": {"deviceManager": None}})
+    machine = boot(cpus=1, icount=0, kernel=KERNEL, devices=devices, package=package.write(logs))
+    machine.expect(machine.PROMPT)
+    forget_holds(machine)
+    text = machine.shell("run longest revokers", 60)
+    hold = longest_holds(machine)["kernel"]
+    claim("longest: exit code 0" in text and "ask during the teardown" in text, "all of them answered, at its end", text)
+    claim(0 < hold[0] <= LIMIT, f"at most {LIMIT} instructions", hold)
+    RECORDS.parent.mkdir(parents=True, exist_ok=True)
+    RECORDS.with_name("longest-sections-revokers.json").write_text(json.dumps({"run longest revokers": hold}, indent=1) + "\n")
+    machine.halt()
+
+
 PAGES = 3000 + 40 * 512  # that the device may still reach
 
 
