@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "rt/address_space.h"
+#include "rt/clock.h"
 #include "rt/kernel_objects.h"
 #include "rt/own_image.h"
 #include "rt/print.h"
@@ -26,6 +27,8 @@
 #define TEXT_BYTES   3800u
 #define LETTER_BYTES 64u
 #define BATCH_PAGES  32u
+#define SLOTS_MAX    16384u /* more than a table has */
+#define SLOTS_APART  128u   /* one in each page of it */
 #define BIG_MAP_AT   0x500000000ull
 
 /** How the operations of one kind of holder wait, and how they are to end. */
@@ -431,6 +434,27 @@ static bool submit_batch(void)
     return true;
 }
 
+/** Fill all slots that there can be, keep every SLOTS_APART-th, and let others look at these. */
+static bool hold_few_slots(void)
+{
+    static uint64_t slots[SLOTS_MAX];
+    uint32_t count = 0;
+
+    while (count < SLOTS_MAX && notification_create(&slots[count]) == STATUS_OK) {
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % SLOTS_APART != 0 && !good(capability_release(slots[i]), "release")) {
+            return false;
+        }
+    }
+    rt_print("longest: %u of %u slots\n", (count + SLOTS_APART - 1) / SLOTS_APART, count);
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
+}
+
 static const struct {
     const char *name;
     bool (*run)(void);
@@ -440,6 +464,7 @@ static const struct {
     {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
     {"batch", submit_batch},   {"meanwhile", map_meanwhile},  {"letters", refuse_calls},
     {"reads", refuse_reads},   {"within", revoke_within},     {"revokers", revoke_function},
+    {"slots", hold_few_slots},
 };
 
 int main(int count, char **arguments)
