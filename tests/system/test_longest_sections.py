@@ -74,7 +74,7 @@ def test_longest_of_revokers(boot, logs):
     machine = boot(cpus=1, icount=0, kernel=KERNEL, devices=devices, package=package.write(logs))
     machine.expect(machine.PROMPT)
     forget_holds(machine)
-    text = machine.shell("run longest revokers", 60)
+    text = machine.shell("run longest revokers", 90)
     hold = longest_holds(machine)["kernel"]
     claim("longest: exit code 0" in text and "ask during the teardown" in text, "all of them answered, at its end", text)
     claim(0 < hold[0] <= LIMIT, f"at most {LIMIT} instructions", hold)
