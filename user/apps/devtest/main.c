@@ -44,7 +44,7 @@ static const struct {
     {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
     {"takes", life_takes},        {"gone", life_gone},          {"flood", life_flood},
     {"lots", life_lots},          {"donor", life_donor},        {"child-lots", child_lots},
-    {"silent", life_silent},
+    {"silent", life_silent},      {"behind", life_behind},
 };
 
 struct device_under_test device;
