@@ -5,6 +5,7 @@ not have: QEMU's nvme with reads in flight, and edu, with the very frames given 
 import pathlib
 import re
 
+import audit
 import devtest
 import disks
 import image
@@ -13,7 +14,7 @@ import pytest
 from harness import Devices, disk_image
 from oracle import pci
 from outside_edu import OutsideEdu
-from shell import claim, fresh_prompt, wait_processes, wait_said
+from shell import claim, fresh_prompt, has_line, until, wait_processes, wait_said
 
 NVME = {"vendor": 0x1B36, "devices": [0x0010]}
 PAGE = 4096
@@ -129,6 +130,29 @@ def test_same_frames_at_once(boot, logs):
         claim(changed == [frames[5]], "the frame of a transfer of its own", changed)
         before.append((iova, frames))
         disks.kill(machine, "devtest")
+    machine.halt()
+
+
+@pytest.mark.deadline(120)
+def test_attacks_of_an_owner(boot):
+    """edu's driver tells its device what no owner may have: memory behind its buffer, across its end, of the kernel's,
+    memory to be read only, memory that was taken from it a moment ago. It is refused, and that is in the audit log; a
+    driver that then ends with a transfer under way leaves a device that serves the next one. Else: a claim of the
+    driver's that fails, no record, a complaint of the oracle's."""
+    devices = Devices()
+    devices.edu()
+    machine = boot(devices=devices)
+    machine.expect(machine.PROMPT)
+    for attack in ("dma-outside", "dma-kernel", "dma-cross", "dma-readonly", "dma-after-unmap"):
+        at = audit.end(machine)
+        text = machine.shell(f"run edu {attack}", 60)
+        claim(has_line(text, "edu: 0 of its claims failed"), f"edu {attack}", text)
+        until(machine, f"{attack}: a refused access in the audit log",
+              lambda: any(record["event"] == "faulted" for record in audit.read(machine, at)))
+    machine.shell("run edu dma-die", 60)
+    text = machine.shell("run edu", 60)
+    claim(has_line(text, "edu: 0 of its claims failed"), "the next owner at work", text)
+    oracle.inspect(machine)
     machine.halt()
 
 
