@@ -3,6 +3,7 @@
 in its order, with who did it, to what, and why. Whole sequences, by record."""
 
 import json
+import pathlib
 import re
 import subprocess
 
@@ -12,6 +13,7 @@ import pytest
 from harness import Devices
 from oracle import pci
 from outside_edu import OutsideEdu
+from packages import Package
 from shell import claim, fresh_prompt, process_table, wait_processes
 
 INIT, KERNEL = 1, 0
@@ -27,6 +29,7 @@ POOL_MAP, POOL_INFO = 0, 1
 SPACE_MAP, ENDPOINT_MINT, NOTIFICATION_MINT, TIMER_ARM, SPAWN = 0, 0, 1, 1, 0
 BUFFER_INFO = 1
 FUNCTIONS, CLAIM, REVOKE, RESET = 0, 1, 3, 4  # of DeviceManager
+TABLES, READ_MEMORY, WRITE_MEMORY, READ_PORT, WRITE_PORT, READ_CONFIG, SOFT_OFF = range(1, 8)  # of AcpiFirmware
 
 
 def start(boot, logs, port=True, cpus=2):
@@ -413,6 +416,49 @@ def test_where_capabilities_have_no_place(boot, logs):
     # The table for people says the same.
     text = machine.shell("audit")
     claim(re.search(r" misplaced .* badRequest interrupt timeout\r?$", text, re.MULTILINE), "in the table", text)
+    machine.halt()
+
+
+def test_refusals_of_firmware(boot, logs):
+    """What the interpreter of firmware's AML is refused is in the log: the method, why, and how many bytes of
+    memory (but not which), which port, which function and offset, which sleep types were meant. Else: the
+    first other record."""
+    package = Package()
+    package.programs.pop("acpi", None)
+    package.add("acpitest", pathlib.Path("build/package/user/acpitest.elf").read_bytes(), grants=[
+        {"name": "console", "source": {"console": None}},
+        {"name": "firmware", "source": {"acpiFirmware": None}}])
+    machine = boot(package=package.write(logs), boot="pvh")
+    machine.expect(machine.PROMPT)
+    at = audit.end(machine)
+    text = machine.shell("run acpitest refusals")
+    claim("acpitest: 16 checks, 0 failed" in text, "refusals", text)
+    records = audit.read(machine, at)
+    first = records[0]
+    whose = {**NOWHERE, **{name: first[name] for name in ("pid", "object", "objectGeneration")}}
+    bridge = {"function": audit.function_index(machine, "00:1f.0"), "bdf": "00:1f.0", "generation": 1}
+
+    def refused(status, count, method, detail, **more):
+        return refusal("acpiFirmware", status, count, method=method, **{**whose, "detail": detail, **more})
+    audit.must_be(records, [
+        refused("denied", 1, TABLES, 2048),
+        refused("badRange", 1, TABLES, 0),
+        refused("denied", 2, READ_MEMORY, 8),
+        refused("badRange", 2, READ_MEMORY, 3),
+        refused("denied", 3, WRITE_MEMORY, 4),
+        refused("badRange", 3, WRITE_MEMORY, 16),
+        refused("denied", 4, READ_PORT, 0x60),
+        refused("badRange", 4, READ_PORT, 0x608),
+        refused("denied", 5, WRITE_PORT, 0xCF9),
+        refused("notFound", 1, READ_CONFIG, 0xFFF8),
+        refused("notFound", 2, READ_CONFIG, 1 << 16 | 0xF8),
+        refused("badRange", 5, READ_CONFIG, 4096, **bridge),
+        refused("badRange", 6, SOFT_OFF, 3 << 8 | 8),
+        refused("occupied", 1, SOFT_OFF, 5 << 8 | 5),
+        refused("badMethod", 1, NO_METHOD, 0),
+        refused("stale", 1, 0, 0),
+    ])
+    claim(first["pid"] and first["object"], "who, and which object", audit.shown(first))
     machine.halt()
 
 
