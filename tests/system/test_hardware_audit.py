@@ -409,7 +409,7 @@ def test_where_capabilities_have_no_place(boot, logs):
         *[refusal("none", "stale", count, method=NOTIFICATION_MINT, **lost)
           for count in told(5 + CALLS_OF_UNKNOWN)[5:]],
     ]
-    at = next(number for number, record in enumerate(records) if record["event"] == "misplaced")
+    at = next((number for number, record in enumerate(records) if record["event"] == "misplaced"), 0)
     audit.must_be(records[at:], no_place + given_up)
     claim(not [one for one in records[:at] if one["event"] == "refused"], "nothing of the child", records[:at])
     claim(audit.omitted(machine) == CALLS_OF_UNKNOWN - 11, "all others counted", machine.tail())
