@@ -47,9 +47,9 @@ gdb: $(KERNEL) $(PACKAGE)
 
 # The tests of tests/system. K picks tests by name, as pytest's -k does.
 K ?=
-# With STALL=1 every machine stands still now and then: tests/system/harness/stall.py.
+# With STALL=1 every machine stands still now and then, with 2 at other times: tests/system/harness/stall.py.
 STALL ?=
-SYSTEM_PYTEST = $(if $(STALL),STALL=1 )$(PYTEST) $(if $(K),-k '$(K)')
+SYSTEM_PYTEST = $(if $(STALL),STALL='$(STALL)' )$(PYTEST) $(if $(K),-k '$(K)')
 
 # run-smoke runs tests/system/test_smoke.py, and so on. test-system runs them all, and the rest.
 # The file of a gate has underscores for the hyphens of its name.

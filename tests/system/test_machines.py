@@ -100,8 +100,8 @@ def test_silent_cpu(boot):
     gdb.resume()
     machine.expect("CPU with APIC id 1 does not answer")
     machine.expect("cpu: 2 online")
-    registers = machine.qmp.hmp("info registers -a").split("CPU#")[2]
-    claim("HLT=1" in registers and "CR0=60000010" in registers, "CPU 1 waits for a start", registers)
+    until(machine, "CPU 1 waits for a start", lambda: {"HLT=1", "CR0=60000010"} <= set(
+        machine.qmp.hmp("info registers -a").split("CPU#")[2].split()))
     claim("demo: exit code 0" in machine.shell("run demo", 40), "demo: exit code 0", machine.tail())
     machine.halt()
 

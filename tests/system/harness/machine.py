@@ -154,8 +154,8 @@ class Machine:
         qmp_theirs.close()
         if qtest:
             test_theirs.close()
-        if os.environ.get("STALL"):
-            subprocess.Popen([sys.executable, STALL, str(self.process.pid), str(self.number)])
+        if os.environ.get("STALL"):  # another number, other places
+            subprocess.Popen([sys.executable, STALL, str(self.process.pid), f"{os.environ['STALL']} {self.number}"])
         self.qtest = Qtest(test, self.deadline) if qtest else None
         self._reader = threading.Thread(target=self._read_serial, daemon=True)
         self._reader.start()

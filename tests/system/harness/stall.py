@@ -7,6 +7,7 @@ or all of them, for some milliseconds, lets them go on for some, and so forth un
 that believes in the time that something takes, or in who comes first, fails before it fails on a stranger's
 machine. ptrace(2) can stop single threads; SIGSTOP cannot."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -17,6 +18,7 @@ import time
 PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207  # linux/ptrace.h
 WALL = 0x40000000  # linux/wait.h: threads too
 STILL_S = (0.001, 0.060)
+LONG_S, RARELY = (0.060, 0.300), 0.05
 GOING_S = (0.001, 0.040)
 ALL_OF_THEM = 0.3  # how often it is the whole machine
 
@@ -40,12 +42,11 @@ class Stalled:
 
     def __enter__(self):
         for thread in self.threads:
-            try:
+            with contextlib.suppress(ProcessLookupError):  # it has ended
                 ptrace(PTRACE_SEIZE, thread)
-                ptrace(PTRACE_INTERRUPT, thread)
-            except ProcessLookupError:
-                continue  # it has ended
-            self._until_stopped(thread)
+                with contextlib.suppress(ProcessLookupError):
+                    ptrace(PTRACE_INTERRUPT, thread)
+                self._until_stopped(thread)
 
     def _until_stopped(self, thread):
         """By us, or by a signal on its way to it, which is delivered when it goes on: ptrace(2), PTRACE_EVENT_STOP."""
@@ -54,33 +55,35 @@ class Stalled:
             self.stopped.append((thread, 0 if status >> 16 else os.WSTOPSIG(status)))
 
     def __exit__(self, *_):
-        for thread, delivered in self.stopped:
+        # The first thread of a process has not ended before all others have, and nobody is told of them before us.
+        for thread, delivered in reversed(self.stopped):
             try:
                 ptrace(PTRACE_DETACH, thread, delivered)
             except ProcessLookupError:
-                pass
+                os.waitpid(thread, WALL)
 
 
 def threads_of(process):
+    """The first one first."""
     try:
-        return [int(entry.name) for entry in pathlib.Path(f"/proc/{process}/task").iterdir()]
+        return sorted(int(entry.name) for entry in pathlib.Path(f"/proc/{process}/task").iterdir())
     except OSError:
         return []
 
 
 def main():
-    process, seed = int(sys.argv[1]), int(sys.argv[2])
+    process, seed = int(sys.argv[1]), sys.argv[2]
     choice = random.Random(seed)
     while threads := threads_of(process):
         if choice.random() >= ALL_OF_THEM:
             threads = [choice.choice(threads)]
         with Stalled(threads):
-            time.sleep(choice.uniform(*STILL_S))
+            time.sleep(choice.uniform(*(LONG_S if choice.random() < RARELY else STILL_S)))
         time.sleep(choice.uniform(*GOING_S))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (ChildProcessError, ProcessLookupError):
-        pass  # the machine has ended
+    except (ChildProcessError, PermissionError):
+        pass  # the machine has ended, though not all of it
