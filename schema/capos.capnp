@@ -170,6 +170,7 @@ interface ProcessSpawner {
 
   spawn @0 (request :SpawnRequest) -> (process :CapId);
   # The transfer list beside the message gives the child its capabilities, in order.
+  # stale, also late: this spawner or the image was revoked, and no process comes to life.
 }
 
 struct SpawnRequest {

@@ -90,6 +90,8 @@ static void init_function(struct device_function *function, uint32_t index)
     list_init(&function->routes);
     list_init(&function->buffers);
     list_init(&function->revokers);
+    list_init(&function->answered);
+    list_init(&function->answering.link);
     list_init(&function->teardown.link);
     ledger.functions[index].group = pci->found.group;
     ledger.functions[index].refusal = find_refusal(function);

@@ -108,6 +108,10 @@ struct device_function {
     uint64_t deadline_ns; /* of the step */
     struct list revokers; /* struct operation.link: DeviceManager.revoke */
 
+    struct work answering; /* of those who have waited for the end of a teardown, */
+    struct list answered;  /* struct operation.link, who are told */
+    uint64_t end_state;    /* how the last one left the function */
+
     struct device_watch watch;
     uint32_t fault_count;
     uint32_t reset_count;
@@ -300,7 +304,11 @@ void device_teardown_continue(struct device_function *function);
 /** Come back to the step later. */
 void device_teardown_sleep(struct device_function *function, uint64_t delay_ns);
 
-/** Answer those who asked for the function to be taken back. */
+/**
+ * It is over: answer those who asked for the function to be taken back, a step's worth at once and
+ * the others in steps. Who is still waiting for his answer when the next one is over is told of
+ * that: nothing is left of what he asked about, either way.
+ */
 void device_answer_revokers(struct device_function *function);
 
 /* watch.c */

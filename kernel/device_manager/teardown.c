@@ -213,13 +213,25 @@ static void step_detaching(struct device_function *function)
     }
 }
 
+static bool answer_step(struct work *work)
+{
+    LOCK_REGION(LOCK_RANK_PCI_DEVICE_MANAGER);
+    struct device_function *function = CONTAINER_OF(work, struct device_function, answering);
+
+    for (uint32_t i = 0; i < WORK_STEP_UNITS && !list_is_empty(&function->answered); i++) {
+        operation_complete_words(LIST_FIRST(&function->answered, struct operation, link),
+                                 &function->end_state, 1);
+    }
+    return list_is_empty(&function->answered);
+}
+
 void device_answer_revokers(struct device_function *function)
 {
-    const uint64_t state = device_record(function)->state;
-
-    while (!list_is_empty(&function->revokers)) {
-        operation_complete_words(LIST_FIRST(&function->revokers, struct operation, link), &state,
-                                 1);
+    list_splice(&function->answered, &function->revokers);
+    function->end_state = device_record(function)->state;
+    function->answering.step = answer_step;
+    if (!list_is_linked(&function->answering.link) && !answer_step(&function->answering)) {
+        work_start(&function->answering);
     }
 }
 

@@ -97,10 +97,10 @@ static enum status diagnostics_capabilities(struct method *method)
     if (process == NULL) {
         return STATUS_NOT_FOUND;
     }
-    for (uint32_t index = parameters->after_index + 1;
-         count < LIST_MAX && index != 0 && cap_table_at(&process->caps, index) != NULL; index++) {
-        if (cap_table_at(&process->caps, index)->place != NULL) {
-            indexes[count++] = index;
+    for (uint32_t slot = parameters->after_index; count < LIST_MAX && slot != CAP_NO_INDEX;) {
+        slot = object_next_slot(process, slot + 1);
+        if (slot != CAP_NO_INDEX) {
+            indexes[count++] = slot;
         }
     }
     answer_begin(method, &builder);

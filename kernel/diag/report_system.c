@@ -109,24 +109,19 @@ static bool cap_row(uint64_t argument, uint32_t *place, struct report_row *row)
     if (process == NULL) {
         return false;
     }
-    for (uint32_t i = *place;; i++) {
-        const struct cap_entry *entry = cap_table_at(&process->caps, i);
+    const uint32_t slot = object_next_slot(process, *place);
 
-        if (entry == NULL) {
-            return false;
-        }
-        if (entry->place != NULL) {
-            const struct object *object = cap_entry_object(entry);
-
-            *place = i + 1;
-            report_set_number(row, 0, i);
-            report_set_text(row, 1,
-                            object == NULL ? "stale"
-                                           : object_kind_name((enum object_kind)object->kind));
-            report_set_number(row, 2, object == NULL ? 0 : object->number);
-            return true;
-        }
+    if (slot == CAP_NO_INDEX) {
+        return false;
     }
+    const struct object *object = cap_entry_object(cap_table_at(&process->caps, slot));
+
+    *place = slot + 1;
+    report_set_number(row, 0, slot);
+    report_set_text(row, 1,
+                    object == NULL ? "stale" : object_kind_name((enum object_kind)object->kind));
+    report_set_number(row, 2, object == NULL ? 0 : object->number);
+    return true;
 }
 
 static const struct report_column cap_columns[] = {

@@ -153,6 +153,7 @@ void boot_package_start(const struct boot_info *info)
     memcpy(name, program.name.bytes, program.name.length);
     name[program.name.length] = '\0';
     request.name = name;
+    request.spawner = NULL;
     request.image = image;
     request.image_offset =
         (uint64_t)(elf.bytes - (const uint8_t *)direct_map((struct paddr){module->address}));

@@ -242,6 +242,7 @@ enum status object_grant(struct object *object, struct process *process, uint32_
     }
     *id = cap_table_insert(&process->caps, object->place,
                            (flags & CAP_ORIGIN) | take_note(process, object));
+    process->used_in_page[cap_id_index(*id) / CAP_ENTRIES_PER_PAGE]++;
     object->handles++;
     object->refs++;
     return STATUS_OK;
@@ -291,6 +292,8 @@ void object_ungrant(struct process *process, uint32_t index)
     struct object *object = cap_entry_object(cap_table_at(&process->caps, index));
 
     cap_table_remove(&process->caps, index);
+    KASSERT(process->used_in_page[index / CAP_ENTRIES_PER_PAGE] != 0);
+    process->used_in_page[index / CAP_ENTRIES_PER_PAGE]--;
     refund(&process->account, ACCOUNT_CAP_SLOTS, 1);
     if (object != NULL) {
         drop_handle(object);
@@ -352,6 +355,24 @@ void object_revoke_all(struct object *object)
     }
     object->refs -= count - 1;
     object_put(object);
+}
+
+uint32_t object_next_slot(const struct process *process, uint32_t index)
+{
+    uint32_t at = index % CAP_ENTRIES_PER_PAGE;
+
+    for (uint32_t page = index / CAP_ENTRIES_PER_PAGE; page < process->caps.page_count; page++) {
+        const struct cap_entry *entries = process->caps.pages[page];
+
+        while (process->used_in_page[page] != 0 && at < CAP_ENTRIES_PER_PAGE) {
+            if (entries[at].place != NULL) {
+                return page * CAP_ENTRIES_PER_PAGE + at;
+            }
+            at++;
+        }
+        at = 0;
+    }
+    return CAP_NO_INDEX;
 }
 
 const struct object *object_at(uint32_t number)

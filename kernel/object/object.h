@@ -170,6 +170,13 @@ void object_free(struct object *object);
 /** Make sure that a process can take `count` more capabilities without a further allocation. */
 MUST_CHECK enum status object_reserve_slots(struct process *process, uint32_t count);
 
+/**
+ * The first slot from `index` on of a process's table that has a capability, revoked or not;
+ * CAP_NO_INDEX. Of the pages in between it looks at slots of those two alone that it begins and
+ * ends in: others are passed.
+ */
+uint32_t object_next_slot(const struct process *process, uint32_t index);
+
 /** The object at a place of the object table, or NULL. For the audit log. */
 const struct object *object_at(uint32_t number);
 

@@ -38,6 +38,7 @@ struct process {
     struct slab_owner slabs; /* of what the account pays for */
     struct process *parent;  /* whose account pays for ours; kept while we exist */
     struct cap_table caps;
+    uint8_t used_in_page[CAP_MAX_PAGES]; /* of `caps`: slots that hold a capability */
     struct address_space space;
 
     struct list threads; /* struct thread.siblings */
@@ -67,6 +68,9 @@ struct process {
     struct bequest bequest;         /* of what devices in quarantine may still reach */
     bool is_leaving;                /* it hands that on, or has: bequest_leave() */
 };
+
+static_assert(sizeof(struct process) <= SLAB_MAX_BYTES, "it lies in a slab");
+static_assert(CAP_ENTRIES_PER_PAGE <= UINT8_MAX, "used_in_page counts them");
 
 /** What a new process may hold and how it runs. */
 struct process_limits {

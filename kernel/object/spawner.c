@@ -21,6 +21,7 @@ struct spawn {
     struct thread *thread;
     struct process *payer;       /* of the handle, whose capabilities move; NULL at boot */
     struct operation *operation; /* to be answered, or NULL: at boot, or nobody waits any more */
+    struct object_hold asked;    /* the ProcessSpawner; its place is NULL at boot: nobody's */
     struct memory *image;        /* a pin: it is there, */
     struct object_hold given;    /* and may be used while this holds */
     uint64_t image_offset;
@@ -158,6 +159,9 @@ enum status spawn_start(struct process *parent, const struct spawn_request *requ
         process_end(spawn->process, EXIT_REASON_KILLED, 0);
         goto free_spawn;
     }
+    if (request->spawner != NULL) {
+        object_hold(&spawn->asked, request->spawner);
+    }
     memory_pin(request->image);
     spawn->image = request->image;
     object_hold(&spawn->given, &request->image->object);
@@ -246,11 +250,20 @@ static enum status share_segment(const struct spawn *spawn, const struct elf_seg
     return status;
 }
 
+/** Whether the ProcessSpawner has been taken back meanwhile: nothing comes to life from it then. */
+static bool is_taken_back(const struct spawn *spawn)
+{
+    return spawn->asked.place != NULL && object_held(&spawn->asked) == NULL;
+}
+
 /** First its stack, then some pages of the image. `*loaded` once all segments are mapped. */
 static enum status load_some(struct spawn *spawn, bool *loaded)
 {
     struct process *process = spawn->process;
 
+    if (is_taken_back(spawn)) {
+        return STATUS_STALE;
+    }
     if (object_held(&spawn->given) == NULL) {
         return STATUS_STALE; /* the image was revoked: nothing of it is read or mapped any more */
     }
@@ -360,6 +373,9 @@ static void finish(struct spawn *spawn, enum status status, uint64_t handle_id)
     }
     for (uint32_t i = 0; i < spawn->grant_count; i++) {
         object_hold_drop(&spawn->grants[i]);
+    }
+    if (spawn->asked.place != NULL) {
+        object_hold_drop(&spawn->asked);
     }
     object_hold_drop(&spawn->given);
     memory_unpin(spawn->image);

@@ -7,7 +7,8 @@
  * What can be refused at once is refused before anything exists. Then the process, its first
  * thread and its account are made, and the image is copied page by page by the reaper's work; what
  * is never written of an image that may be executed is not copied but mapped. Any failure ends the
- * half-made process like any other. Under the kernel lock.
+ * half-made process like any other; so does a revocation of the image or of the ProcessSpawner.
+ * Under the kernel lock.
  */
 
 #include "object/message.h"
@@ -20,7 +21,8 @@ struct operation;
 
 /** What to start. Everything is copied or referenced by spawn_start(). */
 struct spawn_request {
-    const char *name; /* terminated */
+    const char *name;       /* terminated */
+    struct object *spawner; /* the ProcessSpawner that is asked; NULL: none is, at boot */
     struct memory *image;
     uint64_t image_offset; /* bytes into `image` */
     uint64_t image_length;

@@ -49,6 +49,7 @@ static enum status read_request(struct method *method, struct wire_struct root,
         return status;
     }
     request->name = name;
+    request->spawner = method->object;
     request->image = CONTAINER_OF(image, struct memory, object);
     request->image_offset = spawn_request_get_image_offset(root);
     request->image_length = spawn_request_get_image_length(root);

@@ -81,10 +81,13 @@ def test_client_killed_in_flight(boot, logs, end):
     """A client that ends with requests in flight leaves its pages pinned, and reachable by the device,
     until the device has answered; then everything is as before. The driver serves others meanwhile. Else:
     a frame that is free while the device reaches it, or a difference at the end."""
-    machine, devices, _ = disks.start(boot, logs, limit=4)
+    machine, devices, _ = disks.start(boot, logs, limit=1000)
+    oracle.watch(machine)  # the first look reads the kernel's debugging information, which takes long
     before = None
     for _ in range(2):
         disks.wait_served(machine)
+        # So slow that some stay in flight while we look, and not so slow that the driver gives the disk up.
+        machine.throttle(devices.names[0], requests=1)
         if end == "kill":
             disks.background(machine, "blktest depth 32 load 100000")
             until(machine, "requests in flight", lambda: disks.queue(machine, devices.names[0])["inuse"] >= 16)
@@ -102,6 +105,7 @@ def test_client_killed_in_flight(boot, logs, end):
         claim(pinned and pinned <= reach, "the client's pages, pinned and mapped for the device",
               (len(pinned), len(reach)))
         claim("bytes (" in machine.shell("blk info", 5), "a driver that answers", machine.tail())
+        machine.throttle(devices.names[0])
         wait_processes(machine, RUNNING, 20)
         after = oracle.Snapshot(machine)
         if before is not None:

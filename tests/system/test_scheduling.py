@@ -47,7 +47,7 @@ if ALL:
     @pytest.mark.parametrize("cpus", EXACT)
     def test_budgets(boot, cpus):
         """A process with 2 ms of CPU time in 10 ms that spins, with one thread or three, gets that over
-        250 ms (on one CPU at least half and at most a quarter more, on several a quarter and twice as
+        one of several windows of 250 ms (on one CPU at least half and at most a quarter more, on several a quarter and twice as
         much), is not killed, and less urgent threads run meanwhile. Else: the CPU time it used, beside
         what was due."""
         check(boot, "budgets", cpus)

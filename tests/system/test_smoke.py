@@ -119,6 +119,7 @@ def test_background_and_kill(boot):
     claim("no process 4242" in machine.shell("kill 4242"), "no process 4242", machine.tail())
 
     machine.write("run share\r")  # a second server that serves until it is killed
+    machine.expect(re.compile(r"run share\r?\n"))  # ^C in one read with the line would be part of the next
     machine.refuse(re.compile(r"(?<=\n)" + re.escape(machine.PROMPT)), 0.5)
     machine.write(CTRL_C)
     # The shell and init tell of it, in either order.

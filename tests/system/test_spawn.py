@@ -2,18 +2,21 @@
 """Gate run-spawn: init starts its children from the manifest, and whatever is wrong with a boot
 package, a manifest or a program image ends in a message that names the thing and the place."""
 
+import pathlib
 import random
 import re
+import struct
 import time
 
 import oracle
 import pytest
 from harness import Machine, Unexpected
-from packages import STANDARD, Package, patched, spinning, write
+from packages import HEADER, SEGMENT, STANDARD, Package, patched, spinning, write
 from shell import SERVICES, claim, ended, process_table, wait_processes
 
 SMALL = ("init", "echo", "shell", "hello")
 HUGE = 0xFFFF_FFFF
+TAKEBACK = pathlib.Path("build/package/user/takeback.elf")
 
 
 def test_children_of_the_manifest(boot, logs):
@@ -57,6 +60,30 @@ def test_arguments(boot, logs):
     claim([word.rstrip() for word in found] == ["from the", "manifest", "", "typed"],
           "four arguments", text)
     machine.halt()
+
+
+def with_zeroed_pages(elf, count):
+    """The program, and so many pages behind its variables."""
+    headers = range(struct.unpack_from("<H", elf, HEADER["phnum"][0])[0])
+    found = [number for number in headers if struct.unpack_from("<I", elf, 64 + 56 * number + SEGMENT["flags"][0])[0] == 6]
+    size = struct.unpack_from("<Q", elf, 64 + 56 * found[-1] + SEGMENT["memsz"][0])[0]
+    return patched(elf, found[-1], memsz=size + count * 4096)
+
+
+def test_spawner_is_taken_back(boot, logs):
+    """A process that has borrowed the ProcessSpawner has a program of 2,000 pages loaded when that is taken back: it is
+    told `stale`, the program never runs, and all that it had is free again. The lender goes on with it. Else: what
+    became of the request; or how many frames are lost."""
+    package = Package("init")
+    image = TAKEBACK.read_bytes()
+    package.add("takeback", image, like="init")
+    package.add("large", with_zeroed_pages(image, 2000), like="init")
+    del package.programs["init"], package.images["init"]
+    machine = boot(package=package.write(logs), cpus=1)
+    for outcome in ("lent: ok", *(5 * ["taken back: stale"]), "lent: ok", "done"):
+        match = machine.expect(re.compile(r"takeback: (.*?)\r?\n"), 30)
+        claim(match.group(1) == outcome, outcome, match.group(1))
+    machine.wait_exit(Machine.EXIT_HALT)
 
 
 # ---- The kernel refuses the package, or init in it

@@ -343,6 +343,11 @@ class Machine:
         while self.qmp.wait_event("DEVICE_DELETED", timeout)["data"].get("device") != name:
             pass
 
+    def throttle(self, name, requests=0, size=0):
+        """Have a disk with a limit do so many requests, or bytes, a second from now on; 0: as many as it can."""
+        self.qmp.execute("qom-set", path=f"/objects/{name}-limit", property="limits",
+                         value={"iops-total": requests, "bps-total": size})
+
     def inject_error(self, name, error):
         """An AER error at a PCIe device, by its name in QEMU hw/pci/pcie_aer.c, such as DLP."""
         words = self.qmp.hmp(f"pcie_aer_inject_error {name} {error}")

@@ -232,5 +232,6 @@ int life_hoard(void);
 int life_parted(void);
 int life_lots(void);
 int life_silent(void);
+int life_behind(void);
 int life_donor(void);
 int life_takes(void);

@@ -64,31 +64,71 @@ static int hold(uint64_t memory, uint64_t view)
     }
 }
 
-/** Many buffers, all given back at once when the test wants it: by then the IOMMU is silent. */
-int life_silent(void)
+/** Map `count` buffers of one page, all of the same. */
+static bool map_some(uint64_t pool, uint64_t memory, uint64_t *buffers, uint32_t count)
 {
-    static uint64_t buffers[GIVEN_BACK];
-    const uint64_t end = soon(PATIENCE_MS);
-    uint64_t memory, iova;
-    uint32_t value = 0;
-    enum status status = memory_create(1, &memory);
+    uint64_t iova;
+    enum status status = STATUS_OK;
 
-    for (uint32_t i = 0; i < GIVEN_BACK && status == STATUS_OK; i++) {
-        status =
-            dma_pool_map(device.pool, memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffers[i], &iova);
+    for (uint32_t i = 0; i < count && status == STATUS_OK; i++) {
+        status = dma_pool_map(pool, memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffers[i], &iova);
     }
-    if (!check_status(status, STATUS_OK, "mapping lots of buffers")) {
-        return 1;
-    }
+    return check_status(status, STATUS_OK, "mapping lots of buffers");
+}
+
+/** Until the test wants it: by then the IOMMU is silent. */
+static void wait_for_silence(void)
+{
+    const uint64_t end = soon(PATIENCE_MS);
+    uint32_t value = 0;
+    enum status status = STATUS_OK;
+
     rt_print("devtest: waiting\n");
     rt_print_flush();
     while (status == STATUS_OK && value == 0 && soon(0) < end) {
         rt_sleep(POLL_MS * RT_NS_PER_MS);
         status = device_mmio_read_config(device.mmio, CACHE_LINE_SIZE, 1, &value);
     }
+}
+
+/** Many buffers, all given back at once. */
+int life_silent(void)
+{
+    static uint64_t buffers[GIVEN_BACK];
+    uint64_t memory;
+
+    if (!check_status(memory_create(1, &memory), STATUS_OK, "memory") ||
+        !map_some(device.pool, memory, buffers, GIVEN_BACK)) {
+        return 1;
+    }
+    wait_for_silence();
     for (uint32_t i = 0; i < GIVEN_BACK; i++) {
         capability_release(buffers[i]);
     }
+    return 0;
+}
+
+/**
+ * One of a device's two buffers is given back before, and the other one behind, many of another
+ * device: what the IOMMU was asked for last is still under way when all else of the first one is
+ * over.
+ */
+int life_behind(void)
+{
+    static uint64_t others[GIVEN_BACK];
+    uint64_t memory, own[2];
+
+    if (!check_status(memory_create(1, &memory), STATUS_OK, "memory") ||
+        !map_some(device.pool, memory, own, 2) ||
+        !map_some(rt_capability("other.pool"), memory, others, GIVEN_BACK)) {
+        return 1;
+    }
+    wait_for_silence();
+    capability_release(own[0]);
+    for (uint32_t i = 0; i < GIVEN_BACK; i++) {
+        capability_release(others[i]);
+    }
+    capability_release(own[1]);
     return 0;
 }
 

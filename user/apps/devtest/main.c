@@ -45,6 +45,7 @@ static const struct {
     {"takes", life_takes},        {"gone", life_gone},           {"flood", life_flood},
     {"lots", life_lots},          {"donor", life_donor},         {"child-lots", child_lots},
     {"silent", life_silent},      {"misplaced", life_misplaced}, {"child-given-up", child_given_up},
+    {"behind", life_behind},
 };
 
 struct device_under_test device;

@@ -40,3 +40,9 @@ bool revoke_within(void);
 
 /** What the child of revoke_within() does; its exit code. */
 int hold_within(uint64_t view);
+
+/* Of revokers.c. */
+bool revoke_function(void);
+
+/** What a child is to ask of the DeviceManager. False: there is no edu. */
+bool revoker_prepare(uint64_t manager, struct device_manager_revoke_params *params);

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "rt/address_space.h"
+#include "rt/clock.h"
 #include "rt/kernel_objects.h"
 #include "rt/own_image.h"
 #include "rt/print.h"
@@ -26,12 +27,14 @@
 #define TEXT_BYTES   3800u
 #define LETTER_BYTES 64u
 #define BATCH_PAGES  32u
+#define SLOTS_MAX    16384u /* more than a table has */
+#define SLOTS_APART  128u   /* one in each page of it */
 #define BIG_MAP_AT   0x500000000ull
 
 /** How the operations of one kind of holder wait, and how they are to end. */
 struct kind {
     const char *name;
-    enum { BY_WAIT, BY_RECEIVE, BY_CALL, BY_LETTER, BY_READ } by;
+    enum { BY_WAIT, BY_RECEIVE, BY_CALL, BY_LETTER, BY_READ, BY_REVOKE } by;
     enum status expected;
 };
 
@@ -40,6 +43,7 @@ static const struct kind kinds[] = {
     {"call", BY_CALL, STATUS_STALE},        {"closed", BY_CALL, STATUS_PEER_GONE},
     {"ended", BY_WAIT, STATUS_OK},          {"never", BY_WAIT, STATUS_OK},
     {"letter", BY_LETTER, STATUS_TOO_LONG}, {"read", BY_READ, STATUS_TOO_LONG},
+    {"revoke", BY_REVOKE, STATUS_OK},
 };
 
 static struct rt_image image;
@@ -63,6 +67,7 @@ bool good(enum status status, const char *what)
 
 static const struct kind *held;
 static uint64_t object;
+static struct device_manager_revoke_params revocation;
 static uint32_t waiting; /* [a] threads whose operations all wait */
 static struct rt_operation operations[THREADS][PER_THREAD];
 
@@ -77,6 +82,11 @@ static enum status start_one(struct rt_operation *operation)
                                  .message_inline = true,
                                  .words = RT_WORDS(read_params)};
 
+    const struct rt_call revoke = {.target = object,
+                                   .method = DEVICE_MANAGER_REVOKE,
+                                   .message_inline = true,
+                                   .words = RT_WORDS(revocation)};
+
     switch (held->by) {
     case BY_WAIT:
         return rt_ring_start_wait(ring, operation, object, 0);
@@ -88,6 +98,8 @@ static enum status start_one(struct rt_operation *operation)
         return rt_ring_start_call(ring, operation, &letter);
     case BY_READ:
         return rt_ring_start_call(ring, operation, &read);
+    case BY_REVOKE:
+        return rt_ring_start_call(ring, operation, &revoke);
     }
     return STATUS_BAD_REQUEST;
 }
@@ -152,6 +164,9 @@ static int hold_main(const char *name)
     }
     if (held == NULL) {
         return map_main(name);
+    }
+    if (held->by == BY_REVOKE && !revoker_prepare(object, &revocation)) {
+        return 7;
     }
     for (uint32_t i = 0; i < THREADS; i++) {
         if (rt_thread_create(hold, operations[i], 0, &threads[i]) != STATUS_OK) {
@@ -419,6 +434,27 @@ static bool submit_batch(void)
     return true;
 }
 
+/** Fill all slots that there can be, keep every SLOTS_APART-th, and let others look at these. */
+static bool hold_few_slots(void)
+{
+    static uint64_t slots[SLOTS_MAX];
+    uint32_t count = 0;
+
+    while (count < SLOTS_MAX && notification_create(&slots[count]) == STATUS_OK) {
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % SLOTS_APART != 0 && !good(capability_release(slots[i]), "release")) {
+            return false;
+        }
+    }
+    rt_print("longest: %u of %u slots\n", (count + SLOTS_APART - 1) / SLOTS_APART, count);
+    rt_print_flush();
+    for (;;) {
+        rt_sleep(RT_NS_PER_S);
+    }
+}
+
 static const struct {
     const char *name;
     bool (*run)(void);
@@ -427,7 +463,8 @@ static const struct {
     {"close", close_endpoint}, {"end", end_process},          {"map", map_pages},
     {"pages", revoke_pages},   {"views", revoke_views},       {"text", write_text},
     {"batch", submit_batch},   {"meanwhile", map_meanwhile},  {"letters", refuse_calls},
-    {"reads", refuse_reads},   {"within", revoke_within},
+    {"reads", refuse_reads},   {"within", revoke_within},     {"revokers", revoke_function},
+    {"slots", hold_few_slots},
 };
 
 int main(int count, char **arguments)

@@ -92,7 +92,8 @@ enum method {
     METHOD_STOP,
 };
 
-static uint64_t slow_gate; /* Notification: lets METHOD_SLOW go on */
+/* Notifications: METHOD_SLOW has begun; it may go on. */
+static uint64_t slow_begun, slow_gate;
 
 static void serve_one(struct rt_server *server, const struct ring_cqe *request)
 {
@@ -116,6 +117,7 @@ static void serve_one(struct rt_server *server, const struct ring_cqe *request)
         rt_server_reply_end(server);
         return;
     case METHOD_SLOW:
+        (void)!notification_signal(slow_begun, 1);
         (void)!notification_wait(slow_gate, 0, &bits);
         rt_server_reply_words(server, (struct rt_words){{0}});
         return;
@@ -159,10 +161,11 @@ static void check_abandoned_call(uint64_t client)
     const struct rt_call slow = {.target = client, .method = METHOD_SLOW, .message_inline = true};
     struct rt_operation operation = {0};
     struct rt_words answer = {{0}};
+    uint64_t bits;
 
     EXPECT_STATUS(rt_ring_start_call(ring, &operation, &slow), STATUS_OK);
     rt_ring_flush(ring);
-    rt_sleep(2 * RT_NS_PER_MS);
+    EXPECT_STATUS(notification_wait(slow_begun, 0, &bits), STATUS_OK);
     EXPECT_STATUS(rt_ring_cancel(ring, &operation), STATUS_OK);
     rt_ring_await(ring, &operation);
     EXPECT_STATUS((enum status)operation.cqe.status, STATUS_CANCELLED);
@@ -181,6 +184,7 @@ void group_server(void)
     if (!EXPECT_STATUS(endpoint_create(&endpoint), STATUS_OK) ||
         !EXPECT_STATUS(endpoint_mint(endpoint, 11, &client), STATUS_OK) ||
         !EXPECT_STATUS(endpoint_mint(endpoint, 22, &second), STATUS_OK) ||
+        !EXPECT_STATUS(notification_create(&slow_begun), STATUS_OK) ||
         !EXPECT_STATUS(notification_create(&slow_gate), STATUS_OK) ||
         !EXPECT_STATUS(rt_thread_create(serve, &endpoint, 0, &thread), STATUS_OK)) {
         return;
@@ -212,5 +216,6 @@ void group_server(void)
     capability_release(endpoint);
     EXPECT_STATUS(call(client, METHOD_ADD, 1, 1, &answer), STATUS_PEER_GONE);
     capability_release(client);
+    capability_release(slow_begun);
     capability_release(slow_gate);
 }

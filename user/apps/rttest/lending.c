@@ -11,7 +11,8 @@
 #include "rt/server.h"
 
 #define WORK_ROUNDS 100000u
-#define BOUND_NS    (2 * RT_NS_PER_S) /* less than the spinners spin */
+#define BOUND_NS    (3 * RT_NS_PER_S) /* less than the spinners spin */
+#define STARVING_NS (30 * RT_NS_PER_MS)
 
 enum method {
     METHOD_WORK, /* computes a little */
@@ -79,10 +80,13 @@ static bool station_open(struct station *station, struct station *next)
     *station = (struct station){.next = next};
     if (!EXPECT_STATUS(endpoint_create(&station->endpoint), STATUS_OK) ||
         !EXPECT_STATUS(endpoint_mint(station->endpoint, 1, &station->client), STATUS_OK) ||
-        !worker_start(serve, station, PRIORITY_LOWEST, &station->thread)) {
+        !worker_start(serve, station, PRIORITY_LOWEST, &station->thread) ||
+        !EXPECT_STATUS(call(station, METHOD_WORK), STATUS_OK) ||
+        !EXPECT(sleep_until(&station->returned, 1))) {
         return false;
     }
-    rt_sleep(2 * RT_NS_PER_MS); /* it waits for calls */
+    /* Its RECV waits for the next call: the RETURN has armed it again. */
+    station->taken = station->worked = station->returned = 0;
     return true;
 }
 
@@ -107,29 +111,32 @@ static void check_call(const struct station *station)
 }
 
 /** After RETURN a server has its own priority again: it gets no further while others spin. */
-static void check_given_back(const struct station *station)
+static bool is_slow_again(const struct station *station)
 {
     const uint64_t taken = __atomic_load_n(&station->taken, __ATOMIC_ACQUIRE);
+    bool starves;
 
-    rt_sleep(30 * RT_NS_PER_MS);
-    EXPECT(__atomic_load_n(&station->returned, __ATOMIC_ACQUIRE) < taken);
+    rt_sleep(STARVING_NS);
+    starves = __atomic_load_n(&station->returned, __ATOMIC_ACQUIRE) < taken;
     EXPECT(spinners_stop());
-    rt_sleep(10 * RT_NS_PER_MS);
-    EXPECT(__atomic_load_n(&station->returned, __ATOMIC_ACQUIRE) == taken);
+    EXPECT(sleep_until(&station->returned, taken));
+    return starves;
 }
 
 /** The call meets a waiting server. */
-static void check_direct(void)
+static bool check_direct(void)
 {
     static struct station station;
+    bool starves;
 
-    if (!station_open(&station, NULL) || !spinners_start(machine_cpus, PRIORITY_MIDDLE)) {
-        return;
+    if (!station_open(&station, NULL) || !spinners_start(machine_cpus, PRIORITY_MIDDLE) ||
+        !spinners_begun(machine_cpus)) {
+        return false;
     }
-    rt_sleep(5 * RT_NS_PER_MS);
     check_call(&station);
-    check_given_back(&station);
+    starves = is_slow_again(&station);
     station_close(&station);
+    return starves;
 }
 
 static uint64_t hold(void *argument)
@@ -137,39 +144,55 @@ static uint64_t hold(void *argument)
     return call(argument, METHOD_HOLD);
 }
 
+/** A client of low priority has its server hold, directly or through another one, and every CPU is
+ * busy. False: counts. */
+static bool hold_start(struct station *front, struct station *back, struct rt_thread **client)
+{
+    __atomic_store_n(&release_hold, 0, __ATOMIC_RELEASE);
+    return (back == NULL || station_open(back, NULL)) && station_open(front, back) &&
+           worker_start(hold, front, PRIORITY_LOW, client) &&
+           EXPECT(sleep_until(&(back != NULL ? back : front)->taken, 1)) &&
+           spinners_start(machine_cpus, PRIORITY_MIDDLE) && spinners_begun(machine_cpus);
+}
+
 /** The call waits behind the call of a client of low priority, for which the server, or another
  * server that it calls, is at work. */
-static void check_queued(bool chain)
+static bool check_queued_behind(struct station *back)
 {
-    static struct station front, back;
+    static struct station front;
     struct rt_thread *client;
     uint64_t code = 1;
+    bool starves;
 
-    __atomic_store_n(&release_hold, 0, __ATOMIC_RELEASE);
-    if ((chain && !station_open(&back, NULL)) || !station_open(&front, chain ? &back : NULL) ||
-        !worker_start(hold, &front, PRIORITY_LOW, &client)) {
-        return;
+    if (!hold_start(&front, back, &client)) {
+        return false;
     }
-    for (unsigned i = 0; i < 100 && (chain ? &back : &front)->taken == 0; i++) {
-        rt_sleep(RT_NS_PER_MS);
-    }
-    if (!spinners_start(machine_cpus, PRIORITY_MIDDLE)) {
-        return;
-    }
-    rt_sleep(20 * RT_NS_PER_MS);
     __atomic_store_n(&release_hold, 1, __ATOMIC_RELEASE);
     check_call(&front);
-    check_given_back(&front);
+    starves = is_slow_again(&front);
     EXPECT_STATUS(rt_thread_join(client, &code), STATUS_OK);
     EXPECT(code == STATUS_OK);
     station_close(&front);
-    if (chain) {
-        station_close(&back);
+    if (back != NULL) {
+        station_close(back);
     }
+    return starves;
+}
+
+static bool check_queued(void)
+{
+    return check_queued_behind(NULL);
+}
+
+static bool check_chain(void)
+{
+    static struct station back;
+
+    return check_queued_behind(&back);
 }
 
 /** A queued call that is cancelled takes back what it lent: the server starves again. */
-static void check_cancelled(void)
+static bool check_cancelled(void)
 {
     static struct station station;
     const struct rt_call queued = {.method = METHOD_WORK, .message_inline = true};
@@ -178,16 +201,10 @@ static void check_cancelled(void)
     struct rt_call request = queued;
     struct rt_thread *client;
     uint64_t code = 1;
+    bool starves;
 
-    __atomic_store_n(&release_hold, 0, __ATOMIC_RELEASE);
-    if (!station_open(&station, NULL) || !worker_start(hold, &station, PRIORITY_LOW, &client)) {
-        return;
-    }
-    for (unsigned i = 0; i < 100 && station.taken == 0; i++) {
-        rt_sleep(RT_NS_PER_MS);
-    }
-    if (!spinners_start(machine_cpus, PRIORITY_MIDDLE)) {
-        return;
+    if (!hold_start(&station, NULL, &client)) {
+        return false;
     }
     request.target = station.client;
     EXPECT_STATUS(rt_ring_start_call(ring, &operation, &request), STATUS_OK);
@@ -195,21 +212,22 @@ static void check_cancelled(void)
     EXPECT_STATUS(rt_ring_cancel(ring, &operation), STATUS_OK);
     rt_ring_await(ring, &operation);
     EXPECT_STATUS((enum status)operation.cqe.status, STATUS_CANCELLED);
-    rt_sleep(10 * RT_NS_PER_MS);
+    rt_sleep(10 * RT_NS_PER_MS); /* the spinners have taken over again */
     __atomic_store_n(&release_hold, 1, __ATOMIC_RELEASE);
-    rt_sleep(30 * RT_NS_PER_MS);
-    EXPECT(__atomic_load_n(&station.worked, __ATOMIC_ACQUIRE) == 0);
+    rt_sleep(STARVING_NS);
+    starves = __atomic_load_n(&station.worked, __ATOMIC_ACQUIRE) == 0;
     EXPECT(spinners_stop());
     EXPECT_STATUS(rt_thread_join(client, &code), STATUS_OK);
     station_close(&station);
+    return starves;
 }
 
 void group_lending(void)
 {
     if (spinners_prepare()) {
-        check_direct();
-        check_queued(false);
-        check_queued(true);
-        check_cancelled();
+        EXPECT(holds_once(rounds_of_order(), check_direct));
+        EXPECT(holds_once(rounds_of_order(), check_queued));
+        EXPECT(holds_once(rounds_of_order(), check_chain));
+        EXPECT(holds_once(rounds_of_order(), check_cancelled));
     }
 }

@@ -6,11 +6,9 @@
 #include "rt/message.h"
 #include "rt/process.h"
 
-#define CALIBRATION_NS (10 * RT_NS_PER_MS)
-
 uint32_t machine_cpus;
 
-static uint64_t ticks_per_ms;
+static uint64_t ticks_per_us;
 
 /* ------------------------------------------------------------------------------------------
  * Time
@@ -18,7 +16,7 @@ static uint64_t ticks_per_ms;
 
 uint64_t spin_now_us(void)
 {
-    return rt_arch_timestamp() / (ticks_per_ms / 1000);
+    return rt_arch_timestamp() / ticks_per_us;
 }
 
 bool spin_until(const uint64_t *word, uint64_t value, uint64_t limit_us)
@@ -32,6 +30,34 @@ bool spin_until(const uint64_t *word, uint64_t value, uint64_t limit_us)
         rt_arch_pause();
     }
     return true;
+}
+
+bool sleep_until(const uint64_t *word, uint64_t value)
+{
+    const uint64_t end = rttest_now() + PATIENCE_US * RT_NS_PER_US;
+
+    while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < value) {
+        if (rttest_now() >= end) {
+            return false;
+        }
+        rt_sleep(RT_NS_PER_MS);
+    }
+    return true;
+}
+
+bool holds_once(unsigned rounds, bool (*check)(void))
+{
+    for (unsigned round = 0; round < rounds; round++) {
+        if (check()) {
+            return true;
+        }
+    }
+    return false;
+}
+
+unsigned rounds_of_order(void)
+{
+    return machine_cpus == 1 ? 1 : ROUNDS_OF_TIME;
 }
 
 uint64_t median_of(uint64_t *values, unsigned count)
@@ -65,6 +91,23 @@ static bool ask(struct rt_exchange *exchange, uint16_t method, struct rt_words w
         return false;
     }
     return true;
+}
+
+/** Of the time stamp counter, as the kernel has measured it: here, what this CPU stands still
+ * between two looks would count as time that one of the clocks has missed. */
+static uint64_t machine_ticks_per_us(void)
+{
+    const struct diagnostics_trace_control_params params = {.command = TRACE_COMMAND_LOOK};
+    struct rt_exchange exchange;
+    struct wire_struct results;
+    uint64_t ticks;
+
+    if (!ask(&exchange, DIAGNOSTICS_TRACE_CONTROL, RT_WORDS(params), &results)) {
+        return 0;
+    }
+    ticks = diagnostics_trace_control_results_get_ticks_per_second(results);
+    rt_exchange_end(&exchange);
+    return ticks / 1000000;
 }
 
 uint64_t machine_interrupts(void)
@@ -159,19 +202,24 @@ static struct {
     uint64_t rounds; /* [a] */
 } spinners[SPINNERS_MAX];
 static unsigned spinner_count;
-static uint64_t spin_stop; /* [a] */
-static uint64_t gave_up;   /* [a] */
+static uint64_t spin_stop;   /* [a] */
+static uint64_t spin_end_us; /* [a] when they give up */
+static uint64_t gave_up;     /* [a] */
+
+void spinners_renew(void)
+{
+    __atomic_store_n(&spin_end_us, spin_now_us() + SPIN_LIMIT_MS * 1000, __ATOMIC_RELAXED);
+}
 
 static uint64_t spin(void *argument)
 {
     uint64_t *const rounds = argument;
-    const uint64_t end = spin_now_us() + SPIN_LIMIT_MS * 1000;
 
     while (__atomic_load_n(&spin_stop, __ATOMIC_RELAXED) == 0) {
         const uint64_t done = *rounds + 1;
 
         __atomic_store_n(rounds, done, __ATOMIC_RELAXED);
-        if (done % 256 == 0 && spin_now_us() > end) {
+        if (done % 256 == 0 && spin_now_us() > __atomic_load_n(&spin_end_us, __ATOMIC_RELAXED)) {
             __atomic_fetch_add(&gave_up, 1, __ATOMIC_RELAXED);
             break;
         }
@@ -192,6 +240,7 @@ bool spinners_start(unsigned count, uint8_t priority)
         __atomic_store_n(&spin_stop, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&gave_up, 0, __ATOMIC_RELAXED);
     }
+    spinners_renew();
     for (unsigned i = 0; i < count; i++) {
         const unsigned index = spinner_count;
 
@@ -207,9 +256,24 @@ bool spinners_start(unsigned count, uint8_t priority)
     return true;
 }
 
+bool spinners_begun(unsigned count)
+{
+    bool all = true;
+
+    for (unsigned i = 0; i < count; i++) {
+        all = all && EXPECT(sleep_until(&spinners[i].rounds, 1));
+    }
+    return all;
+}
+
 uint64_t spinners_rounds(unsigned index)
 {
     return __atomic_load_n(&spinners[index].rounds, __ATOMIC_RELAXED);
+}
+
+bool spinners_pass(unsigned index, uint64_t rounds)
+{
+    return sleep_until(&spinners[index].rounds, rounds + 1);
 }
 
 struct rt_thread *spinners_thread(unsigned index)
@@ -231,13 +295,7 @@ bool spinners_stop(void)
 
 bool spinners_prepare(void)
 {
-    if (ticks_per_ms == 0) {
-        const uint64_t begin_ns = rttest_now();
-        const uint64_t begin = rt_arch_timestamp();
-
-        rt_sleep(CALIBRATION_NS);
-        ticks_per_ms = (rt_arch_timestamp() - begin) * RT_NS_PER_MS / (rttest_now() - begin_ns);
-    }
+    ticks_per_us = machine_ticks_per_us();
     (void)machine_interrupts();
-    return EXPECT(ticks_per_ms >= 1000 && machine_cpus > 0 && machine_cpus + 1 <= SPINNERS_MAX);
+    return EXPECT(ticks_per_us > 0 && machine_cpus > 0 && machine_cpus + 1 <= SPINNERS_MAX);
 }

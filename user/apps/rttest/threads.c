@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "apps/rttest/rttest.h"
 
+#include "apps/rttest/spinners.h"
 #include "rt/clock.h"
 #include "rt/kernel_objects.h"
 #include "rt/mutex.h"
@@ -42,7 +43,7 @@ void group_threads(void)
         }
     }
     EXPECT_STATUS(rt_thread_create(exit_early, NULL, 4096, &threads[0]), STATUS_OK);
-    rt_sleep(2 * RT_NS_PER_MS); /* so that it has ended before anybody waits */
+    rt_sleep(2 * RT_NS_PER_MS); /* so that it has, or may have, ended before anybody waits */
     capability = threads[0]->capability;
     EXPECT_STATUS(rt_thread_join(threads[0], &code), STATUS_OK);
     EXPECT(code == 77);
@@ -273,7 +274,6 @@ void group_registers(void)
 
 #define CONTROL_PRIORITY 18u /* the most that this program may have */
 #define RUN_LIMIT_NS     (2 * RT_NS_PER_S)
-#define PROBE_NS         (100 * RT_NS_PER_MS)
 
 struct runner {
     struct rt_thread *thread;
@@ -326,14 +326,14 @@ static void stop_runner(struct runner *runner)
 /** Never gives its CPU away, if there is another one: nothing but priorities decides there. */
 static uint64_t control_priorities(void *argument)
 {
+    const bool one_cpu = machine_cpus == 1;
     struct runner low = {0}, high = {0};
 
     (void)argument;
     if (!start_runner(&low, 16)) {
         return 0;
     }
-    const bool one_cpu = !runs(&low, false, PROBE_NS);
-
+    EXPECT(runs(&low, one_cpu, RUN_LIMIT_NS));
     if (start_runner(&high, 17)) {
         /* More urgent than `low`: it does not wait for the CPU where it was made. */
         EXPECT(runs(&high, one_cpu, RUN_LIMIT_NS));
@@ -355,7 +355,8 @@ void group_starvation(void)
     struct rt_thread *control;
     uint64_t ran = 0;
 
-    if (!EXPECT_STATUS(rt_thread_create(control_priorities, NULL, 0, &control), STATUS_OK)) {
+    if (!spinners_prepare() ||
+        !EXPECT_STATUS(rt_thread_create(control_priorities, NULL, 0, &control), STATUS_OK)) {
         return;
     }
     EXPECT_STATUS(thread_set_priority(control->capability, CONTROL_PRIORITY), STATUS_OK);
