@@ -11,7 +11,7 @@
 
 #define TEXT_BYTES 32u
 #define RETRY_NS   (200 * RT_NS_PER_US)
-#define ATTEMPTS   50000u
+#define ATTEMPTS   300000u /* a minute of sleep */
 
 /** Connect; the driver may not be there yet. */
 static enum status connect(struct block_io *io)

@@ -10,7 +10,7 @@
 #include "rt/process.h"
 
 #define DRIVER_NAME "virtio-blk"
-#define READ_NS     (20 * RT_NS_PER_S)
+#define READ_NS     (60 * RT_NS_PER_S)
 
 static uint64_t driver_pid;
 

@@ -7,7 +7,7 @@
 
 #include "libblock/block_io.h"
 
-#define BLKTEST_DEADLINE_NS 20000000000ull
+#define BLKTEST_DEADLINE_NS 60000000000ull
 
 /** Print whether a claim holds, and count it if not. */
 void blktest_claim(bool holds, const char *claim);

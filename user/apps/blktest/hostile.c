@@ -15,6 +15,20 @@
 #define PAGES         4u
 #define SESSIONS_MOST 64u
 
+/** Open a session on all of the memory, once there is room: closed ones end when the driver hears
+ * of it. */
+static enum status open_with_room(struct block_session *session, uint64_t endpoint, uint64_t memory)
+{
+    const uint64_t end_ns = blktest_now_ns() + BLKTEST_DEADLINE_NS;
+    enum status status = block_session_open(session, endpoint, DEPTH, memory, PAGES);
+
+    while (status == STATUS_QUEUE_FULL && blktest_now_ns() < end_ns) {
+        rt_sleep(RT_NS_PER_MS);
+        status = block_session_open(session, endpoint, DEPTH, memory, PAGES);
+    }
+    return status;
+}
+
 /** Whether a good session answers a good request. */
 static bool answers(struct block_session *session)
 {
@@ -84,7 +98,7 @@ static void poison(uint64_t endpoint, uint64_t memory)
 {
     struct block_session session;
 
-    if (block_session_open(&session, endpoint, DEPTH, memory, PAGES) != STATUS_OK) {
+    if (open_with_room(&session, endpoint, memory) != STATUS_OK) {
         blktest_claim(false, "a session to poison opens");
         return;
     }
@@ -99,14 +113,15 @@ static void poison(uint64_t endpoint, uint64_t memory)
 static void overrun(uint64_t endpoint, uint64_t memory)
 {
     const struct block_request request = {.sector_count = 1, .operation = 99};
+    const uint64_t end_ns = blktest_now_ns() + BLKTEST_DEADLINE_NS;
     struct block_session session;
     bool ended = false;
 
-    if (block_session_open(&session, endpoint, DEPTH, memory, PAGES) != STATUS_OK) {
+    if (open_with_room(&session, endpoint, memory) != STATUS_OK) {
         blktest_claim(false, "a session to overrun opens");
         return;
     }
-    for (unsigned i = 0; i < 1000 && !ended; i++) {
+    while (!ended && blktest_now_ns() < end_ns) {
         if (queue_producer_put(&session.requests, &request) != QUEUE_OK) {
             rt_sleep(RT_NS_PER_MS);
         }
@@ -196,11 +211,7 @@ static void exhaust(uint64_t endpoint, uint64_t memory)
     for (uint32_t i = 0; i < count; i++) {
         block_session_close(&sessions[i]);
     }
-    status = STATUS_QUEUE_FULL;
-    for (unsigned i = 0; i < 100 && status == STATUS_QUEUE_FULL; i++) {
-        rt_sleep(RT_NS_PER_MS);
-        status = block_session_open(&sessions[0], endpoint, DEPTH, memory, PAGES);
-    }
+    status = open_with_room(&sessions[0], endpoint, memory);
     blktest_claim(status == STATUS_OK && answers(&sessions[0]), "closed ones make room");
     block_session_close(&sessions[0]);
 }
@@ -217,7 +228,7 @@ static void revoke(uint64_t endpoint)
 
     memory = blktest_memory(PAGES, &data);
     if (memory_view(memory, 0, PAGES, ACCESS_READ_WRITE, &view) != STATUS_OK ||
-        block_session_open(&session, endpoint, DEPTH, view, PAGES) != STATUS_OK) {
+        open_with_room(&session, endpoint, view) != STATUS_OK) {
         blktest_claim(false, "a session on a view opens");
         return;
     }
@@ -247,7 +258,7 @@ void blktest_hostile(uint64_t endpoint)
 
     memory = blktest_memory(PAGES, &data);
     if (block_info_get(endpoint, &disk) != STATUS_OK ||
-        block_session_open(&good, endpoint, DEPTH, memory, PAGES) != STATUS_OK) {
+        open_with_room(&good, endpoint, memory) != STATUS_OK) {
         blktest_claim(false, "a good session opens");
         return;
     }

@@ -13,7 +13,6 @@
 #define AREAS        64u /* of the disk */
 #define AREA_SECTORS 8u
 #define AREA_BYTES   (AREA_SECTORS * BLOCK_SECTOR_BYTES)
-#define WAIT_NS      20000000000ull
 
 struct area {
     uint32_t seed; /* of what is there; 0: not known */
@@ -93,7 +92,7 @@ void blktest_load(uint64_t endpoint, uint32_t depth, uint32_t rounds)
         struct flight *flight;
 
         most_open = open > most_open ? open : most_open;
-        if (block_wait(&session, blktest_now_ns() + WAIT_NS, &answer) != STATUS_OK) {
+        if (block_wait(&session, blktest_now_ns() + BLKTEST_DEADLINE_NS, &answer) != STATUS_OK) {
             rt_print("blktest: no answer, %u open\n", session.open_count);
             failed++;
             break;

@@ -18,7 +18,6 @@
 #define AREA_BYTES   (AREA_SECTORS * BLOCK_SECTOR_BYTES)
 #define DEPTH        16u
 #define POLL_NS      (5 * RT_NS_PER_MS)
-#define POLLS_MOST   4000u
 
 struct area {
     uint32_t sent;         /* number of the last write, 0: none */
@@ -60,14 +59,16 @@ static bool write_next(struct block_session *session, const struct block_disk *d
 /** Open a session as soon as somebody serves the disk. */
 static bool open_again(struct block_session *session, struct block_disk *disk, uint64_t endpoint)
 {
-    for (unsigned i = 0; i < POLLS_MOST; i++) {
+    const uint64_t end_ns = blktest_now_ns() + BLKTEST_DEADLINE_NS;
+
+    do {
         if (block_info_get(endpoint, disk) == STATUS_OK &&
             block_session_open(session, endpoint, DEPTH, memory,
                                DEPTH * AREA_BYTES / BLOCK_PAGE_BYTES) == STATUS_OK) {
             return true;
         }
         rt_sleep(POLL_NS);
-    }
+    } while (blktest_now_ns() < end_ns);
     return false;
 }
 

@@ -17,7 +17,7 @@
 #include "services/share/share.h"
 
 #define ENTRIES_TO_SEND 1000u
-#define WAIT_ROUNDS     200u
+#define PATIENCE_NS     (60 * RT_NS_PER_S)
 
 static unsigned failures;
 
@@ -26,6 +26,14 @@ static void check(bool good, const char *what)
 {
     rt_print("  %-4s %s\n", good ? "ok" : "FAIL", what);
     failures += good ? 0 : 1;
+}
+
+static uint64_t now(void)
+{
+    uint64_t nanoseconds = 0;
+
+    (void)!rt_clock_now(&nanoseconds);
+    return nanoseconds;
 }
 
 static void check_status(enum status seen, enum status expected, const char *what)
@@ -184,6 +192,7 @@ static void share_work(void *address, uint64_t signaller)
     const struct share_result *const result =
         (const struct share_result *)(const void *)((const char *)address + SHARE_PAGE_BYTES);
     struct queue_producer queue;
+    const uint64_t end = now() + PATIENCE_NS;
     uint64_t sum = 0, sent = 0, signals = 0;
 
     if (!queue_producer_init(&queue, address, SHARE_PAGE_BYTES, SHARE_QUEUE_CAPACITY,
@@ -191,7 +200,7 @@ static void share_work(void *address, uint64_t signaller)
         check(false, "the queue");
         return;
     }
-    for (unsigned round = 0; sent < ENTRIES_TO_SEND && round < 100 * WAIT_ROUNDS; round++) {
+    while (sent < ENTRIES_TO_SEND && now() < end) {
         while (sent < ENTRIES_TO_SEND && queue_producer_put(&queue, &sent) == QUEUE_OK) {
             sum += sent++;
         }
@@ -203,10 +212,7 @@ static void share_work(void *address, uint64_t signaller)
             rt_sleep(RT_NS_PER_MS / 10);
         }
     }
-    for (unsigned round = 0; round < WAIT_ROUNDS; round++) {
-        if (__atomic_load_n(&result->count, __ATOMIC_ACQUIRE) == ENTRIES_TO_SEND) {
-            break;
-        }
+    while (__atomic_load_n(&result->count, __ATOMIC_ACQUIRE) != ENTRIES_TO_SEND && now() < end) {
         rt_sleep(RT_NS_PER_MS);
     }
     rt_print("       %llu entries, %llu signals\n", (unsigned long long)sent,
@@ -229,7 +235,7 @@ static void share_let_go(uint64_t share)
     }
     check_status(memory_size(memory, &size), STATUS_OK, "which lasts while its client end does");
     capability_release(held);
-    for (unsigned round = 0; round < WAIT_ROUNDS && status == STATUS_OK; round++) {
+    for (const uint64_t end = now() + PATIENCE_NS; status == STATUS_OK && now() < end;) {
         rt_sleep(RT_NS_PER_MS);
         status = memory_size(memory, &size);
     }

@@ -13,7 +13,7 @@
 #define TABLES         3u /* that a first mapping needs: root, directory, table (VT-d 4.1 §3.7) */
 #define HOARD_MAX      128u
 #define HOARDED_PAGES  1200u
-#define PATIENCE_MS    5000u
+#define PATIENCE_MS    60000u
 #define KERNEL_ADDRESS 0xffff800000000000ull
 #define ROOM_MAX       (TABLES + 2)
 
@@ -43,6 +43,20 @@ static bool room_becomes(uint32_t expected, const char *what)
         seen = room();
     }
     return check_number(seen, expected, what);
+}
+
+/** Map the first page for the device, as soon as what was given back before is there. */
+static enum status map_with_room(const struct pages *pages, uint64_t *buffer)
+{
+    const uint64_t end = soon(PATIENCE_MS);
+    enum status status;
+    uint64_t iova;
+
+    do {
+        status =
+            dma_pool_map(device.pool, pages->memory, 0, 1, DMA_ACCESS_DEVICE_READS, buffer, &iova);
+    } while (status == STATUS_OVER_BUDGET && soon(0) < end);
+    return status;
 }
 
 /** Make memory of all that is left of the budget. */
@@ -83,9 +97,8 @@ void try_poor(void)
         capability_release(kept[left]);
     }
     room_becomes(TABLES, "pages for all tables");
-    if (check_status(
-            dma_pool_map(device.pool, pages.memory, 0, 1, DMA_ACCESS_DEVICE_READS, &buffer, &iova),
-            STATUS_OK, "a mapping with frames for its tables")) {
+    if (check_status(map_with_room(&pages, &buffer), STATUS_OK,
+                     "a mapping with frames for its tables")) {
         room_becomes(0, "which took them all");
         check_status(dma_buffer_unmap(buffer), STATUS_OK, "its end");
         capability_release(buffer);

@@ -21,7 +21,7 @@
 #define PARTS           3u
 #define MESSAGE_BYTES   8u
 #define CODE_TOLD       42
-#define PATIENCE_MS     10000u
+#define PATIENCE_MS     60000u
 #define ATTEMPTS        30u
 
 /* ---- The child ------------------------------------------------------------------------------ */

@@ -5,10 +5,11 @@
 #include "rt/clock.h"
 #include "rt/print.h"
 
-#define HELD_PAGES 4u
-#define LOAD_PAGES 8u
-#define POLL_MS    5u
-#define SETTLE_MS  500u /* five times what edu takes to begin */
+#define HELD_PAGES  4u
+#define LOAD_PAGES  8u
+#define POLL_MS     5u
+#define SETTLE_MS   500u /* five times what edu takes to begin */
+#define PATIENCE_MS 60000u
 
 /** All kinds of authority at once, and a transfer under way. Returns the transfer's address. */
 static uint64_t take_everything(void)
@@ -168,7 +169,7 @@ int life_quiet(void)
  */
 int life_cling(void)
 {
-    const uint64_t end = soon(3000);
+    const uint64_t end = soon(PATIENCE_MS);
 
     if (!device_map()) {
         return 1;
@@ -186,7 +187,7 @@ int life_cling(void)
 /** Maps its first page when somebody outside has written to the function's cache line size. */
 int life_late(void)
 {
-    const uint64_t end = soon(20000);
+    const uint64_t end = soon(PATIENCE_MS);
     uint64_t buffer = 0, iova = 0;
     struct pages pages;
     uint32_t value = 0;

@@ -16,7 +16,7 @@
 #define VIEWS        100u
 #define GIVEN_BACK   1500u /* buffers of a page, in several of the IOMMU's tables */
 #define POLL_MS      5u
-#define PATIENCE_MS  20000u
+#define PATIENCE_MS  60000u
 
 /** The memory, and a view of a view of a view of it. */
 static bool make(uint64_t *memory, uint64_t *view)

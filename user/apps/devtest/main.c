@@ -11,7 +11,7 @@
 #include "rt/spawn.h"
 #include "text/text.h"
 
-#define PATIENCE_MS      10000u
+#define PATIENCE_MS      60000u
 #define CHILD_DMA_PAGES  64u
 #define CHILD_MMIO_PAGES 16u
 

@@ -27,6 +27,8 @@
 #include "text/text.h"
 
 #define HARASS_ROUNDS 60u
+#define HARASS_TIMES  6u /* that it takes something back, however slow the others are */
+#define PATIENCE_MS   120000u
 #define FLOOD_CALLS   1200u
 #define HARASS_NS     (5 * RT_NS_PER_MS)
 
@@ -95,18 +97,27 @@ static int once(uint16_t method, uint32_t index)
     return status == STATUS_OK ? 0 : 1;
 }
 
-/** Take the function back from every owner that it gets meanwhile. */
+/** Take the function back from two of three owners that it gets meanwhile; the third is left to
+ * others. */
 static int harass(uint32_t index)
 {
-    uint32_t count = 0;
+    const uint64_t end = soon(PATIENCE_MS);
+    uint64_t seen = 0;
+    uint32_t count = 0, owners = 0;
 
     rt_print("manage: harassing\n");
     rt_print_flush();
-    for (uint32_t round = 0; round < HARASS_ROUNDS; round++) {
+    for (uint32_t round = 0; (round < HARASS_ROUNDS || count < HARASS_TIMES) && soon(0) < end;
+         round++) {
         struct function_now now;
         enum function_state state;
+        const bool is_owned = look(index, &now) && now.owner != 0;
 
-        if (look(index, &now) && now.owner != 0) {
+        if (is_owned && now.generation != seen) {
+            seen = now.generation;
+            owners++;
+        }
+        if (is_owned && owners % 3 != 0) {
             const enum status status = act(DEVICE_MANAGER_REVOKE, index, now.generation, &state);
 
             if (status != STATUS_OK && status != STATUS_STALE) {

@@ -21,7 +21,7 @@
 #define WINDOW_PAGES   16u
 #define SERVER_BYTES   512u
 #define FUNCTIONS_MAX  2u
-#define PATIENCE_NS    (20 * RT_NS_PER_S)
+#define PATIENCE_NS    (60 * RT_NS_PER_S)
 #define RANDOM_METHODS 7u
 
 static struct {

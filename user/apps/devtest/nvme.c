@@ -32,7 +32,8 @@
 #define READS             8u
 #define BLOCK_BYTES       512u
 #define POLL_MS           2u
-#define PATIENCE_MS       5000u
+#define PATIENCE_MS       60000u
+#define SHORT_MS          5000u /* for what may never be answered */
 
 /* Pages of the driver's memory. */
 enum { ADMIN_SQ, ADMIN_CQ, IO_SQ, IO_CQ, DATA, PAGES = DATA + READS };
@@ -87,10 +88,10 @@ static void submit(struct queue *queue, const struct command *command)
 }
 
 /** Wait for the next answer; its status, UINT32_MAX for none. Enough for one turn of the queue. */
-static uint32_t await(struct queue *queue)
+static uint32_t await(struct queue *queue, uint32_t milliseconds)
 {
     const volatile uint32_t *entry = &queue->completions[queue->head * 4];
-    const uint64_t end = soon(PATIENCE_MS);
+    const uint64_t end = soon(milliseconds);
 
     while ((entry[3] >> 16 & 1) == 0) {
         if (soon(0) > end) {
@@ -106,7 +107,7 @@ static uint32_t await(struct queue *queue)
 static uint32_t run(const struct command *command)
 {
     submit(&admin, command);
-    return await(&admin);
+    return await(&admin, PATIENCE_MS);
 }
 
 static bool wait_ready(uint32_t ready)
@@ -188,7 +189,7 @@ int life_nvme(void)
                                    .words = {i * 8, 0, PAGE / BLOCK_BYTES - 1}};
         submit(&reads, &command);
     }
-    check_number(await(&reads), 0, "the first read");
+    check_number(await(&reads, PATIENCE_MS), 0, "the first read");
     rt_print("devtest: reading into 0x%llx\n", (unsigned long long)iova_of(DATA));
     rt_print_flush();
     for (;;) {
@@ -214,7 +215,7 @@ void try_nvme(void)
     command = identify(iova_of(DATA));
     submit(&admin, &command);
     submit(&admin, &command);
-    (void)await(&admin); /* where it looks for its doorbell now is its own affair */
+    (void)await(&admin, SHORT_MS); /* where it looks for its doorbell now is its own affair */
     device_write32(CC, 0);
     wait_ready(0);
 }

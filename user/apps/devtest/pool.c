@@ -4,6 +4,7 @@
 #include "rt/address_space.h"
 
 #define ROUNDS          100u
+#define PATIENCE_MS     60000u
 #define NEXT_GENERATION (1ull << 20) /* in a CapId */
 
 static struct dma_pool_info_results pool_info(void)
@@ -200,7 +201,7 @@ static void release_in_use(const struct pages *pages)
     const uint64_t buffer = buffer_make(pages, DMA_ACCESS_DEVICE_READS_WRITES, &iova);
 
     capability_release(buffer);
-    for (uint64_t end = soon(5000); pool_info().page_count != 0 && soon(0) < end;) {
+    for (uint64_t end = soon(PATIENCE_MS); pool_info().page_count != 0 && soon(0) < end;) {
     }
     check_number(pool_info().page_count, 0, "pages after the release of a buffer");
     pages_fill(pages, 3);

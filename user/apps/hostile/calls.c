@@ -11,8 +11,10 @@
 #include "rt/process.h"
 #include "rt/server.h"
 
+/* A moment in which a child mostly comes to where it is to be killed. If it does not, it dies
+ * earlier, and what is checked holds as well. */
 #define SETTLE_NS   (5 * RT_NS_PER_MS)
-#define PATIENCE_NS (10 * RT_NS_PER_S)
+#define PATIENCE_NS (60 * RT_NS_PER_S)
 
 static bool same(const char *a, const char *b)
 {

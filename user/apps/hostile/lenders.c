@@ -11,7 +11,7 @@
 #include "rt/process.h"
 #include "rt/server.h"
 
-#define PATIENCE_NS (10 * RT_NS_PER_S)
+#define PATIENCE_NS (60 * RT_NS_PER_S)
 #define MADE_AHEAD  4u /* objects that are there when the others are taken apart */
 
 /** Gives its Factory to whoever receives, and waits for its own death. */

@@ -16,8 +16,9 @@
 #include "text/text.h"
 
 #define FLIP_ROUNDS 400000u
+#define ATTEMPTS    100u
 #define SETTLE_NS   (20 * RT_NS_PER_MS)
-#define PATIENCE_NS (10 * RT_NS_PER_S)
+#define PATIENCE_NS (60 * RT_NS_PER_S)
 
 static bool same(const char *a, const char *b)
 {
@@ -103,16 +104,31 @@ static int flip_operations(void)
  * Spawning
  * ------------------------------------------------------------------------------------------ */
 
+/** A NOP: answered as soon as all that was submitted before it has been taken. */
+static bool start_marker(struct rt_ring *ring, struct rt_operation *marker)
+{
+    struct ring_sqe *const sqe = rt_ring_begin(ring, marker);
+
+    if (sqe == NULL) {
+        return false;
+    }
+    *sqe = (struct ring_sqe){.operation = RING_OPERATION_NOP, .user_data = sqe->user_data};
+    return true;
+}
+
 /**
  * A request for `image`, and in the same breath the release of `given`, with `flags`: of the image,
- * or of what it is a view of.
+ * or of what it is a view of. `*late`: the request was answered before the kernel had taken all
+ * that came behind it, perhaps before the release. The kernel may stop in the middle of a batch.
  */
 static enum status spawn_and_release(struct rt_exchange *exchange, uint64_t image,
-                                     const struct rt_image *own, uint64_t given, uint8_t flags)
+                                     const struct rt_image *own, uint64_t given, uint8_t flags,
+                                     bool *late)
 {
     struct wire_build_struct params, request, budget;
-    struct rt_operation operation = {0};
-    uint64_t other;
+    struct rt_operation operation = {0}, marker = {0};
+    enum exit_reason reason;
+    uint64_t other, code;
     size_t length;
 
     process_spawner_spawn_params_init_root(&exchange->builder, &params);
@@ -148,11 +164,16 @@ static enum status spawn_and_release(struct rt_exchange *exchange, uint64_t imag
     }
     *rt_ring_sqe(exchange->ring) = (struct ring_sqe){
         .operation = RING_OPERATION_RELEASE, .flags = SQE_QUIET | flags, .target = given};
+    if (!start_marker(exchange->ring, &marker)) {
+        return STATUS_QUEUE_FULL;
+    }
+    *late = rt_ring_wait(exchange->ring, RT_NO_DEADLINE) == &operation;
+    rt_ring_await(exchange->ring, &marker);
     rt_ring_await(exchange->ring, &operation);
     status = rt_cqe_outcome(&operation.cqe);
     if (status == STATUS_OK) {
         (void)!process_kill(operation.cqe.payload[0]);
-        capability_release(operation.cqe.payload[0]);
+        (void)child_wait(operation.cqe.payload[0], &code, &reason);
     }
     return status;
 }
@@ -162,6 +183,7 @@ static void release_image(const struct rt_image *own)
     struct memory_size_results size;
     struct rt_exchange exchange;
     uint64_t view;
+    bool late;
 
     if (memory_size(own->memory, &size) != STATUS_OK ||
         memory_view(own->memory, 0, size.page_count, ACCESS_READ, &view) != STATUS_OK ||
@@ -169,7 +191,7 @@ static void release_image(const struct rt_image *own)
         attack_check(false, "a view of the image", "refused");
         return;
     }
-    attack_status(spawn_and_release(&exchange, view, own, view, 0), STATUS_OK,
+    attack_status(spawn_and_release(&exchange, view, own, view, 0, &late), STATUS_OK,
                   "releasing the image while it is loaded");
     rt_exchange_end(&exchange);
 }
@@ -198,11 +220,8 @@ static enum status copy_image(const struct rt_image *own, uint64_t *memory)
     return status;
 }
 
-/**
- * Memory that was given for a program is taken back while that is loaded: what is not yet copied,
- * or mapped because it is only executed, stays out of the child's reach.
- */
-static void revoke_image(const struct rt_image *own, enum access access, const char *what)
+/** revoke_image(), once: how the request ends, and whether that was too early to say anything. */
+static enum status revoke_image_once(const struct rt_image *own, enum access access, bool *late)
 {
     struct rt_image copy = {.length = own->length};
     struct memory_size_results size;
@@ -213,13 +232,31 @@ static void revoke_image(const struct rt_image *own, enum access access, const c
         memory_view(given, 0, size.page_count, access, &copy.memory) != STATUS_OK ||
         rt_exchange_begin(&exchange, RT_EXCHANGE_BYTES) != STATUS_OK) {
         attack_check(false, "a copy of the image", "refused");
-        return;
+        return STATUS_NO_MEMORY;
     }
-    attack_status(spawn_and_release(&exchange, copy.memory, &copy, given, SQE_REVOKE), STATUS_STALE,
-                  what);
+    const enum status status =
+        spawn_and_release(&exchange, copy.memory, &copy, given, SQE_REVOKE, late);
+
     rt_exchange_end(&exchange);
     capability_release(copy.memory);
     capability_release(given);
+    return status;
+}
+
+/**
+ * Memory that was given for a program is taken back while that is loaded: what is not yet copied,
+ * or mapped because it is only executed, stays out of the child's reach. On a busy host the program
+ * may be there before the memory is taken back: then once more.
+ */
+static void revoke_image(const struct rt_image *own, enum access access, const char *what)
+{
+    enum status status = STATUS_OK;
+    bool late = true;
+
+    for (unsigned i = 0; i < ATTEMPTS && status == STATUS_OK && late; i++) {
+        status = revoke_image_once(own, access, &late);
+    }
+    attack_status(status, STATUS_STALE, what);
 }
 
 /** A spawn that is refused, at once or late, takes nothing. */
@@ -274,13 +311,14 @@ static void revoke_views(void)
     capability_release(root);
 }
 
-/** Serves one call, and goes on serving whatever has happened meanwhile. */
+/** Serves one call, and when its parent wants it goes on serving whatever has happened meanwhile.
+ */
 int child_receiver(const char *detail)
 {
     struct rt_ring *const ring = rt_ring_self();
     const uint64_t endpoint = rt_capability("endpoint");
     struct ring_sqe entry = {.operation = RING_OPERATION_RECV, .target = endpoint};
-    uint64_t answer = 0;
+    uint64_t answer = 0, bits;
 
     (void)detail;
     for (;;) {
@@ -297,39 +335,51 @@ int child_receiver(const char *detail)
                                   .target = cqe->call_id,
                                   .payload = {++answer}};
         ring_user_consume(&ring->user);
-        rt_sleep(2 * SETTLE_NS); /* the endpoint is revoked in this time */
+        if (notification_signal(rt_capability("serving"), 1) != STATUS_OK ||
+            notification_wait(rt_capability("go"), 0, &bits) != STATUS_OK) {
+            return CHILD_GIVEN_UP;
+        }
     }
 }
 
 static void revoke_receiver(void)
 {
     struct rt_ring *const ring = rt_ring_self();
-    struct rt_grant grant = {"endpoint", 8, 0, RING_TRANSFER_COPY};
     struct rt_operation operation = {0};
     struct rt_call call = {.message_inline = true};
+    uint64_t endpoint, serving, go, process, now = 0, bits, code = 0;
     enum exit_reason reason;
-    uint64_t process, code = 0;
 
-    if (endpoint_create(&grant.capability) != STATUS_OK ||
-        endpoint_mint(grant.capability, 1, &call.target) != STATUS_OK) {
+    if (endpoint_create(&endpoint) != STATUS_OK ||
+        endpoint_mint(endpoint, 1, &call.target) != STATUS_OK ||
+        notification_create(&serving) != STATUS_OK || notification_create(&go) != STATUS_OK ||
+        rt_clock_now(&now) != STATUS_OK) {
         attack_check(false, "an endpoint", "refused");
         return;
     }
-    process = child_start("receiver", "", &grant, 1);
+    const struct rt_grant grants[] = {{"endpoint", 8, endpoint, RING_TRANSFER_COPY},
+                                      {"serving", 7, serving, RING_TRANSFER_COPY},
+                                      {"go", 2, go, RING_TRANSFER_COPY}};
+
+    process = child_start("receiver", "", grants, ARRAY_COUNT(grants));
     if (process == 0 || rt_ring_start_call(ring, &operation, &call) != STATUS_OK) {
         return;
     }
     rt_ring_flush(ring);
-    rt_sleep(SETTLE_NS);
-    attack_status(rt_ring_revoke(ring, grant.capability), STATUS_OK,
+    attack_status(notification_wait(serving, now + PATIENCE_NS, &bits), STATUS_OK,
+                  "a child that serves");
+    attack_status(rt_ring_revoke(ring, endpoint), STATUS_OK,
                   "revoking an endpoint whose holder serves");
+    (void)!notification_signal(go, 1);
     rt_ring_await(ring, &operation);
     attack_status(rt_cqe_outcome(&operation.cqe), STATUS_OK, "  the call that it serves");
     if (child_wait(process, &code, &reason)) {
         attack_status((enum status)code, STATUS_STALE, "  its RECV, re-armed");
     }
     capability_release(call.target);
-    capability_release(grant.capability);
+    capability_release(endpoint);
+    capability_release(serving);
+    capability_release(go);
 }
 
 /* ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
 #include "rt/process.h"
 #include "text/text.h"
 
-#define CHILD_PATIENCE_NS (30 * RT_NS_PER_S)
+#define CHILD_PATIENCE_NS (120 * RT_NS_PER_S)
 
 static const struct {
     const char *name;

@@ -21,8 +21,8 @@
 #include "text/text.h"
 
 #define ROUNDS    200u
-#define ATTACK_NS (2 * RT_NS_PER_S) /* for as many rounds as it takes */
-#define ROUND_NS  (5 * RT_NS_PER_S) /* for one, on a busy host */
+#define ATTACK_NS (2 * RT_NS_PER_S)  /* for as many rounds as it takes */
+#define ROUND_NS  (60 * RT_NS_PER_S) /* for one, on a busy host */
 
 /* What `step` says in round n: the old page is mapped, the new one is. */
 #define STEP_OLD(round) (2 * (uint64_t)(round) + 1)

@@ -16,7 +16,7 @@
 
 #define ROUNDS   40u
 #define SPINNERS 3u
-#define ROUND_NS (10 * RT_NS_PER_S) /* of one that does not end */
+#define ROUND_NS (60 * RT_NS_PER_S) /* of one that does not end */
 #define OWN_MAPS 100u               /* of the revoker's, more than one step's worth */
 
 static bool stop; /* [a] */

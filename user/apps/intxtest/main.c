@@ -10,7 +10,7 @@
 #include "text/text.h"
 
 /* Long: on a busy host it is not the kernel's fault. Short: each is waited for in full. */
-#define PATIENCE_MS 20000u
+#define PATIENCE_MS 60000u
 #define SHORT_MS    100u
 
 static const struct {

@@ -144,30 +144,49 @@ static void attack_read_only(struct edu *edu)
     driver_dma_release(&good);
 }
 
-/** A transfer that is told before its buffer goes, and one told after. */
+/**
+ * Map a page, have the device write into it, tell it to write there once more, and unmap. `gone`:
+ * the buffer. False: the device had written by then, which it may.
+ */
+static bool unmap_under_way(struct edu *edu, uint64_t memory, void *page, struct driver_dma *gone)
+{
+    driver_require(
+        driver_dma_import(&edu->device, memory, 0, 1, DMA_ACCESS_DEVICE_READS_WRITES, gone),
+        "memory for the device");
+    /* Once while it is allowed, so that the translation is cached. */
+    edu_claim(edu,
+              edu_dma(edu, EDU_BUFFER, gone->iova, EDU_TRANSFER_MAX, EDU_DMA_TO_MEMORY) &&
+                  edu_is_filled(page, EDU_TRANSFER_MAX, SEED_DEVICE),
+              "a write into a mapped buffer arrives");
+    edu_fill(page, PAGE, SEED_CANARY);
+    edu_dma_start(edu, EDU_BUFFER, gone->iova, EDU_TRANSFER_MAX, EDU_DMA_TO_MEMORY);
+    driver_require(dma_buffer_unmap(gone->buffer), "taking memory from the device");
+    return edu_dma_is_pending(edu);
+}
+
+/**
+ * A transfer that is told before its buffer goes, and one told after. On a busy host the 100 ms
+ * until the device begins may be over before the buffer is gone: then once more.
+ */
 static void attack_after_unmap(struct edu *edu)
 {
+    const uint64_t deadline_ns = edu_now_ns() + EDU_PATIENCE_NS;
     struct driver_dma good, gone;
+    bool is_under_way;
     uint64_t memory;
     void *page;
 
     driver_dma_require(&edu->device, 1, DMA_ACCESS_DEVICE_READS_WRITES, &good);
     driver_require(memory_create(1, &memory), "memory");
     driver_require(rt_space_map(memory, 0, 1, ACCESS_READ_WRITE, &page), "mapping memory");
-    driver_require(
-        driver_dma_import(&edu->device, memory, 0, 1, DMA_ACCESS_DEVICE_READS_WRITES, &gone),
-        "memory for the device");
     device_load(edu, &good, SEED_DEVICE);
-    /* Once while it is allowed, so that the translation is cached. */
-    edu_claim(edu,
-              edu_dma(edu, EDU_BUFFER, gone.iova, EDU_TRANSFER_MAX, EDU_DMA_TO_MEMORY) &&
-                  edu_is_filled(page, EDU_TRANSFER_MAX, SEED_DEVICE),
-              "a write into a mapped buffer arrives");
-    edu_fill(page, PAGE, SEED_CANARY);
-    edu_dma_start(edu, EDU_BUFFER, gone.iova, EDU_TRANSFER_MAX, EDU_DMA_TO_MEMORY);
-    driver_require(dma_buffer_unmap(gone.buffer), "taking memory from the device");
-    edu_claim(edu, edu_dma_wait(edu) && edu_is_filled(page, PAGE, SEED_CANARY),
+    while (!(is_under_way = unmap_under_way(edu, memory, page, &gone)) &&
+           edu_now_ns() < deadline_ns) {
+        capability_release(gone.buffer);
+    }
+    edu_claim(edu, is_under_way && edu_dma_wait(edu) && edu_is_filled(page, PAGE, SEED_CANARY),
               "a write under way when its buffer was unmapped does not arrive");
+    edu_fill(page, PAGE, SEED_CANARY);
     edu_claim(edu,
               edu_dma(edu, EDU_BUFFER, gone.iova, EDU_TRANSFER_MAX, EDU_DMA_TO_MEMORY) &&
                   edu_is_filled(page, PAGE, SEED_CANARY),

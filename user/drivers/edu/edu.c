@@ -7,7 +7,7 @@
 
 #define POLL_NS (2 * RT_NS_PER_MS)
 
-static uint64_t now_ns(void)
+uint64_t edu_now_ns(void)
 {
     uint64_t now;
 
@@ -38,7 +38,7 @@ bool edu_interrupt_wait(struct edu *edu, uint64_t limit_ns)
 {
     uint64_t bits = 0;
 
-    return notification_wait(edu->notification, now_ns() + limit_ns, &bits) == STATUS_OK &&
+    return notification_wait(edu->notification, edu_now_ns() + limit_ns, &bits) == STATUS_OK &&
            bits == EDU_BIT_INTERRUPT;
 }
 
@@ -50,12 +50,17 @@ void edu_dma_start(struct edu *edu, uint64_t from, uint64_t to, uint64_t count, 
     driver_write64(&edu->registers, EDU_DMA_COMMAND, command | EDU_DMA_START);
 }
 
+bool edu_dma_is_pending(struct edu *edu)
+{
+    return (driver_read64(&edu->registers, EDU_DMA_COMMAND) & EDU_DMA_START) != 0;
+}
+
 bool edu_dma_wait(struct edu *edu)
 {
-    const uint64_t deadline_ns = now_ns() + EDU_PATIENCE_NS;
+    const uint64_t deadline_ns = edu_now_ns() + EDU_PATIENCE_NS;
 
-    while ((driver_read64(&edu->registers, EDU_DMA_COMMAND) & EDU_DMA_START) != 0) {
-        if (now_ns() >= deadline_ns) {
+    while (edu_dma_is_pending(edu)) {
+        if (edu_now_ns() >= deadline_ns) {
             return false;
         }
         rt_sleep(POLL_NS);

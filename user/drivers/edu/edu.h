@@ -44,7 +44,7 @@
 
 /* For what must come: QEMU and its virtual CPUs stand still while the host is busy elsewhere. And
  * for what must not. */
-#define EDU_PATIENCE_NS 10000000000ull
+#define EDU_PATIENCE_NS 60000000000ull
 #define EDU_QUIET_NS    1000000000ull
 
 struct edu {
@@ -60,11 +60,17 @@ void edu_open(struct edu *edu);
 /** Print whether a claim holds. */
 void edu_claim(struct edu *edu, bool holds, const char *claim);
 
+/** Now, since boot. */
+uint64_t edu_now_ns(void);
+
 /** Wait for the interrupt, at most so long. */
 MUST_CHECK bool edu_interrupt_wait(struct edu *edu, uint64_t limit_ns);
 
 /** Tell the device to copy; it begins 100 ms later. `command`: EDU_DMA_* beside START. */
 void edu_dma_start(struct edu *edu, uint64_t from, uint64_t to, uint64_t count, uint64_t command);
+
+/** Whether it has not done that yet: then not a byte has been copied. */
+MUST_CHECK bool edu_dma_is_pending(struct edu *edu);
 
 /** Wait until the device says that it is done. False: it does not, in EDU_PATIENCE_NS. */
 MUST_CHECK bool edu_dma_wait(struct edu *edu);

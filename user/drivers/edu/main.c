@@ -15,13 +15,12 @@
 #include "rt/print.h"
 #include "rt/process.h"
 
-#define IDENTITY_MASK   0x0000ffffu /* the rest is the version */
-#define IDENTITY        0x000000edu
-#define FACTORIAL_LIMIT 1000u /* polls */
+#define IDENTITY_MASK 0x0000ffffu /* the rest is the version */
+#define IDENTITY      0x000000edu
 
 static void check_registers(struct edu *edu)
 {
-    unsigned polls = 0;
+    const uint64_t deadline_ns = edu_now_ns() + EDU_PATIENCE_NS;
 
     edu_claim(edu, (driver_read32(&edu->registers, EDU_IDENTITY) & IDENTITY_MASK) == IDENTITY,
               "its identity is in its registers");
@@ -30,7 +29,7 @@ static void check_registers(struct edu *edu)
               "it inverts what is written");
     driver_write32(&edu->registers, EDU_FACTORIAL, 10);
     while ((driver_read32(&edu->registers, EDU_STATUS) & EDU_STATUS_BUSY) != 0 &&
-           polls++ < FACTORIAL_LIMIT) {
+           edu_now_ns() < deadline_ns) {
         rt_sleep(RT_NS_PER_MS);
     }
     edu_claim(edu, driver_read32(&edu->registers, EDU_FACTORIAL) == 3628800u, "10! is 3628800");
