@@ -652,6 +652,10 @@ interface AuditLog {
   # class on all are of one. The first 16 of a class have an entry each, and then the 64th, the
   # 256th, the 1,024th and so on. The others are counted: in `count` of the next entry of the class,
   # in the entry `unrecorded` at the end of the process, and in `omitted`.
+  #
+  # Whoever uses an id that it has given up, and whose place in its table was used again since, used
+  # nobody knows what: `kind` is none, and there is neither object nor function. Only of processes
+  # that have had a capability of devices, or of those who manage them, are there such entries.
 
   read @0 (sequence :UInt64) -> (next :UInt64, dropped :UInt64, records :List(AuditRecord),
                                  omitted :UInt64);
@@ -687,6 +691,11 @@ enum AuditEvent {
   recovered @20;               # out of quarantine: nothing of it is left
   pinDeclared @21;             # where a pin leads [pin << 32 | global system interrupt]
   unrecorded @22;              # a process has ended; its refusals without an entry [how many]
+  misplaced @23;               # refused, too: a capability stood where there is no place for it. As
+                               # an argument of a `method` that wants another kind, or a live one
+                               # [kind of the object that was called << 32 | its number]; as target
+                               # of a ring entry whose `operation` has none; nop: or is none at all
+                               # [the operation's number]
 }
 
 enum TeardownCause {
@@ -721,16 +730,16 @@ struct AuditRecord {
   generation @8 :UInt64;       # of the function, behind the change
   detail @9 :UInt64;           # by event
   object @10 :UInt32;          # which capability's object, as Diagnostics.capabilities has it; 0: none.
-                               # Of a refusal: of the capability that was used
-  kind @11 :ObjectKind;        # of that object
+                               # Of a refusal: of the capability that was used, or stood there
+  kind @11 :ObjectKind;        # of that object; none: there is none, or it is not known any more
   cause @12 :TeardownCause;    # of `revoked` and what follows from it
   ownerPid @13 :UInt64;        # whose authority it is about; 0: nobody's, as of a capability whose
                                # object is gone
   objectGeneration @14 :UInt64; # of the object's place, which grows when it is revoked; of a stale
                                # capability that of its making
   count @15 :UInt64;           # of a refusal: how many of its class there were, this one included
-  operation @16 :RingOperation; # of a refusal: what was submitted; nop: the capability was to go to
-                               # another process
+  operation @16 :RingOperation; # of a refusal: what was submitted; nop in `refused`: the capability
+                               # was to go to another process
   method @17 :UInt16;          # of a refused call
 }
 

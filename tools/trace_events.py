@@ -20,7 +20,7 @@ OPERATIONS = ("nop", "call", "recv", "return", "release", "wait", "timeout", "ca
 AUDIT_EVENTS = ("claimed", "moved", "mmioMapped", "mmioUnmapped", "routeBound", "routeReleased",
                 "bufferMapped", "bufferUnmapped", "revoked", "reset", "freed", "quarantined",
                 "retired", "refused", "faulted", "activated", "partReleased", "routeMade", "disabled",
-                "recovering", "recovered", "pinDeclared", "unrecorded")
+                "recovering", "recovered", "pinDeclared", "unrecorded", "misplaced")
 FUNCTION_STATES = ("discovered", "claimed", "active", "revoking", "resetting", "free", "quarantined",
                    "retired")
 ACCESSES = ("deviceReads", "deviceWrites", "deviceReadsWrites")

@@ -35,7 +35,7 @@ static ALWAYS_INLINE struct audit_entry *add(enum audit_event event, enum status
         entry->segment = (uint16_t)function->pci->config.address.segment;
         entry->generation = device_record(function)->generation;
         entry->owner = function->owner == NULL ? DEVICE_NOBODY : function->owner->pid;
-        if (event != AUDIT_EVENT_REFUSED && event != AUDIT_EVENT_FAULTED) {
+        if (event != AUDIT_EVENT_FAULTED) {
             entry->cause = (uint8_t)function->cause;
         }
     }
@@ -69,9 +69,11 @@ enum status audit_refuse(struct process *process, const struct audit_refusal *re
         omitted_count++;
         return refusal->status;
     }
-    struct audit_entry *entry = add(AUDIT_EVENT_REFUSED, refusal->status, refusal->function,
-                                    process == NULL ? 0 : process->pid, refusal->detail);
+    struct audit_entry *entry =
+        add(refusal->is_misplaced ? AUDIT_EVENT_MISPLACED : AUDIT_EVENT_REFUSED, refusal->status,
+            refusal->function, process == NULL ? 0 : process->pid, refusal->detail);
 
+    entry->cause = TEARDOWN_CAUSE_NONE;
     if (refusal->is_gone) {
         entry->owner = DEVICE_NOBODY;
     }

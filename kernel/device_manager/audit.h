@@ -60,7 +60,8 @@ struct audit_refusal {
     uint16_t method;                        /* of a call */
     struct object_memory used;              /* the capability */
     const struct device_function *function; /* NULL: none is meant */
-    bool is_gone; /* the capability is nobody's authority any more, whoever has the function */
+    bool is_gone;      /* the capability is nobody's authority any more, whoever has the function */
+    bool is_misplaced; /* it was no target, and should not have been there */
     uint64_t detail;
 };
 
@@ -70,7 +71,7 @@ struct audit_refusal {
  */
 enum status audit_refuse(struct process *process, const struct audit_refusal *refusal);
 
-/** A refusal by a method; `detail` is what was asked for. Returns the status. */
+/** A refusal by a method, once; `detail` is what was asked for. Returns the status. */
 enum status audit_refuse_method(struct method *method, enum status status,
                                 const struct device_function *function, uint64_t detail);
 

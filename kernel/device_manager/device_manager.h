@@ -43,7 +43,7 @@ static inline bool device_is_authority(enum object_kind kind)
 static inline bool device_is_audited(enum object_kind kind)
 {
     return device_is_authority(kind) || kind == OBJECT_KIND_DEVICE_MANAGER ||
-           kind == OBJECT_KIND_INTERRUPT_ROUTING;
+           kind == OBJECT_KIND_INTERRUPT_ROUTING || kind == OBJECT_KIND_ACPI_FIRMWARE;
 }
 
 /** The place in the ledger of the function that an object of device authority is about. */
@@ -82,6 +82,13 @@ void device_method_refused(struct method *method, enum status status);
 /** A submission was refused before any method was called, or was none. */
 void device_submission_refused(struct thread *thread, const struct ring_sqe *sqe,
                                enum status status);
+
+/**
+ * A method was given a capability as an argument, and cannot use it: it is of another kind, or
+ * gone. If it was one of devices, its record is the one of the call. For methods of devices, and
+ * those that take capabilities in messages; of others device_method_refused() knows.
+ */
+void device_argument_refused(struct method *method, uint64_t id, enum status status);
 
 /** A capability was to go from `process` to another one, and cannot. Returns the status. */
 enum status device_handing_refused(struct process *process, uint64_t id, enum status status);

@@ -82,6 +82,7 @@ static enum status pool_map(struct method *method)
                                    &buffer, &id, &pending);
     }
     if (status != STATUS_OK) {
+        device_argument_refused(method, parameters->memory, status);
         return audit_refuse_method(method, status, pool->function, parameters->page_count);
     }
     if (pending) {

@@ -214,6 +214,7 @@ static enum status bind_method(struct method *method)
         status = notification_target(via, parameters->bits, &target);
     }
     if (status != STATUS_OK) {
+        device_argument_refused(method, parameters->notification, status);
         return audit_refuse_method(method, status, interrupt->function, 0);
     }
     object_get(&target->object);

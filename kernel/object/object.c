@@ -209,10 +209,17 @@ static_assert(OBJECT_KIND_COUNT <= 1u << NOTE_KIND_BITS, "any kind");
 static_assert(PCI_FUNCTIONS_MAX <= 1u << NOTE_FUNCTION_BITS, "any function");
 static_assert(OBJECT_COUNT_MAX - 1 <= UINT32_MAX >> NOTE_NUMBER, "any number");
 
-static inline uint32_t note_of(struct object *object)
+/** What a slot of the process remembers of the object, and the process itself. */
+static inline uint32_t take_note(struct process *process, struct object *object)
 {
-    return (uint32_t)object->kind << CAP_NOTE_SHIFT | object->number << NOTE_NUMBER |
-           (device_is_authority(object->kind) ? device_index_of(object) << NOTE_FUNCTION : 0);
+    const uint32_t note = (uint32_t)object->kind << CAP_NOTE_SHIFT | object->number << NOTE_NUMBER;
+
+    if (LIKELY(!device_is_audited(object->kind))) {
+        return note;
+    }
+    process->has_had_devices = true;
+    return device_is_authority(object->kind) ? note | device_index_of(object) << NOTE_FUNCTION
+                                             : note;
 }
 
 enum status object_grant(struct object *object, struct process *process, uint32_t flags,
@@ -233,7 +240,8 @@ enum status object_grant(struct object *object, struct process *process, uint32_
             return status;
         }
     }
-    *id = cap_table_insert(&process->caps, object->place, (flags & CAP_ORIGIN) | note_of(object));
+    *id = cap_table_insert(&process->caps, object->place,
+                           (flags & CAP_ORIGIN) | take_note(process, object));
     process->used_in_page[cap_id_index(*id) / CAP_ENTRIES_PER_PAGE]++;
     object->handles++;
     object->refs++;

@@ -64,6 +64,7 @@ struct process {
     uint32_t doomed_count;   /* objects it paid for that are being destroyed */
     uint32_t claim_count;    /* device functions that it owns, or whose teardown it pays for */
     struct refusal_counts refusals; /* of what it did with capabilities of devices */
+    bool has_had_devices;           /* capabilities of them, or of those who manage them */
     struct bequest bequest;         /* of what devices in quarantine may still reach */
     bool is_leaving;                /* it hands that on, or has: bequest_leave() */
 };

@@ -286,6 +286,17 @@ static NOINLINE bool take_one(struct thread *thread, struct object *known)
     return true;
 }
 
+/** Take a NOP that has something wrong with it. There is room for its completion. */
+static COLD void refuse_nop(struct thread *thread)
+{
+    struct ring_sqe sqe;
+
+    ring_kernel_take(&thread->ring, &sqe);
+    thread->ring.reserved++;
+    device_submission_refused(thread, &sqe, STATUS_BAD_REQUEST);
+    thread_post_status(thread, sqe.user_data, STATUS_BAD_REQUEST);
+}
+
 /** Complete a run of NOPs, at most `limit` of them. There is room for their completions. */
 static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit)
 {
@@ -302,15 +313,17 @@ static ALWAYS_INLINE uint32_t take_nops(struct ring_kernel *ring, uint32_t limit
         const uint64_t bad = (head & ~((uint64_t)SQE_QUIET << 8)) | sqe[2] | sqe[3] | sqe[4] |
                              sqe[5] | sqe[6] | sqe[7];
 
+        if (UNLIKELY(bad != 0)) {
+            break;
+        }
         ring->sq_head++;
         taken++;
-        if (UNLIKELY(head != 0 && bad == 0)) {
+        if (UNLIKELY(head != 0)) {
             continue; /* quiet */
         }
         struct ring_cqe *cqe = ring_kernel_next_cqe(ring);
 
-        ring_cqe_set_head(cqe, LIKELY(bad == 0) ? STATUS_OK : STATUS_BAD_REQUEST, STATUS_OK, 0, 0,
-                          0);
+        ring_cqe_set_head(cqe, STATUS_OK, STATUS_OK, 0, 0, 0);
         cqe->user_data = user_data;
         ring->cq_tail++;
     } while (taken < limit);
@@ -386,7 +399,13 @@ static ALWAYS_INLINE uint32_t take_submissions(struct cpu *cpu, struct thread *t
             break;
         }
         if ((uint8_t)head == RING_OPERATION_NOP) {
-            taken += take_nops(ring, count - taken < room ? count - taken : room);
+            const uint32_t nops = take_nops(ring, count - taken < room ? count - taken : room);
+
+            if (UNLIKELY(nops == 0)) {
+                refuse_nop(thread);
+                taken++;
+            }
+            taken += nops;
         } else {
             struct object *known = NULL;
 

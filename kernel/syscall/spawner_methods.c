@@ -4,6 +4,7 @@
  */
 
 #include "arch/x86_64/clock.h"
+#include "device_manager/device_manager.h"
 #include "object/memory.h"
 #include "object/message.h"
 #include "object/services.h"
@@ -39,10 +40,12 @@ static enum status read_request(struct method *method, struct wire_struct root,
         name[i] = text.bytes[i] > ' ' && text.bytes[i] < 127 ? (char)text.bytes[i] : '?';
     }
     name[text.length] = '\0';
-    const enum status status = object_find_kind(
-        &method->process->caps, spawn_request_get_image(root), OBJECT_KIND_MEMORY, &image);
+    const uint64_t image_id = spawn_request_get_image(root);
+    const enum status status =
+        object_find_kind(&method->process->caps, image_id, OBJECT_KIND_MEMORY, &image);
 
     if (status != STATUS_OK) {
+        device_argument_refused(method, image_id, status);
         return status;
     }
     request->name = name;

@@ -325,6 +325,12 @@ static bool step_close(void)
     if (a == 0 || !model_is_empty(a)) {
         return false;
     }
+    /* A child without a limit is no charge, and could be given one when its parent is gone. */
+    for (int child = 0; child < ACCOUNTS; child++) {
+        if (models[child].open && models[child].parent == a) {
+            return false;
+        }
+    }
     account_close(&accounts[a]);
     models[a].open = false;
     return true;

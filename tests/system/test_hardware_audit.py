@@ -3,6 +3,7 @@
 in its order, with who did it, to what, and why. Whole sequences, by record."""
 
 import json
+import pathlib
 import re
 import subprocess
 
@@ -12,6 +13,7 @@ import pytest
 from harness import Devices
 from oracle import pci
 from outside_edu import OutsideEdu
+from packages import Package
 from shell import claim, fresh_prompt, process_table, wait_processes
 
 INIT, KERNEL = 1, 0
@@ -24,8 +26,10 @@ NO_METHOD = 99
 INFO, MAP, READ = 0, 1, 2  # of DeviceMmio
 BIND, UNMASK, INTERRUPT_INFO = 0, 1, 3
 POOL_MAP, POOL_INFO = 0, 1
+SPACE_MAP, ENDPOINT_MINT, NOTIFICATION_MINT, TIMER_ARM, SPAWN = 0, 0, 1, 1, 0
 BUFFER_INFO = 1
 FUNCTIONS, CLAIM, REVOKE, RESET = 0, 1, 3, 4  # of DeviceManager
+TABLES, READ_MEMORY, WRITE_MEMORY, READ_PORT, WRITE_PORT, READ_CONFIG, SOFT_OFF = range(1, 8)  # of AcpiFirmware
 
 
 def start(boot, logs, port=True, cpus=2):
@@ -230,6 +234,16 @@ def refusal(kind, status, count, operation="call", method=0, **more):
                         "cause": "none", "detail": 0, **more})
 
 
+def unknown(pid):
+    """Of whatever an id was that its process has given up, and whose place was used again since."""
+    return {**NOWHERE, "pid": pid, "object": 0, "objectGeneration": 0}
+
+
+def misplaced(kind, status, count, detail, operation="call", method=0, **more):
+    return ("misplaced", {"kind": kind, "status": status, "count": count, "operation": operation, "method": method,
+                          "cause": "none", "detail": detail, **more})
+
+
 def names_of(records):
     """What the records of an owner's grants say: {kind: (object, its generation)}"""
     return {record["kind"]: {"object": record["object"], "objectGeneration": record["objectGeneration"]}
@@ -239,8 +253,8 @@ def names_of(records):
 def test_uses_of_what_is_gone(boot, logs):
     """Capabilities whose object was taken back or given up are refused before there is anybody to ask, and
     yet each use is in the log: who, which device, what kind of capability, object and generation as when
-    it was granted, the operation, stale. An id whose slot holds something else by now, and one that was
-    never given out, are of no device. Else: the first other record."""
+    it was granted, the operation, stale. Of an id whose slot holds something else by now it says that it is
+    not known what it was, and one that was never given out is not in it. Else: the first other record."""
     machine, _, bdf, index = start(boot, logs)
     machine.write("run devtest gone &\r")
     iova = int(machine.expect(re.compile(r"devtest: mapped 0x([0-9a-f]+)\r"), 20).group(1), 16)
@@ -269,6 +283,7 @@ def test_uses_of_what_is_gone(boot, logs):
         refusal("deviceMmio", "stale", 3, "nop", **mmio),
         refusal("dmaBuffer", "stale", 1, method=BUFFER_INFO, **left),
         refusal("deviceMmio", "stale", 4, method=INFO, **mmio),
+        refusal("none", "stale", 1, method=INFO, **unknown(pid)),
     ])
     claim(audit.omitted(machine) == 0, "a record for each", machine.tail())
     machine.halt()
@@ -337,6 +352,113 @@ def test_malformed_requests(boot, logs):
     # The table for people says the same.
     text = machine.shell(f"audit {at}")
     claim(re.search(r" stale deviceManager call 1\r?$", text, re.MULTILINE), "the last one in the table", text)
+    machine.halt()
+
+
+KINDS = {"virtualMemory": 2, "endpoint": 4, "timer": 8, "processSpawner": 10, "interrupt": 17, "dmaPool": 18}
+NO_OPERATION, TIMEOUT, CALLS_OF_UNKNOWN = 200, 6, 40  # in user/apps/devtest/misplaced.c
+
+
+def test_where_capabilities_have_no_place(boot, logs):
+    """A capability of a device that is an argument where one of another kind is asked for, or the target of a ring
+    entry that has none, is in the log with what it was, who did it, and what it was named to. So are uses
+    of ids whose place holds something else, with nothing but that; and neither is of a process that never
+    had to do with devices, nor is any capability that is not of a device. Else: the first other record."""
+    machine, _, bdf, index = start(boot, logs)
+    machine.write("run devtest misplaced &\r")
+    machine.expect("devtest: all tried\r", 30)
+    fresh_prompt(machine)
+    claim("FAILED" not in machine.output, "refusals", machine.tail())
+    pid = pid_of(machine)
+    rows = re.findall(r"^ *\d+ +\d+ +(\w+) +(\d+)", machine.shell(f"caps {pid}"), re.MULTILINE)
+    called = {kind: number << 32 | int([one for name, one in rows if name == kind][-1])  # not the runtime's
+              for kind, number in KINDS.items()}
+    records = audit.read(machine)
+    iova = next(record["detail"] for record in records if record["event"] == "bufferMapped")
+    whose = {"pid": pid, "ownerPid": pid, "bdf": bdf, "function": index, "generation": 1}
+    names = {**names_of(records), "dmaPool": {"object": called["dmaPool"] & 0xFFFFFFFF}}
+    mmio, pool, interrupt, buffer = ({**whose, **names[kind]}
+                                     for kind in ("deviceMmio", "dmaPool", "interrupt", "dmaBuffer"))
+    no_place = [
+        misplaced("dmaBuffer", "wrongType", 1, called["interrupt"], method=BIND, **buffer),
+        misplaced("interrupt", "wrongType", 1, called["dmaPool"], method=POOL_MAP, **interrupt),
+        misplaced("deviceMmio", "wrongType", 1, called["virtualMemory"], method=SPACE_MAP, **mmio),
+        misplaced("dmaPool", "wrongType", 1, called["timer"], method=TIMER_ARM, **pool),
+        misplaced("deviceMmio", "wrongType", 2, called["endpoint"], method=ENDPOINT_MINT, **mmio),
+        misplaced("dmaBuffer", "wrongType", 2, called["processSpawner"], method=SPAWN, **buffer),
+        ("bufferUnmapped", {"detail": iova}),
+        misplaced("dmaBuffer", "stale", 1, called["virtualMemory"], method=SPACE_MAP, **{**buffer, "ownerPid": 0}),
+        # By the devices' own methods.
+        refusal("interrupt", "wrongType", 2, method=BIND, **interrupt),
+        refusal("interrupt", "badRange", 1, method=BIND, **interrupt),
+        # Of entries of the ring.
+        misplaced("deviceMmio", "badRequest", 1, 0, "nop", **mmio),
+        misplaced("dmaPool", "badRequest", 1, NO_OPERATION, "nop", **pool),
+        misplaced("interrupt", "badRequest", 1, TIMEOUT, "timeout", **interrupt),
+        misplaced("dmaBuffer", "badRequest", 1, 0, "nop", **{**buffer, "ownerPid": 0}),
+        *[misplaced("interrupt", "badRequest", count, 0, "nop", **interrupt) for count in (2, 3, 4)],
+    ]
+    lost = unknown(pid)
+    given_up = [
+        refusal("none", "stale", 1, method=NOTIFICATION_MINT, **lost),
+        refusal("none", "stale", 2, "wait", **lost),
+        refusal("none", "stale", 3, "release", **lost),
+        misplaced("none", "stale", 4, called["virtualMemory"], method=SPACE_MAP, **lost),
+        refusal("none", "stale", 5, "nop", **lost),
+        refusal("interrupt", "stale", 1, method=BIND, **interrupt),
+        *[refusal("none", "stale", count, method=NOTIFICATION_MINT, **lost)
+          for count in told(5 + CALLS_OF_UNKNOWN)[5:]],
+    ]
+    at = next((number for number, record in enumerate(records) if record["event"] == "misplaced"), 0)
+    audit.must_be(records[at:], no_place + given_up)
+    claim(not [one for one in records[:at] if one["event"] == "refused"], "nothing of the child", records[:at])
+    claim(audit.omitted(machine) == CALLS_OF_UNKNOWN - 11, "all others counted", machine.tail())
+    # The table for people says the same.
+    text = machine.shell("audit")
+    claim(re.search(r" misplaced .* badRequest interrupt timeout\r?$", text, re.MULTILINE), "in the table", text)
+    machine.halt()
+
+
+def test_refusals_of_firmware(boot, logs):
+    """What the interpreter of firmware's AML is refused is in the log: the method, why, and how many bytes of
+    memory (but not which), which port, which function and offset, which sleep types were meant. Else: the
+    first other record."""
+    package = Package()
+    package.programs.pop("acpi", None)
+    package.add("acpitest", pathlib.Path("build/package/user/acpitest.elf").read_bytes(), grants=[
+        {"name": "console", "source": {"console": None}},
+        {"name": "firmware", "source": {"acpiFirmware": None}}])
+    machine = boot(package=package.write(logs), boot="pvh")
+    machine.expect(machine.PROMPT)
+    at = audit.end(machine)
+    text = machine.shell("run acpitest refusals")
+    claim("acpitest: 16 checks, 0 failed" in text, "refusals", text)
+    records = audit.read(machine, at)
+    first = records[0]
+    whose = {**NOWHERE, **{name: first[name] for name in ("pid", "object", "objectGeneration")}}
+    bridge = {"function": audit.function_index(machine, "00:1f.0"), "bdf": "00:1f.0", "generation": 1}
+
+    def refused(status, count, method, detail, **more):
+        return refusal("acpiFirmware", status, count, method=method, **{**whose, "detail": detail, **more})
+    audit.must_be(records, [
+        refused("denied", 1, TABLES, 2048),
+        refused("badRange", 1, TABLES, 0),
+        refused("denied", 2, READ_MEMORY, 8),
+        refused("badRange", 2, READ_MEMORY, 3),
+        refused("denied", 3, WRITE_MEMORY, 4),
+        refused("badRange", 3, WRITE_MEMORY, 16),
+        refused("denied", 4, READ_PORT, 0x60),
+        refused("badRange", 4, READ_PORT, 0x608),
+        refused("denied", 5, WRITE_PORT, 0xCF9),
+        refused("notFound", 1, READ_CONFIG, 0xFFF8),
+        refused("notFound", 2, READ_CONFIG, 1 << 16 | 0xF8),
+        refused("badRange", 5, READ_CONFIG, 4096, **bridge),
+        refused("badRange", 6, SOFT_OFF, 3 << 8 | 8),
+        refused("occupied", 1, SOFT_OFF, 5 << 8 | 5),
+        refused("badMethod", 1, NO_METHOD, 0),
+        refused("stale", 1, 0, 0),
+    ])
+    claim(first["pid"] and first["object"], "who, and which object", audit.shown(first))
     machine.halt()
 
 

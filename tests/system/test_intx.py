@@ -5,6 +5,7 @@ holder of a capability sees user/apps/intxtest judges.
 QEMU's q35 wires pin A of slot N (below 19h) to input 20 + N % 4 of its I/O APIC, so edu devices in slots
 4, 8 and 12 share input 20."""
 
+import audit
 import intx
 import oracle
 import pytest
@@ -12,6 +13,9 @@ from oracle import pci
 from shell import SERVICES, claim, until, wait_processes
 
 BY_PIN = {**intx.EDU, "byPin": True}
+# What user/apps/intxtest/routing.c has refused: why, which pin, which input. Not of places without a function.
+REFUSED = [("badRange", 0, 16), ("badRange", 5, 16), *[("badRange", 1, line) for line in (16, 16, 16, 24, 0xFFFFFFFF)],
+           ("unsupported", 1, 16), *[("denied", 1, line) for line in (4, 2, 9)], ("busy", 1, 17), ("busy", 2, 16)]
 
 
 def two_edus(devices):
@@ -21,8 +25,8 @@ def two_edus(devices):
 
 def test_nobody_has_declared(boot, logs):
     """A function that has nothing but its pin cannot be claimed, and one that has messages not by its pin,
-    before somebody has declared where the pin leads; what firmware's tables deny is not believed. Else: a
-    claim that is granted, or a check FAILED."""
+    before somebody has declared where the pin leads; what firmware's tables deny is not believed, and in the
+    audit log. Else: a claim that is granted, a check FAILED, or another record."""
     def place(devices):
         devices.add("e1000", slot=4)
         devices.edu(slot=8)
@@ -36,11 +40,16 @@ def test_nobody_has_declared(boot, logs):
     text = machine.shell("run pin grant")
     claim("cannot be claimed by its pin" in text, "a refusal with the reason", text)
     intx.run(machine, "routing refusals")
+    refused = [(record["status"], record["operation"], record["method"], record["detail"] >> 32,
+                record["detail"] & 0xFFFFFFFF)
+               for record in audit.read(machine) if (record["kind"], record["event"]) == (
+                   "interruptRouting", "refused")]
+    claim(refused == [(status, "call", 0, pin, line) for status, pin, line in REFUSED], REFUSED, refused)
     claim("cannot be claimed: noInterruptRoute" in machine.shell("run e1000 e1000"), "still", machine.tail())
     intx.run(machine, "routing declare")
     intx.run(machine, "e1000 e1000")
-    audit = machine.shell("audit")
-    claim("pinDeclared" in audit, "an audit record of a declaration", audit)
+    text = machine.shell("audit")
+    claim("pinDeclared" in text, "an audit record of a declaration", text)
     oracle.inspect(machine)
     machine.halt()
 

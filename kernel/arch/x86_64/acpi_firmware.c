@@ -14,6 +14,8 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/power.h"
+#include "device_manager/audit.h"
+#include "device_manager/handles.h"
 #include "diag/log.h"
 #include "iommu/iommu.h"
 #include "mm/kernel_map.h"
@@ -161,6 +163,15 @@ void acpi_firmware_init(const struct boot_info *info)
     }
 }
 
+/**
+ * A refusal, for the audit log. Of memory it says how many bytes were meant and not where: no
+ * record has a physical address (schema/capos.capnp, AuditRecord).
+ */
+static enum status refuse(struct method *method, enum status status, uint64_t detail)
+{
+    return audit_refuse_method(method, status, NULL, detail);
+}
+
 /** 1, 2, 4 or, in memory, 8 bytes at a multiple of that, so that no access leaves a page. */
 static bool is_good_access(uint64_t address, uint32_t width, uint32_t width_max)
 {
@@ -227,10 +238,10 @@ static enum status read_tables(struct method *method)
     size_t length;
 
     if (parameters->bytes == 0 || parameters->bytes > ACPI_READ_BYTES) {
-        return STATUS_BAD_RANGE;
+        return refuse(method, STATUS_BAD_RANGE, parameters->bytes);
     }
     if (!acpi_access_memory(&access, parameters->address, parameters->bytes, false)) {
-        return STATUS_DENIED;
+        return refuse(method, STATUS_DENIED, parameters->bytes);
     }
     /* The answer is built around bytes that are in memory already: this CPU's scratch page. */
     bytes = this_cpu()->message_scratch;
@@ -245,16 +256,26 @@ static enum status read_tables(struct method *method)
     return STATUS_OK;
 }
 
+/** May the caller reach `width` bytes of memory? */
+static enum status check_memory(struct method *method, uint64_t address, uint32_t width,
+                                bool is_write)
+{
+    if (!is_good_access(address, width, 8)) {
+        return refuse(method, STATUS_BAD_RANGE, width);
+    }
+    return acpi_access_memory(&access, address, width, is_write)
+               ? STATUS_OK
+               : refuse(method, STATUS_DENIED, width);
+}
+
 static enum status read_memory(struct method *method)
 {
     INLINE_PARAMETERS(parameters, acpi_firmware_read_memory_params)
     const uint32_t width = parameters->width;
+    const enum status status = check_memory(method, parameters->address, width, false);
 
-    if (!is_good_access(parameters->address, width, 8)) {
-        return STATUS_BAD_RANGE;
-    }
-    if (!acpi_access_memory(&access, parameters->address, width, false)) {
-        return STATUS_DENIED;
+    if (status != STATUS_OK) {
+        return status;
     }
     const uint64_t value = memory_get(parameters->address, width);
     struct acpi_firmware_read_memory_results *results = method_results(method, sizeof(*results));
@@ -267,30 +288,29 @@ static enum status write_memory(struct method *method)
 {
     INLINE_PARAMETERS(parameters, acpi_firmware_write_memory_params)
     const uint32_t width = parameters->width;
+    const enum status status = check_memory(method, parameters->address, width, true);
 
-    if (!is_good_access(parameters->address, width, 8)) {
-        return STATUS_BAD_RANGE;
-    }
-    if (!acpi_access_memory(&access, parameters->address, width, true)) {
-        return STATUS_DENIED;
+    if (status != STATUS_OK) {
+        return status;
     }
     memory_put(parameters->address, width, parameters->value);
     return STATUS_OK;
 }
 
 /** May the caller use a port? Accesses need not be aligned: some devices want it so. */
-static enum status check_port(uint32_t port, uint32_t width)
+static enum status check_port(struct method *method, uint32_t port, uint32_t width)
 {
     if (!is_good_access(0, width, 4)) {
-        return STATUS_BAD_RANGE;
+        return refuse(method, STATUS_BAD_RANGE, port);
     }
-    return acpi_access_ports(&access, port, width) ? STATUS_OK : STATUS_DENIED;
+    return acpi_access_ports(&access, port, width) ? STATUS_OK
+                                                   : refuse(method, STATUS_DENIED, port);
 }
 
 static enum status read_port(struct method *method)
 {
     INLINE_PARAMETERS(parameters, acpi_firmware_read_port_params)
-    const enum status status = check_port(parameters->port, parameters->width);
+    const enum status status = check_port(method, parameters->port, parameters->width);
     const uint16_t port = (uint16_t)parameters->port;
     struct acpi_firmware_read_port_results *results;
 
@@ -307,7 +327,7 @@ static enum status read_port(struct method *method)
 static enum status write_port(struct method *method)
 {
     INLINE_PARAMETERS(parameters, acpi_firmware_write_port_params)
-    const enum status status = check_port(parameters->port, parameters->width);
+    const enum status status = check_port(method, parameters->port, parameters->width);
     const uint16_t port = (uint16_t)parameters->port;
 
     if (status != STATUS_OK) {
@@ -344,10 +364,12 @@ static enum status read_config(struct method *method)
     struct acpi_firmware_read_config_results *results;
 
     if (function == NULL) {
-        return STATUS_NOT_FOUND;
+        return refuse(method, STATUS_NOT_FOUND,
+                      (uint64_t)parameters->segment << 16 | parameters->bdf);
     }
     if (!is_good_access(offset, width, 4) || !pci_config_has(&function->config, offset, width)) {
-        return STATUS_BAD_RANGE;
+        return audit_refuse_method(method, STATUS_BAD_RANGE,
+                                   &device_functions[function - pci_functions], offset);
     }
     results = method_results(method, sizeof(*results));
     results->value = width == 1   ? pci_read8(&function->config, offset)
@@ -360,14 +382,15 @@ static enum status declare_soft_off(struct method *method)
 {
     INLINE_PARAMETERS(parameters, acpi_firmware_soft_off_params)
     const struct acpi_soft_off told = {.type_a = parameters->type_a, .type_b = parameters->type_b};
+    const uint64_t both = (uint64_t)told.type_b << 8 | told.type_a;
 
     if (told.type_a > ACPI_SLEEP_TYPE_LAST || told.type_b > ACPI_SLEEP_TYPE_LAST) {
-        return STATUS_BAD_RANGE;
+        return refuse(method, STATUS_BAD_RANGE, both);
     }
     if (firmware.has_soft_off) {
         return told.type_a == firmware.soft_off.type_a && told.type_b == firmware.soft_off.type_b
                    ? STATUS_OK
-                   : STATUS_OCCUPIED;
+                   : refuse(method, STATUS_OCCUPIED, both);
     }
     firmware.soft_off = told;
     firmware.has_soft_off = true;

@@ -2,7 +2,8 @@
 /*
  * Tests AcpiFirmware as its holder sees it, on QEMU's q35: what firmware's AML may touch, and above
  * all what it may not. Arguments are further places that must be denied: "port:0xc000",
- * "memory:0xfebc0000". Not in the standard manifest.
+ * "memory:0xfebc0000"; or "refusals", for one of each sort and nothing else, of which the audit log
+ * has a record each. Not in the standard manifest.
  */
 #include "base/memory.h"
 #include "rt/kernel_objects.h"
@@ -16,6 +17,7 @@
 #define Q35_LPC     (0x1fu << 3)
 #define Q35_TIMER   0x608u /* ICH9, PMBASE + 8: nobody's but AML's */
 #define NO_FUNCTION 0xfff8u
+#define NO_METHOD   99u
 
 static uint64_t firmware;
 static unsigned check_count, failure_count;
@@ -191,13 +193,45 @@ static void check_argument(const char *argument)
     }
 }
 
+/** What tests/system/test_hardware_audit.py expects in the log, in this order. */
+static void check_refusals(void)
+{
+    const struct rt_words nothing = {{0}};
+    uint64_t value = 0;
+
+    check(read_tables(0x100000, READ_BYTES, ""), STATUS_DENIED, "reading tables", 0x100000);
+    check(read_tables(0xf0000, 0, ""), STATUS_BAD_RANGE, "reading nothing", 0xf0000);
+    check(read_memory(0x100000, 8), STATUS_DENIED, "reading memory", 0x100000);
+    check(read_memory(0xf0000, 3), STATUS_BAD_RANGE, "reading with a width", 3);
+    check(write_memory(0xfee00300, 4), STATUS_DENIED, "writing memory", 0xfee00300);
+    check(write_memory(0xf0000, 16), STATUS_BAD_RANGE, "writing with a width", 16);
+    check(read_port(0x60, 1), STATUS_DENIED, "reading port", 0x60);
+    check(read_port(Q35_TIMER, 3), STATUS_BAD_RANGE, "reading three from port", Q35_TIMER);
+    check(write_port(0xcf9, 1), STATUS_DENIED, "writing port", 0xcf9);
+    check(read_config(0, NO_FUNCTION, 0, 4, &value), STATUS_NOT_FOUND, "function", NO_FUNCTION);
+    check(read_config(1, Q35_LPC, 0, 4, &value), STATUS_NOT_FOUND, "segment", 1);
+    check(read_config(0, Q35_LPC, 4096, 1, &value), STATUS_BAD_RANGE, "reading beyond", 4096);
+    check(soft_off(8, 3), STATUS_BAD_RANGE, "a sleep type", 8);
+    check(soft_off(5, 5), STATUS_OCCUPIED, "another sleep type", 5);
+    check(rt_kernel_call_void(firmware, NO_METHOD, nothing), STATUS_BAD_METHOD, "method",
+          NO_METHOD);
+    capability_release(firmware);
+    check(rt_kernel_call_word(firmware, ACPI_FIRMWARE_ROOT, nothing, &value), STATUS_STALE,
+          "what was given up", firmware);
+}
+
 int main(int count, char **arguments)
 {
     firmware = rt_capability_required("firmware");
-    check_memory();
-    check_ports();
-    check_config();
-    check_soft_off();
+    if (count == 2 && arguments[1][0] == 'r') {
+        check_refusals();
+        count = 1;
+    } else {
+        check_memory();
+        check_ports();
+        check_config();
+        check_soft_off();
+    }
     for (int i = 1; i < count; i++) {
         check_argument(arguments[i]);
     }

@@ -14,6 +14,7 @@
  *   life.c       how to be an owner that ends badly, and the one that comes after it
  *   stale.c      an owner that goes on after its device was taken
  *   refused.c    what is refused before an object is asked, and a flood of it
+ *   misplaced.c  capabilities where they have no place, and ids that were given up
  *   budget.c     a device and a budget that is too small for it
  *   manage.c     the holder of the DeviceManager, who takes functions back
  *   rogue.c      the same, at the wrong moment
@@ -30,6 +31,7 @@
  */
 
 #include "capos.h"
+#include "ring/ring.h"
 #include "rt/device_objects.h"
 #include "rt/start_info.h"
 
@@ -145,6 +147,19 @@ uint64_t child_start_with(const char *what, const struct rt_grant *grants, uint3
 /** Wait for a child's end; its exit code, UINT64_MAX if it did not exit by itself. */
 uint64_t child_wait(uint64_t process);
 
+/** An entry of the ring with nothing but these in it. */
+struct ring_sqe sqe_of(enum ring_operation operation, uint64_t target);
+
+/** Submit an entry as it is, and wait for what comes of it. */
+enum status sqe_submit(const struct ring_sqe *entry);
+
+/** The same of an entry as above, and of a call without parameters. */
+enum status sqe_just(enum ring_operation operation, uint64_t target);
+enum status sqe_call(uint64_t target, uint16_t method);
+
+/** Whether a capability goes to a child, in such a way (RING_TRANSFER_COPY, ...). */
+bool capability_hand(uint64_t capability, uint32_t mode);
+
 /* The tests. */
 void try_window(void);
 void try_table(void);
@@ -191,6 +206,7 @@ int child_uses(void);
 int child_holds(void);
 int child_keeps(void);
 int child_lots(void);
+int child_given_up(void);
 
 /* Ways to live and to end. Each returns an exit code, or does not return. */
 int life_hold(void);
@@ -209,6 +225,7 @@ int life_heir(void);
 int life_wait(void);
 int life_stale(void);
 int life_gone(void);
+int life_misplaced(void);
 int life_flood(void);
 int life_nvme(void);
 int life_hoard(void);

@@ -35,16 +35,17 @@ static const struct {
     const char *name;
     int (*run)(void);
 } lives[] = {
-    {"hold", life_hold},          {"load", life_load},          {"crash", life_crash},
-    {"leave", life_leave},        {"next", life_next},          {"keep", life_keep},
-    {"touch", life_touch},        {"quiet", life_quiet},        {"cling", life_cling},
-    {"late", life_late},          {"wait", life_wait},          {"stale", life_stale},
-    {"listen", life_listen},      {"deaf", life_deaf},          {"heir", life_heir},
-    {"nvme", life_nvme},          {"hoard", life_hoard},        {"child-uses", child_uses},
-    {"child-holds", child_holds}, {"child-keeps", child_keeps}, {"parted", life_parted},
-    {"takes", life_takes},        {"gone", life_gone},          {"flood", life_flood},
-    {"lots", life_lots},          {"donor", life_donor},        {"child-lots", child_lots},
-    {"silent", life_silent},      {"behind", life_behind},
+    {"hold", life_hold},          {"load", life_load},           {"crash", life_crash},
+    {"leave", life_leave},        {"next", life_next},           {"keep", life_keep},
+    {"touch", life_touch},        {"quiet", life_quiet},         {"cling", life_cling},
+    {"late", life_late},          {"wait", life_wait},           {"stale", life_stale},
+    {"listen", life_listen},      {"deaf", life_deaf},           {"heir", life_heir},
+    {"nvme", life_nvme},          {"hoard", life_hoard},         {"child-uses", child_uses},
+    {"child-holds", child_holds}, {"child-keeps", child_keeps},  {"parted", life_parted},
+    {"takes", life_takes},        {"gone", life_gone},           {"flood", life_flood},
+    {"lots", life_lots},          {"donor", life_donor},         {"child-lots", child_lots},
+    {"silent", life_silent},      {"misplaced", life_misplaced}, {"child-given-up", child_given_up},
+    {"behind", life_behind},
 };
 
 struct device_under_test device;

@@ -15,8 +15,7 @@
 #define NO_FLAG      0x80u
 #define FLOOD_ROUNDS 1000u
 
-/** Submit an entry as it is, and wait for what comes of it. */
-static enum status submit(const struct ring_sqe *entry)
+enum status sqe_submit(const struct ring_sqe *entry)
 {
     struct rt_ring *ring = rt_ring_self();
     struct ring_sqe *sqe = rt_ring_sqe(ring);
@@ -29,44 +28,43 @@ static enum status submit(const struct ring_sqe *entry)
     return status;
 }
 
-static struct ring_sqe entry_of(enum ring_operation operation, uint64_t target)
+struct ring_sqe sqe_of(enum ring_operation operation, uint64_t target)
 {
     return (struct ring_sqe){.operation = (uint8_t)operation, .target = target};
 }
 
 static struct ring_sqe call_of(uint64_t target, uint16_t method)
 {
-    struct ring_sqe entry = entry_of(RING_OPERATION_CALL, target);
+    struct ring_sqe entry = sqe_of(RING_OPERATION_CALL, target);
 
     entry.flags = SQE_INLINE;
     entry.method = method;
     return entry;
 }
 
-static enum status call(uint64_t target, uint16_t method)
+enum status sqe_call(uint64_t target, uint16_t method)
 {
     const struct ring_sqe entry = call_of(target, method);
 
-    return submit(&entry);
+    return sqe_submit(&entry);
 }
 
-static enum status just(enum ring_operation operation, uint64_t target)
+enum status sqe_just(enum ring_operation operation, uint64_t target)
 {
-    const struct ring_sqe entry = entry_of(operation, target);
+    const struct ring_sqe entry = sqe_of(operation, target);
 
-    return submit(&entry);
+    return sqe_submit(&entry);
 }
 
 static enum status take_back(uint64_t target)
 {
-    struct ring_sqe entry = entry_of(RING_OPERATION_RELEASE, target);
+    struct ring_sqe entry = sqe_of(RING_OPERATION_RELEASE, target);
 
     entry.flags = SQE_REVOKE;
-    return submit(&entry);
+    return sqe_submit(&entry);
 }
 
-/** Whether a capability goes to a child, in such a way. */
-static bool hand(uint64_t capability, uint32_t mode)
+bool capability_hand(uint64_t capability, uint32_t mode)
 {
     const struct rt_grant grant = {
         .name = "it", .name_length = 2, .capability = capability, .mode = mode};
@@ -84,22 +82,22 @@ static void use_all(uint64_t buffer)
     struct dma_buffer_info_results info;
     uint64_t notification = 0;
 
-    check_status(call(device.mmio, DEVICE_MMIO_READ), STATUS_STALE, "reading a register");
-    check_status(call(device.mmio, NO_METHOD), STATUS_STALE, "no method");
-    check_status(call(device.pool, DMA_POOL_MAP), STATUS_STALE, "mapping memory");
-    check_status(call(device.interrupt, INTERRUPT_UNMASK), STATUS_STALE, "unmasking");
-    check_status(just(RING_OPERATION_WAIT, device.interrupt), STATUS_STALE, "waiting");
-    check_status(just(RING_OPERATION_RECV, device.pool), STATUS_STALE, "receiving");
+    check_status(sqe_call(device.mmio, DEVICE_MMIO_READ), STATUS_STALE, "reading a register");
+    check_status(sqe_call(device.mmio, NO_METHOD), STATUS_STALE, "no method");
+    check_status(sqe_call(device.pool, DMA_POOL_MAP), STATUS_STALE, "mapping memory");
+    check_status(sqe_call(device.interrupt, INTERRUPT_UNMASK), STATUS_STALE, "unmasking");
+    check_status(sqe_just(RING_OPERATION_WAIT, device.interrupt), STATUS_STALE, "waiting");
+    check_status(sqe_just(RING_OPERATION_RECV, device.pool), STATUS_STALE, "receiving");
     check_status(take_back(device.pool), STATUS_STALE, "taking back");
-    check(!hand(device.mmio, RING_TRANSFER_MOVE), "handing on", "refused");
+    check(!capability_hand(device.mmio, RING_TRANSFER_MOVE), "handing on", "refused");
     check_status(dma_buffer_info(buffer, &info), STATUS_STALE, "the buffer");
     /* Given up, and then used: known as long as nothing else is in its place. */
     check_status(capability_release(device.mmio), STATUS_OK, "giving it up");
-    check_status(call(device.mmio, DEVICE_MMIO_INFO), STATUS_STALE, "what was given up");
+    check_status(sqe_call(device.mmio, DEVICE_MMIO_INFO), STATUS_STALE, "what was given up");
     check_status(notification_create(&notification), STATUS_OK, "something in its place");
-    check_status(call(device.mmio, DEVICE_MMIO_INFO), STATUS_STALE, "what is there no more");
+    check_status(sqe_call(device.mmio, DEVICE_MMIO_INFO), STATUS_STALE, "what is there no more");
     /* Never given out: of no device. */
-    check_status(call(device.pool + (1ull << 20), DMA_POOL_INFO), STATUS_BAD_CAPABILITY,
+    check_status(sqe_call(device.pool + (1ull << 20), DMA_POOL_INFO), STATUS_BAD_CAPABILITY,
                  "an id of its future");
 }
 
@@ -138,27 +136,27 @@ static void malform(uint64_t target, uint16_t method)
 {
     struct ring_sqe entry = call_of(target, NO_METHOD);
 
-    check_status(submit(&entry), STATUS_BAD_METHOD, "no method");
+    check_status(sqe_submit(&entry), STATUS_BAD_METHOD, "no method");
     entry = call_of(target, method);
     entry.flags |= SQE_QUIET;
-    check_status(submit(&entry), STATUS_BAD_REQUEST, "quietly");
+    check_status(sqe_submit(&entry), STATUS_BAD_REQUEST, "quietly");
     entry = call_of(target, method);
     entry.flags |= NO_FLAG;
-    check_status(submit(&entry), STATUS_BAD_REQUEST, "a flag that is none");
+    check_status(sqe_submit(&entry), STATUS_BAD_REQUEST, "a flag that is none");
     entry = call_of(target, method);
     entry.reserved = 1;
-    check_status(submit(&entry), STATUS_BAD_REQUEST, "something reserved");
+    check_status(sqe_submit(&entry), STATUS_BAD_REQUEST, "something reserved");
     entry = call_of(target, method);
     entry.buffer_offset = RING_MESSAGE_BYTES;
     entry.buffer_length = 8;
-    check_status(submit(&entry), STATUS_BAD_RANGE, "room outside the message area");
+    check_status(sqe_submit(&entry), STATUS_BAD_RANGE, "room outside the message area");
     entry = call_of(target, method);
     entry.flags = 0;
     entry.payload[0] = (RING_MESSAGE_BYTES - 8) | 64ull << 32;
-    check_status(submit(&entry), STATUS_BAD_RANGE, "a message that ends outside of it");
+    check_status(sqe_submit(&entry), STATUS_BAD_RANGE, "a message that ends outside of it");
     entry.payload[0] = 8192ull << 32;
-    check_status(submit(&entry), STATUS_TOO_LONG, "a long message");
-    check_status(just(RING_OPERATION_RECV, target), STATUS_WRONG_TYPE, "receiving");
+    check_status(sqe_submit(&entry), STATUS_TOO_LONG, "a long message");
+    check_status(sqe_just(RING_OPERATION_RECV, target), STATUS_WRONG_TYPE, "receiving");
     check_status(take_back(target), STATUS_DENIED, "taking back");
 }
 
@@ -168,16 +166,18 @@ void try_malformed(void)
     struct ring_sqe entry;
 
     malform(device.mmio, DEVICE_MMIO_READ);
-    entry = entry_of(RING_OPERATION_CALL, device.mmio);
+    entry = sqe_of(RING_OPERATION_CALL, device.mmio);
     entry.method = DEVICE_MMIO_READ;
-    check_status(submit(&entry), STATUS_BAD_MESSAGE, "reading, without saying what");
-    check_status(call(device.mmio, DEVICE_MMIO_INFO), STATUS_TOO_LONG, "no room for the answer");
-    check_status(just(RING_OPERATION_WAIT, device.mmio), STATUS_WRONG_TYPE, "waiting");
-    check(!hand(device.mmio, RING_TRANSFER_MOVE + 1), "handing on, in no way", "refused");
+    check_status(sqe_submit(&entry), STATUS_BAD_MESSAGE, "reading, without saying what");
+    check_status(sqe_call(device.mmio, DEVICE_MMIO_INFO), STATUS_TOO_LONG,
+                 "no room for the answer");
+    check_status(sqe_just(RING_OPERATION_WAIT, device.mmio), STATUS_WRONG_TYPE, "waiting");
+    check(!capability_hand(device.mmio, RING_TRANSFER_MOVE + 1), "handing on, in no way",
+          "refused");
     malform(device.pool, DMA_POOL_INFO);
-    entry = entry_of(RING_OPERATION_CALL, device.pool);
+    entry = sqe_of(RING_OPERATION_CALL, device.pool);
     entry.method = DMA_POOL_MAP;
-    check_status(submit(&entry), STATUS_BAD_MESSAGE, "mapping, without saying what");
+    check_status(sqe_submit(&entry), STATUS_BAD_MESSAGE, "mapping, without saying what");
 }
 
 /** The same of interrupt and buffer: all together would be of too many classes. */
@@ -194,13 +194,14 @@ void try_malformed_rest(void)
         return;
     }
     malform(device.interrupt, INTERRUPT_UNMASK);
-    entry = entry_of(RING_OPERATION_CALL, device.interrupt);
+    entry = sqe_of(RING_OPERATION_CALL, device.interrupt);
     entry.method = INTERRUPT_BIND;
-    check_status(submit(&entry), STATUS_BAD_MESSAGE, "binding, without saying what");
-    check_status(call(device.interrupt, INTERRUPT_INFO), STATUS_TOO_LONG, "no room for the answer");
-    entry = entry_of(RING_OPERATION_WAIT, device.interrupt);
+    check_status(sqe_submit(&entry), STATUS_BAD_MESSAGE, "binding, without saying what");
+    check_status(sqe_call(device.interrupt, INTERRUPT_INFO), STATUS_TOO_LONG,
+                 "no room for the answer");
+    entry = sqe_of(RING_OPERATION_WAIT, device.interrupt);
     entry.payload[1] = 1;
-    check_status(submit(&entry), STATUS_BAD_REQUEST, "waiting for something");
+    check_status(sqe_submit(&entry), STATUS_BAD_REQUEST, "waiting for something");
     malform(buffer, DMA_BUFFER_INFO);
     check_status(dma_buffer_unmap(buffer), STATUS_OK, "the buffer's end");
 }
@@ -218,13 +219,13 @@ int life_flood(void)
         struct ring_sqe entry = call_of(target, NO_METHOD);
 
         entry.flags |= i % 2 == 0 ? NO_FLAG : SQE_QUIET;
-        count += submit(&entry) != STATUS_OK;
+        count += sqe_submit(&entry) != STATUS_OK;
         count += take_back(target) != STATUS_OK;
-        count += just(RING_OPERATION_RECV, target) != STATUS_OK;
+        count += sqe_just(RING_OPERATION_RECV, target) != STATUS_OK;
         entry = call_of(target, (uint16_t)(NO_METHOD + i));
-        count += submit(&entry) != STATUS_OK;
+        count += sqe_submit(&entry) != STATUS_OK;
         entry.buffer_offset = RING_MESSAGE_BYTES + i;
-        count += submit(&entry) != STATUS_OK;
+        count += sqe_submit(&entry) != STATUS_OK;
     }
     rt_print("devtest: %llu refusals\n", (unsigned long long)count);
     rt_print_flush();
@@ -234,8 +235,8 @@ int life_flood(void)
     count = 0;
     for (uint32_t i = 0; i < FLOOD_ROUNDS; i++) {
         for (uint32_t j = 0; j < ARRAY_COUNT(targets); j++) {
-            count += call(targets[j], methods[i % ARRAY_COUNT(methods)]) == STATUS_STALE;
-            count += just(operations[i % ARRAY_COUNT(operations)], targets[j]) == STATUS_STALE;
+            count += sqe_call(targets[j], methods[i % ARRAY_COUNT(methods)]) == STATUS_STALE;
+            count += sqe_just(operations[i % ARRAY_COUNT(operations)], targets[j]) == STATUS_STALE;
         }
     }
     rt_print("devtest: %llu stale\n", (unsigned long long)count);
@@ -248,13 +249,13 @@ int manage_malformed(uint64_t manager)
     struct ring_sqe entry;
 
     malform(manager, DEVICE_MANAGER_FUNCTIONS);
-    entry = entry_of(RING_OPERATION_CALL, manager);
+    entry = sqe_of(RING_OPERATION_CALL, manager);
     entry.method = DEVICE_MANAGER_CLAIM;
-    check_status(submit(&entry), STATUS_BAD_MESSAGE, "claiming, without saying what");
-    check_status(call(manager, DEVICE_MANAGER_FUNCTIONS), STATUS_TOO_LONG,
+    check_status(sqe_submit(&entry), STATUS_BAD_MESSAGE, "claiming, without saying what");
+    check_status(sqe_call(manager, DEVICE_MANAGER_FUNCTIONS), STATUS_TOO_LONG,
                  "no room for the answer");
     check_status(capability_release(manager), STATUS_OK, "giving it up");
-    check_status(call(manager, DEVICE_MANAGER_CLAIM), STATUS_STALE, "what was given up");
+    check_status(sqe_call(manager, DEVICE_MANAGER_CLAIM), STATUS_STALE, "what was given up");
     rt_print("manage: all tried\n");
     return 0;
 }

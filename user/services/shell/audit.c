@@ -47,9 +47,11 @@ static void print_refused(struct wire_struct record)
 {
     const enum ring_operation operation = audit_record_get_operation(record);
     const uint64_t count = audit_record_get_count(record);
+    const bool is_transfer =
+        audit_record_get_event(record) == AUDIT_EVENT_REFUSED && operation == RING_OPERATION_NOP;
 
     rt_print(" %s %s", object_kind_name(audit_record_get_kind(record)),
-             operation == RING_OPERATION_NOP ? "transfer" : ring_operation_name(operation));
+             is_transfer ? "transfer" : ring_operation_name(operation));
     if (operation == RING_OPERATION_CALL) {
         rt_print(" %u", audit_record_get_method(record));
     }
@@ -72,7 +74,8 @@ static void print_row(struct wire_struct record)
              (unsigned long long)audit_record_get_generation(record),
              audit_record_get_object(record), (unsigned long long)audit_record_get_detail(record),
              why(record));
-    if (audit_record_get_event(record) == AUDIT_EVENT_REFUSED) {
+    if (audit_record_get_event(record) == AUDIT_EVENT_REFUSED ||
+        audit_record_get_event(record) == AUDIT_EVENT_MISPLACED) {
         print_refused(record);
     }
     rt_print("\n");
