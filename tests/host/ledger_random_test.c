@@ -146,7 +146,7 @@ static void random_operation(struct model_operation *op)
 static void test_random_operations(void **state)
 {
     uint32_t done[MODEL_KINDS] = {0};
-    uint32_t retired = 0, quarantined = 0;
+    uint32_t retired = 0, quarantined = 0; /* steps that saw one */
     (void)state;
 
     random_seed();
@@ -161,10 +161,10 @@ static void test_random_operations(void **state)
                 fail_msg("run %u, step %u, %s: %s", run, step, model_kind_names[op.kind], flaw);
             }
             done[op.kind]++;
-        }
-        for (uint32_t i = 0; i < MODEL_FUNCTIONS; i++) {
-            retired += model.functions[i].phase == MODEL_RETIRED;
-            quarantined += model.functions[i].phase == MODEL_QUARANTINED;
+            for (uint32_t i = 0; i < MODEL_FUNCTIONS; i++) {
+                retired += model.functions[i].phase == MODEL_RETIRED;
+                quarantined += model.functions[i].phase == MODEL_QUARANTINED;
+            }
         }
     }
     for (uint32_t i = 0; i < MODEL_KINDS; i++) {
