@@ -4,7 +4,7 @@
 /*
  * Typed calls of the kernel's interfaces for devices, on the calling thread's ring, in the form of
  * kernel_objects.h: one function per method, named after the schema, which says what each does.
- * Drivers have libdriver on top of this; DeviceManager is init's. The two whose answers have no
+ * Drivers have libdriver on top of this; DeviceManager is init's. Those whose answers have no
  * native struct are in device_objects.c.
  */
 
@@ -27,6 +27,15 @@ device_manager_claim(uint64_t manager, const struct device_manager_claim_params 
     }
     return status;
 }
+
+/**
+ * Fill in function and generation of a claim: of the `number`-th function, from 0 on, that has
+ * these PCI ids, of those in the first answer of DeviceManager.functions. notFound: there are not
+ * so many.
+ */
+MUST_CHECK enum status device_manager_find(uint64_t manager, uint16_t vendor, uint16_t device,
+                                           uint32_t number,
+                                           struct device_manager_claim_params *params);
 
 static inline MUST_CHECK enum status device_manager_interrupt(uint64_t manager, uint32_t function,
                                                               uint64_t generation,

@@ -6,6 +6,7 @@
  */
 #include "fake_kernel.h"
 
+#include "rt/device_objects.h"
 #include "rt/message.h"
 #include "services/init/devices.h"
 #include "wire/build.h"
@@ -214,6 +215,26 @@ static void no_devices(void **unused)
     assert_int_equal(devices.count, 0);
 }
 
+/** A claim's function by ids alone, as test programs ask. */
+static void found_by_ids(void **unused)
+{
+    struct device_manager_claim_params claim = {.pool_pages = 9};
+
+    (void)unused;
+    ledger[5].device = 0x1042;
+    assert_int_equal(device_manager_find(MANAGER, 0x1af4, 0x1042, 0, &claim), STATUS_OK);
+    assert_int_equal(claim.function, 3);
+    assert_int_equal(claim.generation, 103);
+    assert_int_equal(device_manager_find(MANAGER, 0x1af4, 0x1042, 1, &claim), STATUS_OK);
+    assert_int_equal(claim.function, 5);
+    assert_int_equal(device_manager_find(MANAGER, 0x1af4, 0x1042, 2, &claim), STATUS_NOT_FOUND);
+    assert_int_equal(device_manager_find(MANAGER, 0x1af4, 0x1043, 0, &claim), STATUS_NOT_FOUND);
+    assert_int_equal(device_manager_find(MANAGER, 0x1af5, 0x1042, 0, &claim), STATUS_NOT_FOUND);
+    listing = STATUS_UNSUPPORTED;
+    assert_int_equal(device_manager_find(MANAGER, 0x1af4, 0x1042, 0, &claim), STATUS_UNSUPPORTED);
+    assert_true(claim.function == 5 && claim.pool_pages == 9); /* as it was last found */
+}
+
 /** Lists that never end, and more functions than there is room for. */
 static void odd_lists(void **unused)
 {
@@ -358,6 +379,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(found_in_order, setup),
+        cmocka_unit_test_setup(found_by_ids, setup),
         cmocka_unit_test_setup(no_devices, setup),
         cmocka_unit_test_setup(odd_lists, setup),
         cmocka_unit_test_setup(refused, setup),

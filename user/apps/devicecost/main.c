@@ -22,7 +22,6 @@
 #include "rt/address_space.h"
 #include "rt/clock.h"
 #include "rt/device_objects.h"
-#include "rt/message.h"
 #include "rt/print.h"
 #include "rt/process.h"
 
@@ -52,35 +51,12 @@ struct edu {
     struct device_manager_claim_results claim;
 };
 
-/** The function and generation of the `number`-th edu, from 0 on. False: there are not so many. */
+/** How to claim the `number`-th edu, from 0 on. False: there are not so many. */
 static bool find_edu(uint64_t manager, uint32_t number, struct device_manager_claim_params *params)
 {
-    const struct device_manager_functions_params from = {.from_index = 0};
-    struct rt_exchange exchange;
-    struct wire_struct results, info;
-    struct wire_list list;
-    bool found = false;
-
-    if (rt_exchange_begin(&exchange, RT_EXCHANGE_BYTES) != STATUS_OK) {
-        return false;
-    }
-    if (rt_exchange_call_inline(&exchange, manager, DEVICE_MANAGER_FUNCTIONS, RT_WORDS(from),
-                                &results) == STATUS_OK &&
-        device_manager_functions_results_get_functions(results, &list) == WIRE_OK) {
-        for (uint32_t i = 0; i < list.count && !found; i++) {
-            if (wire_list_get_struct(&list, i, &info) == WIRE_OK &&
-                function_info_get_vendor(info) == EDU_VENDOR &&
-                function_info_get_device(info) == EDU_DEVICE && number-- == 0) {
-                params->function = function_info_get_index(info);
-                params->generation = function_info_get_generation(info);
-                found = true;
-            }
-        }
-    }
-    rt_exchange_end(&exchange);
-    params->pool_pages = POOL_PAGES;
-    params->address_bits = ADDRESS_BITS;
-    return found;
+    *params = (struct device_manager_claim_params){.pool_pages = POOL_PAGES,
+                                                   .address_bits = ADDRESS_BITS};
+    return device_manager_find(manager, EDU_VENDOR, EDU_DEVICE, number, params) == STATUS_OK;
 }
 
 static void keep(enum cost cost, uint32_t run, uint64_t begin)
